@@ -1,0 +1,235 @@
+"""The closed set of facts that the log holds. The state of everything is a fold over them.
+
+An entry is one JSON object, encoded once by `dump_entry`; its exact bytes are the leaf. `kind` names it.
+`at` is the keeper's time, in seconds since 1970, never smaller than the entry before.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from hsmpub.errors import Broken, TooLarge
+from hsmpub.model.key import KeyRecord
+
+#: C2SP tlog-tiles: an entry in a bundle carries a 16-bit length.
+MAX_ENTRY_BYTES = 65_535
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", omit_defaults=True):
+    at: int
+
+
+class Genesis(_Entry, frozen=True, tag="genesis"):
+    """First entry of a log: what the genesis ceremony made.
+
+    keeper_key: Ed25519 public key of the keeper's identity, hex; it signs what the keeper says while sealed.
+    log_key: C2SP signed-note verifier key of the log (`name+hash+base64`).
+    """
+
+    service: str
+    transcript_sha256: str
+    epoch: int
+    keeper_key: str
+    log_key: str
+    keys: tuple[KeyRecord, ...]
+
+
+class PolicyAdopted(_Entry, frozen=True, tag="policy"):
+    """The whole policy text in force from here on. `request` is empty at genesis."""
+
+    text: str
+    sha256: str
+    request: str = ""
+
+
+class RosterAdopted(_Entry, frozen=True, tag="roster"):
+    """The whole roster text in force from here on. `request` is empty at genesis."""
+
+    text: str
+    sha256: str
+    request: str = ""
+
+
+class IssuerKeys(_Entry, frozen=True, tag="issuer-keys"):
+    """Signing keys of a CI issuer as the courier fetched them from the URL pinned in the policy."""
+
+    issuer: str
+    jwks: str
+
+
+class SessionOpened(_Entry, frozen=True, tag="session"):
+    """A CI identity token was used, once. `token_id` = SHA-256 over issuer and jti, hex."""
+
+    session: str
+    issuer: str
+    subject: str
+    token_id: str
+    token_expires_at: int
+    claims: dict[str, str]
+
+
+class Requested(_Entry, frozen=True, tag="request"):
+    """A request exists. `statement` is the exact text that approvers sign (UTF-8 JSON)."""
+
+    request: str
+    statement: str
+
+
+class Approved(_Entry, frozen=True, tag="approval"):
+    """`signature`: armoured SSHSIG over the DSSE PAE of the statement, namespace `hsmpub-approval`."""
+
+    request: str
+    person: str
+    signature: str
+
+
+class Declined(_Entry, frozen=True, tag="refusal"):
+    """An approver refused: final. Namespace of the signature: `hsmpub-refusal`."""
+
+    request: str
+    person: str
+    signature: str
+
+
+class Expired(_Entry, frozen=True, tag="expiry"):
+    request: str
+
+
+class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One made signature. `sha256` is of the output's bytes; `text` the output itself where it is kept.
+
+    name: file name of the output, e.g. `x.whl.asc`; artifact: file name that it signs.
+    """
+
+    artifact: str
+    format: str
+    key: str
+    name: str
+    sha256: str
+    text: str = ""
+
+
+class Signed(_Entry, frozen=True, tag="signed"):
+    """Signatures over one artifact of a request. `artifact_sha256` is what was hashed while signing."""
+
+    request: str
+    artifact: str
+    artifact_sha256: str
+    outputs: tuple[Output, ...]
+
+
+class RoutineSigned(_Entry, frozen=True, tag="routine"):
+    """Signatures that needed no approval: statement and digests of the outputs in one entry.
+
+    outputs: SHA-256 (hex) of each output, in the order of `statement`'s subjects × its formats.
+    """
+
+    request: str
+    session: str
+    statement: str
+    outputs: tuple[str, ...]
+
+
+class PublishIntent(_Entry, frozen=True, tag="publish-intent"):
+    """Durable before the credential is opened. `credential_sha256` names the sealed blob that is leased."""
+
+    request: str
+    target: str
+    item: str
+    sha256: str
+    attempt: int
+    credential_sha256: str
+
+
+PublishResult = Literal["accepted", "already-same", "conflict", "failed", "unknown"]
+
+
+class PublishOutcome(_Entry, frozen=True, tag="publish-outcome"):
+    """What the courier read back. `observed`: digest that the target shows, or empty."""
+
+    request: str
+    target: str
+    item: str
+    attempt: int
+    result: PublishResult
+    observed: str = ""
+    detail: str = ""
+
+
+class CredentialSealed(_Entry, frozen=True, tag="credential"):
+    """A credential is live for its target; it replaces the one before. Only the sealed blob's digest is here."""
+
+    name: str
+    sealed_sha256: str
+    request: str
+
+
+class ShareHandedIn(_Entry, frozen=True, tag="share"):
+    """A share was accepted from its named holder."""
+
+    holder: str
+    epoch: int
+    attempt: str
+
+
+class UnsealedBy(_Entry, frozen=True, tag="unseal"):
+    holders: tuple[str, ...]
+    epoch: int
+    attempt: str
+
+
+class SealedBy(_Entry, frozen=True, tag="seal"):
+    reason: str
+    person: str = ""
+
+
+class Restored(_Entry, frozen=True, tag="restore"):
+    """A recovery quorum restored the keys into a fresh token: new epoch of shares, same public keys."""
+
+    transcript_sha256: str
+    epoch: int
+    holders: tuple[str, ...]
+
+
+Entry = (
+    Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
+    | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | ShareHandedIn | UnsealedBy
+    | SealedBy | Restored
+)  # fmt: skip
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+
+
+class EntryTooLarge(TooLarge):
+    advice = "Split the request: a log entry holds at most 65,535 bytes."
+
+
+class EntryMalformed(Broken):
+    advice = "The log holds an entry that this version does not know: it was altered, or written by a newer one."
+
+
+def dump_entry(entry: Entry) -> bytes:
+    """The exact leaf bytes of an entry.
+
+    Raises:
+        EntryTooLarge: over 65,535 bytes.
+    """
+    data = _encoder.encode(entry)
+    if len(data) > MAX_ENTRY_BYTES:
+        raise EntryTooLarge(f"The entry takes {len(data):,} bytes.")
+    return data
+
+
+def load_entry(data: bytes) -> Entry:
+    """The entry of exact leaf bytes.
+
+    Raises:
+        EntryMalformed: not one of the closed set.
+    """
+    try:
+        return _decoder.decode(data)
+    except msgspec.MsgspecError as e:
+        raise EntryMalformed(f"A log entry cannot be read: {e}.") from None

@@ -1,0 +1,29 @@
+"""The public face of a key in the HSM, as the genesis ceremony recorded it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+KeyKind = Literal["p256", "rsa3072", "ed25519", "aes256"]
+
+
+class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One key of the service.
+
+    Attributes:
+        name: how policy, log and commands call it; also its CKA_LABEL.
+        kind: what it is.
+        public: SubjectPublicKeyInfo in PEM; empty for `aes256`.
+        created_at: seconds since 1970; part of an OpenPGP fingerprint.
+        formats: what the ceremony allows this key to make (purpose pinning), names of `hsmpub.formats`.
+        openpgp: armoured OpenPGP certificate, where one was made for the key.
+    """
+
+    name: str
+    kind: KeyKind
+    public: str
+    created_at: int
+    formats: tuple[str, ...] = ()
+    openpgp: str = ""

@@ -1,0 +1,130 @@
+"""The statement: the exact bytes that say what is asked, that approvers sign, and that the keeper carries out.
+
+It is an in-toto Statement v1 in UTF-8 JSON, encoded once by the keeper. Approvers sign the DSSE
+pre-authentication encoding of those bytes; nobody ever encodes it again to check it.
+Source: in-toto attestation framework v1.1, "Statement"; DSSE protocol v1.0.2, "PAE".
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from hsmpub.errors import Invalid
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
+APPROVAL_NAMESPACE = "hsmpub-approval"
+REFUSAL_NAMESPACE = "hsmpub-refusal"
+REQUEST_NAMESPACE = "hsmpub-request"
+
+Kind = Literal["release", "sign", "policy", "roster", "credential"]
+PREDICATE_TYPES: dict[Kind, str] = {
+    "release": "urn:hsmpub:release:v1",
+    "sign": "urn:hsmpub:sign:v1",
+    "policy": "urn:hsmpub:policy:v1",
+    "roster": "urn:hsmpub:roster:v1",
+    "credential": "urn:hsmpub:credential:v1",
+}
+
+
+class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file: its base name and `{"sha256": hex}`."""
+
+    name: str
+    digest: dict[str, str]
+
+    @property
+    def sha256(self) -> str:
+        return self.digest["sha256"]
+
+
+class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Make these formats with this key."""
+
+    key: str
+    formats: tuple[str, ...]
+
+
+class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many different persons of this group must approve."""
+
+    group: str
+    count: int
+
+
+class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is asked, by whom, under which policy, until when.
+
+    requester: for CI `{"issuer": …, "subject": …, claims…}`; for a person `{"person": name}`.
+    sizes: bytes of each subject, in their order; empty in digest mode.
+    nonce: 32 hex characters, chosen by the keeper.
+    text: the whole new policy or roster, for those kinds.
+    credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
+    """
+
+    request: str
+    kind: Kind
+    requester: dict[str, str]
+    policy_sha256: str
+    nonce: str
+    requested_at: int
+    expires_at: int
+    approvals: tuple[Quorum, ...] = ()
+    project: str = ""
+    version: str = ""
+    commit: str = ""
+    sizes: tuple[int, ...] = ()
+    sign: tuple[Signing, ...] = ()
+    publish: tuple[str, ...] = ()
+    text: str = ""
+    credential: str = ""
+
+
+class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
+    subject: tuple[Subject, ...]
+    predicateType: str  # noqa: N815 - the name is in-toto's
+    predicate: Predicate
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder(Statement)
+
+
+class StatementMalformed(Invalid):
+    advice = "Only statements that the service itself made are accepted."
+
+
+def dump_statement(subject: tuple[Subject, ...], predicate: Predicate) -> bytes:
+    """Exact bytes of the statement; called once in its life."""
+    return _encoder.encode(Statement(STATEMENT_TYPE, subject, PREDICATE_TYPES[predicate.kind], predicate))
+
+
+def load_statement(data: bytes) -> Statement:
+    """The statement of exact bytes, for reading; what is verified is always the bytes.
+
+    Raises:
+        StatementMalformed: not a statement of this service.
+    """
+    try:
+        statement = _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise StatementMalformed("These bytes are not a statement of this service.") from None
+    if PREDICATE_TYPES[statement.predicate.kind] != statement.predicateType:
+        raise StatementMalformed("The statement's predicate type and kind differ.")
+    if any(set(s.digest) != {"sha256"} for s in statement.subject):
+        raise StatementMalformed("A subject of the statement has no plain SHA-256 digest.")
+    return statement
+
+
+def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
+    """DSSE pre-authentication encoding: what is really signed."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def as_json(statement: Statement) -> Any:
+    """Plain JSON values, for rendering."""
+    return msgspec.to_builtins(statement)

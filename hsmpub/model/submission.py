@@ -1,0 +1,156 @@
+"""What a requester sends, before the keeper turns it into a statement.
+
+A CI job authenticates the exact bytes with its session key, a person with an SSH signature (namespace
+`hsmpub-request`). JSON, closed set; unknown members are refused.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+import msgspec
+
+from hsmpub.errors import Invalid
+from hsmpub.model.digest import is_sha256_hex
+
+MAX_FILES = 256
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+class HostileName(Invalid):
+    advice = "Use letters, digits and . _ + ! ~ - only, not starting with a dot or dash, at most 200 characters."
+
+
+class MalformedSubmission(Invalid):
+    pass
+
+
+class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", omit_defaults=True):
+    pass
+
+
+class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that was uploaded before: its name, SHA-256 (hex) and size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+class AskRelease(_Body, frozen=True, tag="release"):
+    project: str
+    version: str
+    commit: str
+    files: tuple[FileRef, ...]
+
+
+class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file that stays with the client: name, and its unfinished SHA-256 (see hsmpub.formats.sha256state).
+
+    h: the eight chaining words, 64 hex characters; tail: the unhashed rest, hex, under 64 bytes; size: bytes in all.
+    """
+
+    name: str
+    h: str
+    tail: str
+    size: int
+
+
+class AskSign(_Body, frozen=True, tag="sign"):
+    """Routine signing: one or many files, each by state of its hash or by upload."""
+
+    project: str
+    formats: tuple[str, ...]
+    key: str = ""
+    states: tuple[HashState, ...] = ()
+    files: tuple[FileRef, ...] = ()
+
+
+class _Personal(_Body, frozen=True):
+    """A person's request is used once and only near its time (seconds since 1970)."""
+
+    person: str
+    nonce: str
+    at: int
+
+
+class AskPolicy(_Personal, frozen=True, tag="policy"):
+    text: str
+
+
+class AskRoster(_Personal, frozen=True, tag="roster"):
+    text: str
+
+
+class AskCredential(_Personal, frozen=True, tag="credential"):
+    """`box`: the credential, HPKE-sealed to the keeper's intake key, base64; info = `hsmpub credential <name>`."""
+
+    name: str
+    box: str
+
+
+class AskSeal(_Personal, frozen=True, tag="seal"):
+    reason: str = ""
+
+
+CiBody = AskRelease | AskSign
+PersonalBody = AskPolicy | AskRoster | AskCredential | AskSeal
+
+_ci: msgspec.json.Decoder[CiBody] = msgspec.json.Decoder(CiBody)
+_personal: msgspec.json.Decoder[PersonalBody] = msgspec.json.Decoder(PersonalBody)
+_encoder = msgspec.json.Encoder()
+
+State = Literal["pending", "approved", "signed", "publishing", "published", "done", "declined", "expired", "failed"]
+
+
+def dump_submission(body: CiBody | PersonalBody) -> bytes:
+    return _encoder.encode(body)
+
+
+def load_ci_submission(data: bytes) -> CiBody:
+    """Raises MalformedSubmission, HostileName."""
+    try:
+        body = _ci.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise MalformedSubmission(f"The request cannot be read: {e}.") from None
+    check_names(body)
+    return body
+
+
+def load_personal_submission(data: bytes) -> PersonalBody:
+    """Raises MalformedSubmission."""
+    try:
+        return _personal.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise MalformedSubmission(f"The request cannot be read: {e}.") from None
+
+
+def check_file_name(name: str) -> None:
+    """Raises HostileName: anything but a plain, portable base name."""
+    if not _NAME.fullmatch(name):
+        raise HostileName(f"The file name {name[:80]!r} is not a plain base name.")
+
+
+def check_names(body: CiBody) -> None:
+    """Names, digests, version and commit have plain shapes; no name comes twice."""
+    files = body.files
+    states = body.states if isinstance(body, AskSign) else ()
+    names = [f.name for f in files] + [s.name for s in states]
+    if not names:
+        raise MalformedSubmission("The request names no file.")
+    if len(names) > MAX_FILES:
+        raise MalformedSubmission(f"The request names {len(names)} files; {MAX_FILES} is the most.")
+    for name in names:
+        check_file_name(name)
+    if len(set(names)) != len(names):
+        raise MalformedSubmission("The request names a file twice.")
+    if not all(is_sha256_hex(f.sha256) and f.size >= 0 for f in files):
+        raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
+    if isinstance(body, AskRelease):
+        if not _VERSION.fullmatch(body.version):
+            raise MalformedSubmission(f"The version {body.version[:80]!r} has no plain form.")
+        if not _COMMIT.fullmatch(body.commit):
+            raise MalformedSubmission("The commit is not 40 or 64 lower-case hex characters.")

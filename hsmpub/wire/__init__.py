@@ -1,0 +1,1 @@
+"""What processes say to each other over Unix sockets: a closed set of messages, framed, peer-checked."""

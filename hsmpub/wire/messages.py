@@ -1,0 +1,327 @@
+"""The closed sets of messages to the keeper. There is no other way to command it.
+
+Front channel: `FrontMessage` in, `FrontReply` or `Problem` out. Courier channel: `CourierMessage` in,
+`CourierReply` or `Problem` out. A frame is a four-byte big-endian length and one msgpack map.
+The keeper answers the frames of one connection in their order of completion; `Call.id` pairs them.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from hsmpub.errors import Problem
+from hsmpub.model.entry import PublishResult
+
+
+class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
+    pass
+
+
+# --- front channel ---------------------------------------------------------------------------------
+
+
+class GetStatus(_Msg, frozen=True, tag="status"):
+    pass
+
+
+class StatusReply(_Msg, frozen=True, tag="status-reply"):
+    """Plain facts for `hsmpub status`.
+
+    state: `sealed`, `unsealed` or `failed`; why: a sentence when not unsealed.
+    keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
+    intake_signature: of the keeper identity over `b"hsmpub intake v1" + key`, hex.
+    protections: name → "on" or why it is off. counters: metric name → value.
+    """
+
+    service: str
+    state: str
+    why: str
+    epoch: int
+    log_size: int
+    log_root: str
+    log_key: str
+    keeper_key: str
+    intake_key: str
+    intake_signature: str
+    policy_sha256: str
+    roster_sha256: str
+    keys: dict[str, str]
+    signers: int
+    protections: dict[str, str]
+    warnings: tuple[str, ...]
+    counters: dict[str, float]
+
+
+class GetReady(_Msg, frozen=True, tag="ready"):
+    """Makes a real test signature with each signing key."""
+
+
+class ReadyReply(_Msg, frozen=True, tag="ready-reply"):
+    """keys: name → "ok" or what is wrong."""
+
+    ready: bool
+    keys: dict[str, str]
+
+
+class OpenSession(_Msg, frozen=True, tag="open-session"):
+    """token: the CI identity token as sent; client_key: raw X25519 public key, 32 bytes."""
+
+    token: bytes
+    client_key: bytes
+
+
+class SessionReply(_Msg, frozen=True, tag="session-reply"):
+    """keeper_key: raw X25519 public key of this session; signature: of the keeper's identity (Ed25519) over
+    `b"hsmpub session v1" + session + client_key + keeper_key`. The session's MAC key is known to client and
+    keeper only (see hsmpub.wire.session)."""
+
+    session: bytes
+    keeper_key: bytes
+    signature: bytes
+    expires_at: int
+
+
+class Submit(_Msg, frozen=True, tag="submit"):
+    """A CI job's request. mac: see hsmpub.wire.session; body: exact bytes of a CiBody."""
+
+    session: bytes
+    counter: int
+    mac: bytes
+    body: bytes
+
+
+class SubmitPersonal(_Msg, frozen=True, tag="submit-personal"):
+    """A person's request. body: exact bytes of a PersonalBody; signature: armoured SSHSIG over them."""
+
+    body: bytes
+    signature: bytes
+
+
+class Approve(_Msg, frozen=True, tag="approve"):
+    request: str
+    person: str
+    signature: bytes
+
+
+class Decline(_Msg, frozen=True, tag="decline"):
+    request: str
+    person: str
+    signature: bytes
+
+
+class GetRequest(_Msg, frozen=True, tag="request"):
+    request: str
+
+
+class ListRequests(_Msg, frozen=True, tag="requests"):
+    """open_only: those that still wait for somebody or something."""
+
+    open_only: bool = True
+
+
+class ApprovalView(msgspec.Struct, frozen=True):
+    person: str
+    at: int
+
+
+class PublishView(msgspec.Struct, frozen=True):
+    target: str
+    item: str
+    state: str
+    detail: str = ""
+
+
+class RequestView(_Msg, frozen=True, tag="request-view"):
+    """A request as everybody may see it. statement: the exact bytes; entries: its indexes in the log."""
+
+    request: str
+    kind: str
+    project: str
+    version: str
+    state: str
+    why: str
+    statement: bytes
+    expires_at: int
+    approvals: tuple[ApprovalView, ...]
+    missing: dict[str, int]
+    publishing: tuple[PublishView, ...]
+    entries: tuple[int, ...]
+
+
+class RequestList(_Msg, frozen=True, tag="request-list"):
+    requests: tuple[RequestView, ...]
+
+
+class MadeSignature(msgspec.Struct, frozen=True):
+    """One output, or why it was not made (then `problem` is set and output empty)."""
+
+    artifact: str
+    format: str
+    name: str
+    output: bytes
+    problem: Problem | None = None
+
+
+class SignReply(_Msg, frozen=True, tag="sign-reply"):
+    """Signatures of a routine request; `entry` is its index in the log, already durable."""
+
+    request: str
+    entry: int
+    key: str
+    made: tuple[MadeSignature, ...]
+
+
+class GetAttempt(_Msg, frozen=True, tag="attempt"):
+    """The unseal attempt that is open now; asking changes nothing."""
+
+
+class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
+    """key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
+    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian`."""
+
+    attempt: bytes
+    key: bytes
+    signature: bytes
+    keeper_key: bytes
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    accepted: tuple[str, ...]
+    expires_at: int
+
+
+class HandIn(_Msg, frozen=True, tag="hand-in"):
+    """box: the mnemonic's UTF-8 bytes, HPKE-sealed to the attempt's key; info = `b"hsmpub share v1" + attempt +
+    holder`. Accepted or refused at once."""
+
+    attempt: bytes
+    holder: str
+    box: bytes
+
+
+class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
+    holder: str
+    accepted: tuple[str, ...]
+    threshold: int
+    state: str
+
+
+class Done(_Msg, frozen=True, tag="done"):
+    detail: str = ""
+
+
+FrontMessage = (
+    GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
+    | GetAttempt | HandIn
+)  # fmt: skip
+FrontReply = (
+    StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
+    | Done | Problem
+)  # fmt: skip
+
+
+# --- courier channel -------------------------------------------------------------------------------
+
+
+class GetJobs(_Msg, frozen=True, tag="jobs"):
+    """Publish jobs that are ready: signed, every approval in place, not finished."""
+
+
+class JobItem(msgspec.Struct, frozen=True):
+    """One thing to publish. For git the item is the tag's name, `content` its exact object bytes, and sha256
+    is of them; for files the bytes are in the artifact store under their digest."""
+
+    name: str
+    sha256: str
+    size: int
+    content: bytes = b""
+    state: str = ""
+    attempt: int = 0
+
+
+class Job(msgspec.Struct, frozen=True):
+    """settings: the target's table of the adopted policy."""
+
+    request: str
+    target: str
+    kind: str
+    settings: dict[str, str | bool | int]
+    project: str
+    version: str
+    commit: str
+    items: tuple[JobItem, ...]
+
+
+class JobsReply(_Msg, frozen=True, tag="jobs-reply"):
+    jobs: tuple[Job, ...]
+
+
+class BeginAttempt(_Msg, frozen=True, tag="begin-attempt"):
+    """Sent by the one child of a job: logs the intent durably, then leases the credential.
+
+    child_key: raw X25519 public key made by the child; the credential comes HPKE-sealed to it."""
+
+    request: str
+    target: str
+    item: str
+    child_key: bytes
+
+
+class Lease(_Msg, frozen=True, tag="lease"):
+    """box: the credential, HPKE-sealed to child_key, info = `b"hsmpub lease v1" + request + target + item`."""
+
+    attempt: int
+    box: bytes
+
+
+class RecordOutcome(_Msg, frozen=True, tag="outcome"):
+    request: str
+    target: str
+    item: str
+    attempt: int
+    result: PublishResult
+    observed: str = ""
+    detail: str = ""
+
+
+class GetIssuers(_Msg, frozen=True, tag="issuers"):
+    pass
+
+
+class IssuerToFetch(msgspec.Struct, frozen=True):
+    name: str
+    url: str
+    loopback: bool = False
+
+
+class IssuersReply(_Msg, frozen=True, tag="issuers-reply"):
+    issuers: tuple[IssuerToFetch, ...]
+
+
+class OfferIssuerKeys(_Msg, frozen=True, tag="offer-issuer-keys"):
+    issuer: str
+    jwks: bytes
+
+
+CourierMessage = GetJobs | BeginAttempt | RecordOutcome | GetIssuers | OfferIssuerKeys
+CourierReply = JobsReply | Lease | IssuersReply | Done | Problem
+
+
+class FrontCall(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    message: FrontMessage
+
+
+class FrontAnswer(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    reply: FrontReply
+
+
+class CourierCall(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    message: CourierMessage
+
+
+class CourierAnswer(msgspec.Struct, frozen=True, array_like=True):
+    id: int
+    reply: CourierReply
