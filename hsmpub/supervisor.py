@@ -90,7 +90,7 @@ class Supervisor:
             pass_fds=fds,
             stdin=asyncio.subprocess.DEVNULL,
             env=_environment(),
-            preexec_fn=_die_with_parent,  # noqa: PLW1509
+            preexec_fn=_die_with_parent,
         )
         part.starts += 1
         for fd in fds:
