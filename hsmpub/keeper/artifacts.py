@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
 from pathlib import Path
 
 from hsmpub.errors import Conflict, NotFound
+from hsmpub.formats.sha256state import HeldSha256
 from hsmpub.model.submission import FileRef
 
 _CHUNK = 1 << 20
@@ -34,18 +34,18 @@ class Artifacts:
         self._root = root
         self._places = asyncio.Semaphore(2)
 
-    async def check(self, file: FileRef) -> None:
-        """The file is there, whole.
+    async def check(self, file: FileRef) -> HeldSha256:
+        """The file is there, whole, and gives its hash.
 
         Raises:
             ArtifactMissing, ArtifactAltered, WrongSize.
         """
         if await self._size(file.sha256) != file.size:
             raise WrongSize(f"The file {file.name} does not have {file.size:,} bytes.")
-        await self.hashed(file.sha256, file.name)
+        return await self.hashed(file.sha256, file.name)
 
-    async def hashed(self, sha256: str, name: str) -> Callable[[], hashlib._Hash]:
-        """Hashes the stored file and gives copies of its unfinished SHA-256.
+    async def hashed(self, sha256: str, name: str) -> HeldSha256:
+        """Hashes the stored file.
 
         Args:
             sha256: what the file must hash to, 64 hex characters; name: for messages.
@@ -55,9 +55,9 @@ class Artifacts:
         """
         async with self._places:
             state = await asyncio.to_thread(self._hash, sha256, name)
-        if state.hexdigest() != sha256:
+        if state.digest().hex() != sha256:
             raise ArtifactAltered(f"The stored file {name} was altered after its upload.")
-        return state.copy
+        return state
 
     async def _size(self, sha256: str) -> int:
         try:
@@ -65,15 +65,16 @@ class Artifacts:
         except FileNotFoundError:
             raise ArtifactMissing(f"No file with the digest {sha256} was uploaded.") from None
 
-    def _hash(self, sha256: str, name: str) -> hashlib._Hash:
-        state = hashlib.sha256()
+    def _hash(self, sha256: str, name: str) -> HeldSha256:
+        state, size = hashlib.sha256(), 0
         try:
             with self._path(sha256).open("rb", buffering=0) as file:
                 while chunk := file.read(_CHUNK):
                     state.update(chunk)
+                    size += len(chunk)
         except FileNotFoundError:
             raise ArtifactMissing(f"The file {name} was not uploaded, or is gone.") from None
-        return state
+        return HeldSha256(state, size)
 
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats import FORMATS, Artifact, Format, Prepared, SigningContext
+from hsmpub.formats.format import Artifact, Context, Format, Prepared
 from hsmpub.formats.git_tag import prepare_tag
+from hsmpub.formats.registry import get_format
 from hsmpub.hsm import Signers
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
@@ -118,10 +119,9 @@ class Executing:
     async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
         predicate = request.statement.predicate
         state = await self._artifacts.hashed(subject.sha256, subject.name)
-        artifact = Artifact.hashed(subject.name, state)
-        context = SigningContext.of(predicate, now)
-        planned = plan(artifact, predicate.sign, self._book.keys, context)
-        outputs = await make(signers, planned)
+        context = context_of(predicate, self._book.genesis.service, now)
+        planned = plan(Artifact(subject.name, state), predicate.sign, self._book.keys, context)
+        outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
     async def _tags(self, signers: Signers, request: Request, now: int) -> list[e.Signed]:
@@ -152,15 +152,29 @@ class Executing:
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
 
 
+def context_of(predicate: Predicate, service: str, at: int) -> Context:
+    """What signatures of this request may say beside the file."""
+    return Context(
+        at=at,
+        service=service,
+        request=predicate.request,
+        project=predicate.project,
+        version=predicate.version,
+        commit=predicate.commit,
+        policy_sha256=predicate.policy_sha256,
+        requester=predicate.requester,
+    )
+
+
 def plan(
-    artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: SigningContext
+    artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
 ) -> list[_Planned]:
     """The outputs of one file, with distinct names: the second of one format carries its key's name."""
     planned: list[_Planned] = []
     names: set[str] = set()
     for signing in signings:
         for format_name in signing.formats:
-            form, key = FORMATS[format_name], keys[signing.key]
+            form, key = get_format(format_name), keys[signing.key]
             name = artifact.name + form.suffix
             if name in names:
                 name = f"{artifact.name}.{key.name}{form.suffix}"
@@ -169,13 +183,13 @@ def plan(
     return planned
 
 
-async def make(signers: Signers, planned: Sequence[_Planned]) -> tuple[e.Output, ...]:
+async def make(signers: Signers, planned: Sequence[_Planned], context: Context) -> tuple[e.Output, ...]:
     """Signs, assembles and checks each output by the independent check of its format."""
     outputs = []
     for one in planned:
         [signature] = await signers.sign(one.key.name, [one.prepared.payload], hash=one.prepared.hash)
         output = one.format.assemble(one.prepared, signature)
-        one.format.check(output, one.artifact, one.key)
+        one.format.check(output, one.artifact, one.key, context)
         outputs.append(
             e.Output(one.artifact.name, one.format.name, one.key.name, one.name, sha256_hex(output), output.decode())
         )

@@ -10,10 +10,13 @@ import secrets
 from dataclasses import dataclass, field
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.formats import FORMATS, Artifact, Format, Prepared, SigningContext
+from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
+from hsmpub.formats.registry import get_format
+from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm import Signers
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.executing import context_of
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import requester_of
 from hsmpub.keeper.unsealing import Unsealing
@@ -73,7 +76,7 @@ class Routine:
             project=body.project,
             sign=allowed.signing,
         )
-        batch = await self._prepare(body, allowed, SigningContext.of(predicate, now))
+        batch = await self._prepare(body, allowed, context_of(predicate, self._book.genesis.service, now))
         await self._make(batch, allowed, signers)
         if not batch.outputs:
             return m.SignReply(predicate.request, -1, allowed.key.name, tuple(batch.made))
@@ -92,13 +95,13 @@ class Routine:
         rule = self._book.policy.decide_sign(session.who, body.project, body.key, body.formats)
         allowed = _Allowed(
             self._book.keys[rule.key],
-            tuple(FORMATS[name] for name in rule.formats),
+            tuple(get_format(name) for name in rule.formats),
             (Signing(rule.key, tuple(rule.formats)),),
         )
         session.decisions[question] = allowed
         return allowed
 
-    async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: SigningContext) -> _Batch:
+    async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
         for given in (*body.states, *body.files):
             try:
@@ -107,18 +110,17 @@ class Routine:
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", b"", Problem.of(error)))
                 continue
-            batch.subjects.append(Subject(given.name, {"sha256": artifact.sha256.hex()}))
+            batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
             batch.work += work
         return batch
 
     async def _artifact(self, given: s.HashState | s.FileRef) -> Artifact:
         if isinstance(given, s.HashState):
-            return Artifact.of_state(given)
-        await self._artifacts.check(given)
-        return Artifact.hashed(given.name, await self._artifacts.hashed(given.sha256, given.name))
+            return Artifact(given.name, Sha256State.of_state(given))
+        return Artifact(given.name, await self._artifacts.check(given))
 
     async def _make(self, batch: _Batch, allowed: _Allowed, signers: Signers) -> None:
-        by_hash: dict[str, list[int]] = {}
+        by_hash: dict[HashName, list[int]] = {}
         for position, (_, _, prepared) in enumerate(batch.work):
             by_hash.setdefault(prepared.hash, []).append(position)
         outputs: list[bytes] = [b""] * len(batch.work)
