@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hsmpub.errors import Broken
-from hsmpub.secret import wipe
+from hsmpub.secret.page import wipe
 from hsmpub.shares.record import Purpose
 
 SECRET_BYTES = 32
