@@ -99,7 +99,7 @@ class Supervisor:
 
     async def _watch(self, part: _Part) -> None:
         loop = asyncio.get_running_loop()
-        while not self._stopping:
+        while True:
             assert part.process is not None
             began = loop.time()
             status = await part.process.wait()

@@ -91,6 +91,11 @@ class Book:
         """Index of the roster that was in force at an entry."""
         return max(i for i in self.state.rosters if i < index)
 
+    @property
+    def policy_sha256(self) -> str:
+        """SHA-256 (hex) of the text of the policy in force."""
+        return self.state.policy.sha256 if self.state.policy else ""
+
     def request(self, request_id: str) -> Request:
         """Raises NoSuchRequest."""
         request = self.state.requests.get(request_id)

@@ -23,7 +23,7 @@ from hsmpub.hsm import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.sandbox import harden
-from hsmpub.shares import load_unseal_record
+from hsmpub.shares.record import UnsealRecord, load_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -58,7 +58,7 @@ async def serve(home: Home, token: bytes) -> None:
         KeeperParts(
             home=home,
             log=Log.open(home.log, home.log_head),
-            record=load_unseal_record(home.unseal_record.read_bytes()),
+            record=load_record(home.unseal_record.read_bytes(), UnsealRecord),
             hsm=HsmConfig(
                 module=config.hsm.module,
                 token=config.hsm.token,
@@ -111,12 +111,12 @@ def _read_token(fd: int) -> bytes:
         os.close(fd)
 
 
-def _readable(home: Home, module: str) -> list[Path]:
-    return [home.config, home.artifacts, Path(module)]
+def _readable(home: Home, module: str) -> list[str]:
+    return [str(home.config), str(home.artifacts), module]
 
 
-def _writable(home: Home) -> list[Path]:
-    return [home.keeper, home.log.parent, home.run]
+def _writable(home: Home) -> list[str]:
+    return [str(home.keeper), str(home.log.parent), str(home.run)]
 
 
 async def _told_to_stop() -> None:

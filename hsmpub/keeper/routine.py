@@ -69,7 +69,7 @@ class Routine:
             request=secrets.token_hex(8),
             kind="sign",
             requester=requester_of(session),
-            policy_sha256=self._book.policy.sha256,
+            policy_sha256=self._book.policy_sha256,
             nonce=secrets.token_hex(16),
             requested_at=now,
             expires_at=now + ROUTINE_SECONDS,
@@ -103,6 +103,7 @@ class Routine:
 
     async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
+        given: s.HashState | s.FileRef
         for given in (*body.states, *body.files):
             try:
                 artifact = await self._artifact(given)

@@ -24,7 +24,7 @@ from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.keeper.views import Views
 from hsmpub.model import submission as s
-from hsmpub.shares import UnsealRecord
+from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 

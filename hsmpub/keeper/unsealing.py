@@ -14,7 +14,8 @@ from hsmpub.hsm import HsmConfig, Signers
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.secret import SecretPage
-from hsmpub.shares import UnsealAttempt, UnsealRecord
+from hsmpub.shares.attempt import UnsealAttempt
+from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
