@@ -23,6 +23,7 @@ FORMAT_KINDS: Mapping[str, frozenset[KeyKind]] = {
     "sshsig": frozenset({"ed25519", "p256", "rsa3072"}),
     "dsse": frozenset({"p256", "rsa3072", "ed25519"}),
     "sigstore-bundle": frozenset({"p256", "rsa3072"}),
+    "der-signature": frozenset({"p256", "rsa3072"}),
 }
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,80}|")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
