@@ -69,7 +69,7 @@ def write_policy(path: Path, issuer: Issuer, index: Devpi, git: GitServer) -> No
             simple=index.simple_url,
             index_user=index.user,
             git=git.url,
-            git_user=git.user,
+            git_user="git",
         )
     )
 

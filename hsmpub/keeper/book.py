@@ -39,7 +39,7 @@ class Book:
         self._clock = clock
         self._turn = asyncio.Lock()
         self.state = ServiceState()
-        for index, data in enumerate(log.iterate()):
+        for index, data in log.iterate():
             self.state.apply(index, e.load_entry(data))
         if self.state.genesis is None or self.state.policy is None or self.state.roster is None:
             raise LogWithoutGenesis("The log does not begin with a genesis, a policy and a roster.")

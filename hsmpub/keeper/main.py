@@ -22,6 +22,7 @@ from hsmpub.home import Home
 from hsmpub.hsm import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
+from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
 from hsmpub.shares.record import UnsealRecord, load_record
 from hsmpub.tlog.log import Log
@@ -53,11 +54,12 @@ def main() -> None:
 async def serve(home: Home, token: bytes) -> None:
     """Opens and checks the log, then answers both channels until it is told to stop."""
     config = load_config(home)
+    trust = load_trust(home.trust.read_bytes())
     protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
     keeper = Keeper(
         KeeperParts(
             home=home,
-            log=Log.open(home.log, home.log_head),
+            log=Log.open(home.log, home.log_head, log_key=trust.log_key),
             record=load_record(home.unseal_record.read_bytes(), UnsealRecord),
             hsm=HsmConfig(
                 module=config.hsm.module,

@@ -53,6 +53,7 @@ class Unsealing:
         *,
         workers: int,
         on_unsealed: Callable[[], Awaitable[None]],
+        on_sealed: Callable[[], None],
     ) -> None:
         if record.epoch != book.state.epoch:
             raise EpochDiffers(f"The log is in epoch {book.state.epoch}, the unseal record in {record.epoch}.")
@@ -62,6 +63,7 @@ class Unsealing:
         self._identity = identity
         self._workers = workers
         self._on_unsealed = on_unsealed
+        self._on_sealed = on_sealed
         self._attempt: UnsealAttempt | None = None
         self._signers: Signers | None = None
         self._pin: SecretPage | None = None
@@ -116,6 +118,7 @@ class Unsealing:
             signers.close()
         if pin is not None:
             pin.close()
+        self._on_sealed()
         if signers is None and not person:
             return
         self.why = f"Sealed: {reason}"
