@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.config import KeeperSection, load_config
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.home import Home
-from hsmpub.hsm import HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
@@ -72,9 +72,7 @@ async def serve(home: Home, token: bytes) -> None:
             protections=protections,
         )
     )
-    uids = config.keeper.peer_uids or (os.getuid(),)
-    front = ChannelServer(home.front_socket, m.FrontCall, m.FrontAnswer, keeper.front, uids=uids)
-    courier = ChannelServer(home.courier_socket, m.CourierCall, m.CourierAnswer, keeper.courier, uids=uids, token=token)
+    front, courier = _channels(home, config.keeper, keeper, token)
     await front.start()
     await courier.start()
     sweep = asyncio.get_running_loop().create_task(keeper.sweep())

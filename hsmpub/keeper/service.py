@@ -9,7 +9,7 @@ from typing import assert_never
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.home import Home
-from hsmpub.hsm import HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book

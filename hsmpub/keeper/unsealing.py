@@ -10,10 +10,11 @@ from collections.abc import Awaitable, Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
-from hsmpub.hsm import HsmConfig, Signers
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
-from hsmpub.secret import SecretPage
+from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
