@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hsmpub.tlog.rules import LogDamaged
 from hsmpub.tlog.store import Commit, Stamp
 
 
@@ -30,7 +31,8 @@ class MemoryStore:
         return self._checkpoint
 
     def commit(self, commit: Commit) -> None:
-        self._drop(commit.first)
+        if commit.first < self.size():
+            raise LogDamaged(f"Entry {commit.first} is there already.")
         self._entries.update(enumerate(map(bytes, commit.entries), commit.first))
         self._tiles.update(commit.tiles)
         self._stamp = commit.stamp
@@ -38,12 +40,9 @@ class MemoryStore:
             self._checkpoint = commit.checkpoint
 
     def rewind(self, stamp: Stamp) -> None:
-        self._drop(stamp.size)
-        self._stamp = stamp
-
-    def _drop(self, first: int) -> None:
-        for index in range(first, self.size()):
+        for index in range(stamp.size, self.size()):
             self._entries.pop(index, None)
+        self._stamp = stamp
 
     def close(self) -> None:
         pass

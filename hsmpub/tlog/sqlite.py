@@ -166,7 +166,6 @@ class SqliteStore(SqliteRows):
 
     def commit(self, commit: Commit) -> None:
         with self._transaction("committing") as writer:
-            writer.execute("DELETE FROM entries WHERE idx >= ?", (commit.first,))
             writer.executemany("INSERT INTO entries VALUES (?, ?)", enumerate(commit.entries, commit.first))
             tiles = [(_tile_id(level, index), hashes) for (level, index), hashes in commit.tiles.items()]
             writer.executemany("REPLACE INTO tiles VALUES (?, ?)", tiles)

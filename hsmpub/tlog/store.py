@@ -36,7 +36,7 @@ class Commit:
     """What becomes durable together.
 
     Attributes:
-        first: index of the first entry; whatever the store holds from there on goes away.
+        first: index of the first entry, where the store ends now.
         tiles: `(level, index)` → all hashes of each tile that changed.
         stamp: replaces the one before.
         checkpoint: size and signed note, or None.
@@ -79,6 +79,7 @@ class Store(Rows, Protocol):
 
         Raises:
             LogUnavailable: disk full, I/O error, locked: nothing was promised, but it may be there all the same.
+            LogDamaged: an entry is there already.
         """
 
     def rewind(self, stamp: Stamp) -> None:
