@@ -73,7 +73,7 @@ class Edge:
             self._record(scope, name, status or 500, rule, fault, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, name: str, status: int, rule: str, fault: str, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        route = getattr(scope.get("route") or scope.get("endpoint"), "path", "unmatched")
         self._metrics.observe(route, status, rule, seconds)
         line = RequestLine(
             rfc3339(int(time.time())), "request", name, scope["method"], route, status, round(seconds * 1000, 2), rule,

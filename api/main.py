@@ -42,7 +42,7 @@ def bind(listen: str) -> socket.socket:
     return socket.create_server((host, int(rest)), family=family, backlog=2048)
 
 
-def server(settings: Settings) -> uvicorn.Server:
+def server(settings: Settings, *, loggers: dict[str, Any] | None = _LOGGERS) -> uvicorn.Server:
     """The HTTP server, not yet running. It writes no access log of its own: the edge writes one without bodies."""
     caps = settings.front
     config = uvicorn.Config(
@@ -51,7 +51,7 @@ def server(settings: Settings) -> uvicorn.Server:
         loop="uvloop",
         ws="none",
         lifespan="on",
-        log_config=_LOGGERS,
+        log_config=loggers,
         access_log=False,
         proxy_headers=False,
         server_header=False,

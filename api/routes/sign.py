@@ -28,6 +28,8 @@ _EXAMPLE = {
 class SignRoute:
     """ASGI endpoint of `POST /v1/sign`: up to 256 files at once, each signed or refused on its own."""
 
+    path = PATH
+
     def __init__(self, front: Front) -> None:
         self._front = front
         self._encode = msgspec.json.Encoder().encode
