@@ -1,0 +1,201 @@
+"""What the tables of a policy say about each other, about the service's keys and about the roster's groups.
+
+Each check raises its own rule with the line. Ambiguity is refused here, not resolved later by order.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from itertools import combinations
+from urllib.parse import urlsplit
+
+from hsmpub.identity.ci import REGISTERED, RESERVED
+from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.toml_lines import Path, TomlText
+from hsmpub.policy import refusals as rule
+from hsmpub.policy.glob import is_wild, may_both_match
+from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
+
+#: Kinds of keys that each format can be made with, so that its ecosystem's tools verify it.
+FORMAT_KINDS: Mapping[str, frozenset[KeyKind]] = {
+    "openpgp": frozenset({"rsa3072", "p256"}),
+    "sshsig": frozenset({"ed25519", "p256", "rsa3072"}),
+    "dsse": frozenset({"p256", "rsa3072", "ed25519"}),
+    "sigstore-bundle": frozenset({"p256", "rsa3072"}),
+}
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,80}|")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+Groups = Collection[str] | Mapping[str, Collection[str]]
+
+
+def check_policy(
+    policy: PolicyFile,
+    toml: TomlText,
+    *,
+    keys: Mapping[str, KeyRecord],
+    groups: Groups,
+    credentials: Collection[str] | None,
+) -> None:
+    """Raises a rule of `hsmpub.policy.refusals`."""
+    check = _Check(policy, toml, keys, groups)
+    check.issuers()
+    check.targets(credentials)
+    for name, project in policy.projects.items():
+        check.project(name, project)
+    for kind, table in policy.administration:
+        if table is not None:
+            check.approvals(("administration", kind), table.approvals)
+    check.requesters_across_projects()
+
+
+class _Check:
+    def __init__(
+        self, policy: PolicyFile, toml: TomlText, keys: Mapping[str, KeyRecord], groups: Groups
+    ) -> None:
+        self.policy, self.toml, self.keys, self.groups = policy, toml, keys, groups
+
+    def _line(self, *path: str | int) -> int:
+        return self.toml.line_of(path)
+
+    def _once(self, values: Iterable[tuple[Hashable, Path]], what: str) -> None:
+        seen: dict[Hashable, int] = {}
+        for value, path in values:
+            line = self._line(*path)
+            if value in seen:
+                raise rule.SaidTwice(f"{what} stands in line {seen[value]} already.", line=line)
+            seen[value] = line
+
+    def issuers(self) -> None:
+        for name, issuer in self.policy.issuers.items():
+            self._url(issuer.url, issuer.loopback, "issuer", name, "url")
+        issuers = self.policy.issuers.items()
+        self._once(((issuer.url, ("issuer", n, "url")) for n, issuer in issuers), "The same issuer's URL")
+
+    def targets(self, credentials: Collection[str] | None) -> None:
+        seen: dict[str, str] = {}
+        for name, target in self.policy.targets.items():
+            self._url(target.url, target.loopback, "target", name, "url")
+            line = self._line("target", name, "credential")
+            if credentials is not None and target.credential not in credentials:
+                raise rule.UnknownReference(f"No credential {target.credential!r} is known.", line=line)
+            if target.credential in seen:
+                raise rule.CredentialShared(f"Target {seen[target.credential]!r} has this credential.", line=line)
+            seen[target.credential] = name
+            self._tag(name, target)
+        targets = self.policy.targets.items()
+        self._once((((t.kind, t.url.rstrip("/"), t.tag), ("target", n, "url")) for n, t in targets), "The same target")
+
+    def _tag(self, name: str, target: Target) -> None:
+        if target.kind != "git":
+            if target.tag or target.key:
+                line = self._line("target", name, "tag" if target.tag else "key")
+                raise rule.TagRefused(f"Target {name!r} is not git and has no tags.", line=line)
+            return
+        before, version, after = target.tag.partition("{version}")
+        line = self._line("target", name, "tag")
+        unsafe = ".." in target.tag or "//" in target.tag or target.tag.endswith((".", "/", ".lock"))
+        if not version or unsafe or not _TAG.fullmatch(before) or not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", after):
+            raise rule.TagRefused(f"The tag {target.tag!r} is not a plain name with one {{version}} in it.", line=line)
+        if not target.key:
+            raise rule.TagRefused(f"Target {name!r} does not say which key signs its tags.", line=line)
+        self._fit(target.key, "openpgp", self._line("target", name, "key"))
+
+    def _url(self, url: str, loopback: bool, *path: str) -> None:
+        line = self._line(*path)
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError:
+            raise rule.UrlRefused("the URL cannot be read.", line=line) from None
+        plain = host and not re.search(r"[\s\\?#@]", url) and url.isascii() and "/../" not in f"{parts.path}/"
+        if not plain:
+            raise rule.UrlRefused("the URL holds more than scheme, host, port and path, or less.", line=line)
+        if host in _LOOPBACK and not loopback:
+            raise rule.UrlRefused("the URL leads to this machine itself.", line=line)
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback and host in _LOOPBACK):
+            raise rule.UrlRefused("the URL is not https.", line=line)
+
+    def project(self, name: str, project: Project) -> None:
+        path: Path = ("project", name)
+        for i, requester in enumerate(project.requesters):
+            self._requester((*path, "requesters", i), requester)
+        for (i, a), (j, b) in combinations(enumerate(project.requesters), 2):
+            if set(a.claims) == set(b.claims) and may_both_be(a, b):
+                first, line = self._line(*path, "requesters", i), self._line(*path, "requesters", j)
+                raise rule.SaidTwice(f"a token can match this requester and the one of line {first}.", line=line)
+        self._once(((s.key, (*path, "sign", i, "key")) for i, s in enumerate(project.sign)), "The same key")
+        made = [(f, (*path, "sign", i, "formats", k))
+                for i, s in enumerate(project.sign) for k, f in enumerate(s.formats)]  # fmt: skip
+        self._once(made, "The same format")
+        for i, signs in enumerate(project.sign):
+            for k, format_name in enumerate(signs.formats):
+                self._fit(signs.key, format_name, self._line(*path, "sign", i, "formats", k))
+        self._once(((t, (*path, "publish", i)) for i, t in enumerate(project.publish)), "The same target")
+        for i, target in enumerate(project.publish):
+            if target not in self.policy.targets:
+                line = self._line(*path, "publish", i)
+                raise rule.UnknownReference(f"The policy has no target {target!r}.", line=line)
+        self.approvals(path, project.approvals)
+
+    def _requester(self, path: Path, requester: Requester) -> None:
+        line = self._line(*path)
+        if requester.issuer not in self.policy.issuers:
+            raise rule.UnknownReference(f"The policy has no issuer {requester.issuer!r}.", line=line)
+        for claim in requester.claims:
+            if claim in (REGISTERED | RESERVED) - {"sub"}:
+                raise rule.ClaimReserved(f"{claim!r} cannot be asked of a token.", line=self._line(*path, claim))
+        if all(map(is_wild, requester.claims.values())):
+            raise rule.RequesterWithoutClaim("this requester pins no claim to any text.", line=line)
+
+    def _fit(self, key: str, format_name: str, line: int) -> None:
+        record = self.keys.get(key)
+        if record is None:
+            raise rule.UnknownSigningKey(f"The service has no key {key!r}.", line=line)
+        if format_name not in FORMAT_KINDS:
+            raise rule.UnknownFormat(f"There is no format {format_name!r}; there are {_listed(FORMAT_KINDS)}.", line=line)
+        if record.kind not in FORMAT_KINDS[format_name]:
+            raise rule.KeyUnfitForFormat(f"{record.kind} keys make no {format_name}.", line=line)
+        if format_name not in record.formats:
+            raise rule.KeyNotMeantForFormat(f"The ceremony did not make {key!r} for {format_name}.", line=line)
+
+    def approvals(self, path: Path, approvals: Iterable[Approvals]) -> None:
+        asked = list(enumerate(approvals))
+        self._once(((a.group, (*path, "approvals", i)) for i, a in asked), "The same group")
+        for i, quorum in asked:
+            line = self._line(*path, "approvals", i)
+            if quorum.group not in self.groups:
+                raise rule.UnknownGroup(f"The roster has no group {quorum.group!r}.", line=line)
+            if isinstance(self.groups, Mapping) and len(self.groups[quorum.group]) < quorum.count:
+                people = len(self.groups[quorum.group])
+                raise rule.QuorumOutOfReach(f"Group {quorum.group!r} has {people}, not {quorum.count}.", line=line)
+
+    def requesters_across_projects(self) -> None:
+        """One job, two projects, one key or target, and approvals for one only: a way around the approvals."""
+        for (name, a), (other, b) in combinations(self.policy.projects.items(), 2):
+            if set(a.approvals) == set(b.approvals) or not _share_something(a, b):
+                continue
+            for i, requester in enumerate(b.requesters):
+                if any(may_both_be(requester, earlier) for earlier in a.requesters):
+                    raise rule.AmbiguousRequester(
+                        f"a job that fits this requester may ask for {name!r} too, which has a key or target in "
+                        f"common with {other!r} and takes other approvals.",
+                        line=self._line("project", other, "requesters", i),
+                    )
+
+
+def may_both_be(a: Requester, b: Requester) -> bool:
+    """Whether one token can match both rules."""
+    shared = set(a.claims) & set(b.claims)
+    return a.issuer == b.issuer and all(may_both_match(a.claims[name], b.claims[name]) for name in shared)
+
+
+def _share_something(a: Project, b: Project) -> bool:
+    def made(project: Project) -> set[tuple[str, str]]:
+        return {(s.key, name) for s in project.sign for name in s.formats}
+
+    return bool(made(a) & made(b) or set(a.publish) & set(b.publish))
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

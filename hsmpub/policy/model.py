@@ -1,0 +1,142 @@
+"""The policy file as values: what each table may say. What the tables say about each other: see `check`.
+
+An empty list never means "everyone" or "everything", and nothing that matters has a silent default: a project
+says `approvals = []` when it wants none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import model_validator as validates
+
+from hsmpub.model.statement import Quorum
+from hsmpub.policy.version import Versions
+
+DEFAULT_EXPIRY = 72 * 3600
+MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+\z")]
+
+
+def parse_period(value: Any) -> Any:
+    """`"72h"`, `"30m"`, `"7d"` as seconds."""
+    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a time is written as text, such as "72h", "30m" or "7d"')
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
+        raise ValueError("a time lies between a minute and 90 days")
+    return seconds
+
+
+Period = Annotated[int, BeforeValidator(parse_period)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Issuer(_Table):
+    """Whose identity tokens count. `bearer`: also tokens that name no session key, which a thief could use."""
+
+    url: Text
+    audience: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x20\x7f#]+\z")]
+    loopback: StrictBool = False
+    bearer: StrictBool = False
+
+
+class Target(_Table):
+    """Where releases go. `tag` and `key` are for git: name and OpenPGP key of the tag."""
+
+    kind: Literal["pypi", "git"]
+    url: Text
+    credential: Name
+    loopback: StrictBool = False
+    tag: str = ""
+    key: str = ""
+
+    @validates(mode="before")
+    @classmethod
+    def _name_tags(cls, table: Any) -> Any:
+        if isinstance(table, dict) and table.get("kind") == "git":
+            return {"tag": "v{version}", **table}
+        return table
+
+    def settings(self) -> dict[str, str | bool | int]:
+        """The table as the courier's job carries it; `tag` and `key` only where they mean something."""
+        return {name: value for name, value in self.model_dump().items() if value != ""}
+
+
+class Requester(_Table):
+    """A token of this issuer with all these claims. Values are text; `*` as in `hsmpub.policy.glob`."""
+
+    issuer: Name
+    claims: dict[Text, Text]
+
+    @validates(mode="before")
+    @classmethod
+    def _gather(cls, table: Any) -> Any:
+        """In the file, claims stand beside `issuer`."""
+        if not isinstance(table, dict):
+            raise ValueError('a requester is a table, such as { issuer = "ci", repository = "acme/x" }')
+        return {
+            **{name: value for name, value in table.items() if name == "issuer"},
+            "claims": {name: value for name, value in table.items() if name != "issuer"},
+        }
+
+
+class Signs(_Table):
+    """Which formats a key makes for a project."""
+
+    key: Name
+    formats: Annotated[tuple[Name, ...], Field(min_length=1)]
+
+
+class Approvals(_Table):
+    """So many different persons of the group."""
+
+    group: Name
+    count: Annotated[StrictInt, Field(ge=1, le=100)]
+
+    def as_quorum(self) -> Quorum:
+        return Quorum(self.group, self.count)
+
+
+class Project(_Table):
+    """approvals: `()` means none are needed, and the file has to say so. expires: seconds."""
+
+    requesters: Annotated[tuple[Requester, ...], Field(min_length=1)]
+    sign: tuple[Signs, ...] = ()
+    publish: tuple[Name, ...] = ()
+    approvals: tuple[Approvals, ...]
+    expires: Period = DEFAULT_EXPIRY
+    versions: Versions = "any"
+
+
+class Rule(_Table):
+    """Who approves an administrative request. Never nobody: one person alone changes nothing here."""
+
+    approvals: Annotated[tuple[Approvals, ...], Field(min_length=1)]
+    expires: Period = DEFAULT_EXPIRY
+
+
+class Administration(_Table):
+    """A kind of request without a table of its own cannot be made."""
+
+    policy: Rule | None = None
+    roster: Rule | None = None
+    credential: Rule | None = None
+
+
+class PolicyFile(_Table):
+    """The whole file; `hsmpub.policy.decide.Policy` answers questions about it."""
+
+    issuers: dict[Name, Issuer] = Field(default={}, alias="issuer")
+    targets: dict[Name, Target] = Field(default={}, alias="target")
+    projects: dict[Name, Project] = Field(default={}, alias="project")
+    administration: Administration = Administration()

@@ -1,0 +1,84 @@
+"""Why a policy file is refused: one name for each reason, always with the line."""
+
+from __future__ import annotations
+
+from hsmpub.model.toml_lines import InFile
+
+
+class PolicyRefused(InFile):
+    advice = "Correct the line and try again; the policy in force is unchanged."
+
+    def __init__(self, detail: str, *, line: int, next_step: str | None = None) -> None:
+        super().__init__(detail, line=line, file="policy", next_step=next_step)
+
+
+class UnknownKey(PolicyRefused):
+    advice = "Check the spelling; a policy says nothing that the service would not carry out."
+
+
+class MissingKey(PolicyRefused):
+    pass
+
+
+class ApprovalsUnstated(PolicyRefused):
+    advice = "Say whose approvals it takes, or 'approvals = []' if none are needed."
+
+
+class WrongValue(PolicyRefused):
+    pass
+
+
+class UnknownReference(PolicyRefused):
+    advice = "Check the spelling, or add what is missing."
+
+
+class UnknownGroup(UnknownReference):
+    advice = "Check the spelling, or put somebody into the group in the roster first."
+
+
+class UnknownSigningKey(UnknownReference):
+    advice = "Use the name of a key that the genesis ceremony made."
+
+
+class UnknownFormat(UnknownReference):
+    pass
+
+
+class KeyUnfitForFormat(PolicyRefused):
+    advice = "Use another key for this format."
+
+
+class KeyNotMeantForFormat(PolicyRefused):
+    advice = "The ceremony pinned what the key makes; use another key for this format."
+
+
+class QuorumOutOfReach(PolicyRefused):
+    advice = "Put more people into the group first, or ask for fewer."
+
+
+class RequesterWithoutClaim(PolicyRefused):
+    advice = "Pin at least one claim to a text, such as the repository; an issuer alone is everybody on it."
+
+
+class ClaimReserved(PolicyRefused):
+    advice = "Leave it out: the service checks this claim itself for every token."
+
+
+class SaidTwice(PolicyRefused):
+    advice = "Say it once."
+
+
+class AmbiguousRequester(PolicyRefused):
+    advice = "Tell the two apart by a claim that both name, or give them different keys and targets."
+
+
+class UrlRefused(PolicyRefused):
+    advice = "Use an https URL with a host and nothing else special; 'loopback = true' allows http to 127.0.0.1."
+
+
+class TagRefused(PolicyRefused):
+    advice = "A git target has 'key' and may have 'tag', such as \"v{version}\"; other targets have neither."
+
+
+class CredentialShared(PolicyRefused):
+    advice = "Give each target a credential of its own, so that each has exactly one and loses it alone."
