@@ -18,11 +18,12 @@ from api.logs import JsonLog
 from api.metrics import Metrics
 from api.problem import BodyRefused, MethodNotAllowed, NoSuchRoute, Unprocessable
 from api.routes import artifacts, health, log, receipts, requests, sessions, sign, unseal
+from api.served_log import ServedLog
 from api.sessions import Sessions
 from api.settings import Settings
 from api.throttle import Throttle
-from hsmpub.artifact import Store
-from hsmpub.tlog import LogReader
+from api.uploads import UploadPlaces
+from hsmpub.artifact import LocalStore
 from hsmpub.wire.client import front_channel
 
 _ABOUT = """Signs artifacts and publishes releases with keys that only a quorum of people can unlock.
@@ -61,16 +62,18 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _front(settings: Settings) -> Front:
     home, caps = settings.home, settings.front
+    metrics = Metrics()
     return Front(
         settings=settings,
         keeper=front_channel(home.front_socket),
-        store=Store(home.artifacts),
-        reader=LogReader(home.log),
+        store=LocalStore(home.artifacts),
+        log_reader=ServedLog(home.log),
         sessions=Sessions(),
         by_address=Throttle(caps.address_rate, caps.address_burst, "This address"),
         costly=Throttle(caps.costly_rate, caps.costly_burst, "This address"),
         by_session=Throttle(caps.session_rate, caps.session_burst, "This session"),
-        metrics=Metrics(),
+        uploads=UploadPlaces(caps.max_uploads, metrics.uploads),
+        metrics=metrics,
         log=JsonLog(),
     )
 
@@ -78,8 +81,10 @@ def _front(settings: Settings) -> Front:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     front: Front = app.state.front
+    front.store.collect_stale()
     yield
     front.keeper.close()
+    front.log_reader.close()
 
 
 async def _http_refusal(request: Request, error: Exception) -> None:  # type: ignore[return]

@@ -55,19 +55,16 @@ async def read_body(scope: Scope, receive: Receive, *, cap: int, timeout: float)
     return body
 
 
-async def body_pieces(
-    scope: Scope, receive: Receive, *, cap: int, idle_timeout: float, piece: int = 1024 * 1024
-) -> AsyncIterator[bytes]:
-    """The body in pieces of about `piece` bytes, the last one shorter.
+async def body_pieces(scope: Scope, receive: Receive, *, cap: int, idle_timeout: float) -> AsyncIterator[bytes]:
+    """The body as it arrives. Whoever takes it counts: a cap that only the sender's announcement meets is none.
 
     Args:
-        cap: the most bytes in all. idle_timeout: seconds between two arrivals.
+        cap: the most bytes that may be announced. idle_timeout: seconds between two arrivals.
 
     Raises:
         BodyTooLarge, BodyTooSlow, ClientGone: see read_body.
     """
     check_announced(scope, cap)
-    total, held = 0, bytearray()
     more = True
     while more:
         try:
@@ -77,16 +74,8 @@ async def body_pieces(
             raise BodyTooSlow(f"Nothing arrived for {idle_timeout:g} seconds.") from None
         if message["type"] == "http.disconnect":
             raise ClientGone
-        held += message.get("body", b"")
         more = message.get("more_body", False)
-        if total + len(held) > cap:
-            raise BodyTooLarge(f"The body has more than {cap:,} bytes.")
-        if len(held) >= piece:
-            total += len(held)
-            yield bytes(held)
-            held.clear()
-    if held:
-        yield bytes(held)
+        yield message.get("body", b"")
 
 
 async def json_body(request: Request, decoder: msgspec.json.Decoder[T], *, cap: int, timeout: float) -> T:

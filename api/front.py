@@ -9,11 +9,12 @@ from starlette.requests import Request
 
 from api.logs import JsonLog
 from api.metrics import Metrics
+from api.served_log import ServedLog
 from api.sessions import Sessions
 from api.settings import Settings
 from api.throttle import Throttle, asker
-from hsmpub.artifact import Store
-from hsmpub.tlog import LogReader
+from api.uploads import UploadPlaces
+from hsmpub.artifact import LocalStore
 from hsmpub.wire import messages as m
 from hsmpub.wire.client import Channel
 
@@ -24,12 +25,13 @@ class Front:
 
     settings: Settings
     keeper: Channel[m.FrontMessage, m.FrontReply]
-    store: Store
-    reader: LogReader
+    store: LocalStore
+    log_reader: ServedLog
     sessions: Sessions
     by_address: Throttle
     costly: Throttle
     by_session: Throttle
+    uploads: UploadPlaces
     metrics: Metrics
     log: JsonLog
 

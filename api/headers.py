@@ -12,6 +12,7 @@ SESSION = b"hsmpub-session"
 COUNTER = b"hsmpub-counter"
 MAC = b"hsmpub-mac"
 SIGNATURE = b"hsmpub-signature"
+SHA256 = b"hsmpub-sha256"
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 

@@ -14,6 +14,7 @@ from api.logs import JsonLog
 from api.protocol import protocol_with
 from api.settings import FrontConfigRefused, Settings, load_settings
 from hsmpub.errors import HsmpubError
+from hsmpub.sandbox import harden
 
 USAGE = "usage: front HOME (HOST:PORT | fd:NUMBER)"
 _LOGGERS: dict[str, Any] = {
@@ -40,6 +41,13 @@ def bind(listen: str) -> socket.socket:
     host = kind.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, int(rest)), family=family, backlog=2048)
+
+
+def confine(settings: Settings) -> dict[str, str]:
+    """Gives up what the front never needs: it writes uploads, and reads the log. Name → "on", or why it is off."""
+    home = settings.home
+    folders = [str(path) for path in (home.log.parent, home.run) if path.exists()]
+    return harden("front", read=folders, write=[str(home.artifacts)])
 
 
 def server(settings: Settings, *, loggers: dict[str, Any] | None = _LOGGERS) -> uvicorn.Server:
@@ -70,7 +78,10 @@ def main() -> None:
         listener = bind(sys.argv[2])
     except (HsmpubError, OSError) as e:
         sys.exit(f"The front cannot start. {e}")
-    JsonLog().write({"event": "front", "listen": "%s:%d" % listener.getsockname()[:2]})
+    protections = confine(settings)
+    JsonLog().write(
+        {"event": "front", "listen": "%s:%d" % listener.getsockname()[:2], "protections": protections}
+    )
     server(settings).run(sockets=[listener])
 
 

@@ -21,7 +21,14 @@ _CI_HEADERS = {
     "Hsmpub-Mac": "HMAC-SHA256 of counter and body under the session's key, base64.",
 }
 _PERSON_HEADERS = {"Hsmpub-Signature": "The body's armoured SSHSIG (namespace hsmpub-request), base64."}
-HEADERS = {"ci": _CI_HEADERS, "person": _PERSON_HEADERS, "upload": {"Hsmpub-Session": _CI_HEADERS["Hsmpub-Session"]}}
+HEADERS = {
+    "ci": _CI_HEADERS,
+    "person": _PERSON_HEADERS,
+    "upload": {
+        "Hsmpub-Session": _CI_HEADERS["Hsmpub-Session"],
+        "Hsmpub-Sha256": "SHA-256 of the file, hex, where it is known: other bytes are then refused and not kept.",
+    },
+}
 _described: dict[str, type] = {}
 
 
@@ -50,7 +57,7 @@ def operation(
         extra["requestBody"] = {"required": True, "content": {body_type: content}}
     if headers:
         extra["parameters"] = [
-            {"name": name, "in": "header", "required": len(headers) == 1, "description": text,
+            {"name": name, "in": "header", "required": len(headers) == 1 and name != "Hsmpub-Sha256", "description": text,
              "schema": {"type": "string"}}
             for group in headers for name, text in HEADERS[group].items()
         ]  # fmt: skip

@@ -67,6 +67,7 @@ def upload(http: Http, session: CiSession, path: Path, *, progress: Progress | N
         return reference
     headers = {
         "hsmpub-session": session.id,
+        "hsmpub-sha256": reference.sha256,
         "content-length": str(reference.size),
         "content-type": "application/octet-stream",
     }
