@@ -7,10 +7,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.client.trust import Trust
-from hsmpub.wire.messages import AttemptReply, StatusReply
+from hsmpub.wire.messages import StatusReply
 
 INTAKE_CONTEXT = b"hsmpub intake v1"
-ATTEMPT_CONTEXT = b"hsmpub attempt v1"
 
 
 def check_intake(trust: Trust, status: StatusReply) -> bytes:
@@ -25,17 +24,3 @@ def check_intake(trust: Trust, status: StatusReply) -> bytes:
     except (InvalidSignature, ValueError):
         raise KeeperNotThePinnedOne("The key for credentials is not signed by the pinned keeper.") from None
     return key
-
-
-def check_attempt(trust: Trust, attempt: AttemptReply) -> AttemptReply:
-    """The attempt itself.
-
-    Raises:
-        KeeperNotThePinnedOne: it is not signed by the pinned keeper.
-    """
-    signed = ATTEMPT_CONTEXT + attempt.attempt + attempt.key + attempt.expires_at.to_bytes(8, "big")
-    try:
-        Ed25519PublicKey.from_public_bytes(trust.keeper).verify(attempt.signature, signed)
-    except (InvalidSignature, ValueError):
-        raise KeeperNotThePinnedOne("The unseal attempt is not signed by the pinned keeper.") from None
-    return attempt
