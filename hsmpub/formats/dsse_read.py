@@ -78,10 +78,9 @@ def _check_statement(statement: Any, artifact: Artifact, context: Context | None
 def _says(predicate: dict[str, Any], context: Context) -> bool:
     """Each member is said as it is in the context, or left out where the context has nothing to say."""
     left = dict(predicate)
-    pairs = (("policySha256", context.policy_sha256), ("requester", context.requester)) + tuple(
-        (name, getattr(context, name)) for name in ("service", "request", "project", "version", "commit")
-    )
-    if any(left.pop(name, None) != (value or None) for name, value in pairs):
+    words = {name: getattr(context, name) for name in ("service", "request", "project", "version", "commit")}
+    words |= {"policySha256": context.policy_sha256, "requester": dict(context.requester)}
+    if any(left.pop(name, None) != (value or None) for name, value in words.items()):
         return False
     at = datetime.fromtimestamp(context.at, UTC).isoformat().replace("+00:00", "Z")
     return left == {"signedAt": at}

@@ -52,11 +52,15 @@ def check_purposes(key: KeyRecord) -> None:
         )
 
 
-@functools.lru_cache(maxsize=256)
 def check_may_make(format_: _Named, key: KeyRecord) -> None:
     """Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed."""
-    if format_.name not in key.formats:
-        raise FormatNotAllowed(f"The key {key.name!r} may not make the format {format_.name!r}.")
-    if key.kind not in format_.key_kinds:
-        raise KeyKindUnfit(f"The format {format_.name!r} cannot be made with a {key.kind} key.")
+    _check_may_make(format_.name, format_.key_kinds, key)
+
+
+@functools.lru_cache(maxsize=256)
+def _check_may_make(name: str, kinds: frozenset[KeyKind], key: KeyRecord) -> None:
+    if name not in key.formats:
+        raise FormatNotAllowed(f"The key {key.name!r} may not make the format {name!r}.")
+    if key.kind not in kinds:
+        raise KeyKindUnfit(f"The format {name!r} cannot be made with a {key.kind} key.")
     check_purposes(key)

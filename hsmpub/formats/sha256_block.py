@@ -32,22 +32,23 @@ _words_of = struct.Struct(">16I").unpack
 
 
 def compress(state: Words, block: bytes) -> Words:
-    """The chaining words after one more block of exactly 64 bytes."""
+    """The chaining words after one more block of exactly 64 bytes.
+
+    A word doubled into 64 bits is rotated by a shift; what lands above 32 bits falls to the one mask of each sum.
+    """
     w = list(_words_of(block))
     for i in range(16, 64):
         x, y = w[i - 15], w[i - 2]
-        x |= x << 32  # doubled, so that a shift right is a rotation in the low half
-        y |= y << 32
-        s0 = (x >> 7) ^ (x >> 18) ^ ((x & _M) >> 3)
-        s1 = (y >> 17) ^ (y >> 19) ^ ((y & _M) >> 10)
-        w.append((w[i - 16] + (s0 & _M) + w[i - 7] + (s1 & _M)) & _M)
+        xx, yy = x | x << 32, y | y << 32
+        s0, s1 = xx >> 7 ^ xx >> 18 ^ x >> 3, yy >> 17 ^ yy >> 19 ^ y >> 10
+        w.append((w[i - 16] + s0 + w[i - 7] + s1) & _M)
     a, b, c, d, e, f, g, h = state
     for k, word in zip(_K, w, strict=True):
         ee, aa = e | e << 32, a | a << 32
-        t1 = h + (((ee >> 6) ^ (ee >> 11) ^ (ee >> 25)) & _M) + (g ^ (e & (f ^ g))) + k + word
-        t2 = (((aa >> 2) ^ (aa >> 13) ^ (aa >> 22)) & _M) + ((a & b) | (c & (a | b)))
-        h, g, f, e, d, c, b, a = g, f, e, (d + t1) & _M, c, b, a, (t1 + t2) & _M
-    return tuple((old + new) & _M for old, new in zip(state, (a, b, c, d, e, f, g, h), strict=True))
+        t1 = h + k + word + (ee >> 6 ^ ee >> 11 ^ ee >> 25) + (g ^ e & (f ^ g))
+        t2 = (aa >> 2 ^ aa >> 13 ^ aa >> 22) + (a & b | c & (a | b))
+        h, g, f, e, d, c, b, a = g, f, e, d + t1 & _M, c, b, a, t1 + t2 & _M
+    return tuple([(old + new) & _M for old, new in zip(state, (a, b, c, d, e, f, g, h), strict=True)])
 
 
 def advance(state: Words, data: bytes) -> tuple[Words, bytes]:
