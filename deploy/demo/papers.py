@@ -89,6 +89,7 @@ def write_ceremony(path: Path, people: People, module: str) -> None:
 # Reviewed by everybody who takes part, before the ceremony.
 [service]
 name = "hsmpub-demo"
+openpgp_user_id = "hsmpub demo <releases@demo.invalid>"
 
 [hsm]
 module = "{module}"
