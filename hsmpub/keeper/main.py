@@ -24,7 +24,7 @@ from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares.record import UnsealRecord, load_record
+from hsmpub.shares.record import load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -60,7 +60,7 @@ async def serve(home: Home, token: bytes) -> None:
         KeeperParts(
             home=home,
             log=Log.open(home.log, home.log_head, log_key=trust.log_key),
-            record=load_record(home.unseal_record.read_bytes(), UnsealRecord),
+            record=load_unseal_record(home.unseal_record.read_bytes()),
             hsm=HsmConfig(
                 module=config.hsm.module,
                 token=config.hsm.token,
