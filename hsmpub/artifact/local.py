@@ -33,9 +33,7 @@ class LocalStore:
         """Remove what crashed writers left; returns how many files. For a front that starts."""
         return collect_stale(self.root)
 
-    async def write(
-        self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None
-    ) -> Stored:
+    async def write(self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None) -> Stored:
         """See `Store.write`."""
         if expect is not None:
             check_digest(expect)

@@ -23,9 +23,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self.artifacts: dict[str, bytes] = {}
 
-    async def write(
-        self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None
-    ) -> Stored:
+    async def write(self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None) -> Stored:
         if expect is not None:
             check_digest(expect)
         data = bytearray()

@@ -61,9 +61,7 @@ class Stored:
 class Store(Protocol):
     """Where artifacts lie. Safe for many tasks and processes at once."""
 
-    async def write(
-        self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None
-    ) -> Stored:
+    async def write(self, chunks: AsyncIterable[bytes], *, cap: int = DEFAULT_CAP, expect: str | None = None) -> Stored:
         """Store a stream durably; returns once a power cut would not lose it.
 
         Args:

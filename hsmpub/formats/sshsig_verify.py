@@ -19,16 +19,14 @@ from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
 
-from hsmpub.errors import Forbidden, Invalid, Unauthenticated
+from hsmpub.errors import Invalid, Unauthenticated
 from hsmpub.formats.ssh_key import check_raw_signature, load_ssh_key
 from hsmpub.formats.ssh_wire import Reader, WireMalformed
 
 MAX_ARMORED_BYTES = 8192
 MAGIC = b"SSHSIG"
 _HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
-_ARMOR = re.compile(
-    rb"-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/]{1,76}={0,2}\n)+)-----END SSH SIGNATURE-----\n?"
-)
+_ARMOR = re.compile(rb"-----BEGIN SSH SIGNATURE-----\n((?:[A-Za-z0-9+/]{1,76}={0,2}\n)+)-----END SSH SIGNATURE-----\n?")
 
 
 class SshsigMalformed(Invalid):

@@ -63,4 +63,6 @@ class TokenNotBound(Unauthenticated):
 
 
 class TokenBoundToAnotherKey(Unauthenticated):
-    advice = "Ask for a fresh token for this session; if you did, something between you and the service changed the key."
+    advice = (
+        "Ask for a fresh token for this session; if you did, something between you and the service changed the key."
+    )

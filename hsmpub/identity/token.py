@@ -13,9 +13,8 @@ Source: RFC 7519; RFC 8725 (best current practice); RFC 8037.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -24,21 +23,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from hsmpub.identity import refusals as rule
-from hsmpub.identity.ci import REGISTERED, CiIdentity
+from hsmpub.identity.ci import CiIdentity
+from hsmpub.identity.claims import LEEWAY, as_text, check_audience, check_times, expect, token_id
 from hsmpub.identity.jwks import IssuerKey, IssuerKeySet, decode_base64url
 from hsmpub.identity.strict_json import NotStrictJson, load_strict_object
-from hsmpub.wire.session import bound_audience
 
 if TYPE_CHECKING:
     from hsmpub.policy.model import Issuer, PolicyFile
 
 MAX_TOKEN_BYTES = 16 * 1024
-LEEWAY = 60
-#: A token that lives longer is a credential, not a job's identity.
-MAX_LIFETIME = 24 * 3600
-_FAR_FUTURE = 1 << 40
-
-T = TypeVar("T")
 
 
 def verify_token(
@@ -60,16 +53,13 @@ def verify_token(
     name, issuer = _find_issuer(claims, policy)
     key = _find_key(header, name, issuer_keys)
     _check_signature(header["alg"], key, signed, signature)
-    expires_at = _check_times(claims, now)
-    bound = _check_audience(claims, issuer, client_key)
-    subject = _expect(claims, "sub", str)
-    if not subject:
-        raise rule.TokenMalformed("The identity token names no subject.")
+    expires_at = check_times(claims, now)
+    bound = check_audience(claims, issuer, client_key)
     return CiIdentity(
         issuer=name,
-        subject=subject,
-        claims=_as_text(claims),
-        token_id=_token_id(claims, signed),
+        subject=expect(claims, "sub", str),
+        claims=as_text(claims),
+        token_id=token_id(claims, signed),
         expires_at=expires_at,
         forget_at=expires_at + LEEWAY + 1,
         bound=bound,
@@ -105,7 +95,7 @@ def _check_header(header: dict[str, Any]) -> None:
 
 
 def _find_issuer(claims: dict[str, Any], policy: PolicyFile) -> tuple[str, Issuer]:
-    url = _expect(claims, "iss", str)
+    url = expect(claims, "iss", str)
     for name, issuer in policy.issuers.items():
         if issuer.url == url:
             return name, issuer
@@ -144,65 +134,3 @@ def _check_signature(algorithm: str, key: IssuerKey, signed: bytes, signature: b
                 key.public.verify(signature, signed, padding.PKCS1v15(), SHA256())
     except InvalidSignature:
         raise rule.TokenForged("The signature of the identity token is not the issuer's.") from None
-
-
-def _check_times(claims: dict[str, Any], now: int) -> int:
-    expires_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
-    not_before = _time(claims, "nbf") if "nbf" in claims else issued_at
-    if now >= expires_at + LEEWAY:
-        raise rule.TokenExpired(f"The identity token expired {now - expires_at} seconds ago.")
-    if max(not_before, issued_at) > now + LEEWAY:
-        raise rule.TokenNotYetValid("The identity token is not valid yet.")
-    if expires_at - issued_at > MAX_LIFETIME or expires_at < issued_at:
-        raise rule.TokenLivesTooLong("The identity token is valid for more than a day.")
-    return expires_at
-
-
-def _time(claims: dict[str, Any], name: str) -> int:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _FAR_FUTURE:
-        raise rule.TokenMalformed(f"The identity token has no proper {name!r}.")
-    return int(value)
-
-
-def _check_audience(claims: dict[str, Any], issuer: Issuer, client_key: bytes) -> bool:
-    """True when the audience names the session's key."""
-    said = claims.get("aud")
-    audience = said[0] if isinstance(said, list) and len(said) == 1 else said
-    if not isinstance(audience, str):
-        raise rule.TokenForAnotherAudience("The identity token is not for one audience.")
-    if len(client_key) == 32 and audience == bound_audience(issuer.audience, client_key):
-        return True
-    if audience.startswith(f"{issuer.audience}#"):
-        raise rule.TokenBoundToAnotherKey("The identity token names the key of another session.")
-    if audience != issuer.audience:
-        raise rule.TokenForAnotherAudience(f"The identity token is for {audience[:200]!r}.")
-    if not issuer.bearer:
-        raise rule.TokenNotBound("The identity token names no session key, so that whoever holds it could use it.")
-    return False
-
-
-def _as_text(claims: dict[str, Any]) -> dict[str, str]:
-    """Texts as they are, whole numbers in decimal, true and false as words; lists, tables and fractions left out."""
-    shown: dict[type, Callable[[Any], str]] = {str: str, int: str, bool: lambda v: "true" if v else "false"}
-    return {
-        name: shown[type(value)](value)
-        for name, value in claims.items()
-        if name not in REGISTERED and type(value) in shown
-    }
-
-
-def _token_id(claims: dict[str, Any], signed: bytes) -> str:
-    """SHA-256 (hex) over issuer and `jti`; without `jti`, over what was signed, since a signature can be varied."""
-    issuer = claims["iss"].encode()
-    if "jti" not in claims:
-        return hashlib.sha256(b"signed\0" + issuer + b"\0" + signed).hexdigest()
-    jti = _expect(claims, "jti", str)
-    return hashlib.sha256(b"jti\0" + issuer + b"\0" + jti.encode()).hexdigest()
-
-
-def _expect(claims: dict[str, Any], name: str, kind: type[T]) -> T:
-    value = claims.get(name)
-    if not isinstance(value, kind):
-        raise rule.TokenMalformed(f"The identity token has no proper {name!r}.")
-    return value

@@ -12,7 +12,7 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
-from hsmpub.hsm import Signers
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book

@@ -13,7 +13,7 @@ from hsmpub.errors import HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.hsm import Signers
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
@@ -103,8 +103,8 @@ class Routine:
 
     async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
-        given: s.HashState | s.FileRef
-        for given in (*body.states, *body.files):
+        everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
+        for given in everything:
             try:
                 artifact = await self._artifact(given)
                 work = [(artifact, form, form.prepare(artifact, allowed.key, context)) for form in allowed.formats]

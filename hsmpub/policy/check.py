@@ -5,15 +5,14 @@ Each check raises its own rule with the line. Ambiguity is refused here, not res
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
-from urllib.parse import urlsplit
 
 from hsmpub.identity.ci import REGISTERED, RESERVED
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.toml_lines import Path, TomlText
 from hsmpub.policy import refusals as rule
+from hsmpub.policy.address import check_tag, check_url
 from hsmpub.policy.glob import is_wild, may_both_match
 from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
 
@@ -23,9 +22,8 @@ FORMAT_KINDS: Mapping[str, frozenset[KeyKind]] = {
     "sshsig": frozenset({"ed25519", "p256", "rsa3072"}),
     "dsse": frozenset({"p256", "rsa3072", "ed25519"}),
     "sigstore-bundle": frozenset({"p256", "rsa3072"}),
+    "der-signature": frozenset({"p256", "rsa3072"}),
 }
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,80}|")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Groups = Collection[str] | Mapping[str, Collection[str]]
 
 
@@ -50,9 +48,7 @@ def check_policy(
 
 
 class _Check:
-    def __init__(
-        self, policy: PolicyFile, toml: TomlText, keys: Mapping[str, KeyRecord], groups: Groups
-    ) -> None:
+    def __init__(self, policy: PolicyFile, toml: TomlText, keys: Mapping[str, KeyRecord], groups: Groups) -> None:
         self.policy, self.toml, self.keys, self.groups = policy, toml, keys, groups
 
     def _line(self, *path: str | int) -> int:
@@ -68,14 +64,14 @@ class _Check:
 
     def issuers(self) -> None:
         for name, issuer in self.policy.issuers.items():
-            self._url(issuer.url, issuer.loopback, "issuer", name, "url")
+            check_url(issuer.url, issuer.loopback, line=self._line("issuer", name, "url"))
         issuers = self.policy.issuers.items()
         self._once(((issuer.url, ("issuer", n, "url")) for n, issuer in issuers), "The same issuer's URL")
 
     def targets(self, credentials: Collection[str] | None) -> None:
         seen: dict[str, str] = {}
         for name, target in self.policy.targets.items():
-            self._url(target.url, target.loopback, "target", name, "url")
+            check_url(target.url, target.loopback, line=self._line("target", name, "url"))
             line = self._line("target", name, "credential")
             if credentials is not None and target.credential not in credentials:
                 raise rule.UnknownReference(f"No credential {target.credential!r} is known.", line=line)
@@ -87,34 +83,16 @@ class _Check:
         self._once((((t.kind, t.url.rstrip("/"), t.tag), ("target", n, "url")) for n, t in targets), "The same target")
 
     def _tag(self, name: str, target: Target) -> None:
+        tag_line, key_line = self._line("target", name, "tag"), self._line("target", name, "key")
         if target.kind != "git":
             if target.tag or target.key:
-                line = self._line("target", name, "tag" if target.tag else "key")
+                line = tag_line if target.tag else key_line
                 raise rule.TagRefused(f"Target {name!r} is not git and has no tags.", line=line)
             return
-        before, version, after = target.tag.partition("{version}")
-        line = self._line("target", name, "tag")
-        unsafe = ".." in target.tag or "//" in target.tag or target.tag.endswith((".", "/", ".lock"))
-        if not version or unsafe or not _TAG.fullmatch(before) or not re.fullmatch(r"[A-Za-z0-9._-]{0,40}", after):
-            raise rule.TagRefused(f"The tag {target.tag!r} is not a plain name with one {{version}} in it.", line=line)
+        check_tag(target.tag, line=tag_line)
         if not target.key:
-            raise rule.TagRefused(f"Target {name!r} does not say which key signs its tags.", line=line)
-        self._fit(target.key, "openpgp", self._line("target", name, "key"))
-
-    def _url(self, url: str, loopback: bool, *path: str) -> None:
-        line = self._line(*path)
-        try:
-            parts = urlsplit(url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            raise rule.UrlRefused("the URL cannot be read.", line=line) from None
-        plain = host and not re.search(r"[\s\\?#@]", url) and url.isascii() and "/../" not in f"{parts.path}/"
-        if not plain:
-            raise rule.UrlRefused("the URL holds more than scheme, host, port and path, or less.", line=line)
-        if host in _LOOPBACK and not loopback:
-            raise rule.UrlRefused("the URL leads to this machine itself.", line=line)
-        if parts.scheme != "https" and not (parts.scheme == "http" and loopback and host in _LOOPBACK):
-            raise rule.UrlRefused("the URL is not https.", line=line)
+            raise rule.TagRefused(f"Target {name!r} does not say which key signs its tags.", line=tag_line)
+        self._fit(target.key, "openpgp", key_line)
 
     def project(self, name: str, project: Project) -> None:
         path: Path = ("project", name)
@@ -153,7 +131,9 @@ class _Check:
         if record is None:
             raise rule.UnknownSigningKey(f"The service has no key {key!r}.", line=line)
         if format_name not in FORMAT_KINDS:
-            raise rule.UnknownFormat(f"There is no format {format_name!r}; there are {_listed(FORMAT_KINDS)}.", line=line)
+            raise rule.UnknownFormat(
+                f"There is no format {format_name!r}; there are {_listed(FORMAT_KINDS)}.", line=line
+            )
         if record.kind not in FORMAT_KINDS[format_name]:
             raise rule.KeyUnfitForFormat(f"{record.kind} keys make no {format_name}.", line=line)
         if format_name not in record.formats:

@@ -24,7 +24,7 @@ from hsmpub.shares.recipient import (
     encrypt_to,
     parse_recipient,
 )
-from hsmpub.shares.record import RecordMalformed, UnknownHolder, UnsealRecord, dump_record, load_record
+from hsmpub.shares.record import RecordMalformed, UnknownHolder, dump_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareMalformed, ShareOfAnotherEpoch
 
 
@@ -151,7 +151,7 @@ def test_a_holder_checks_a_share_without_unsealing(holders: Holders, other_holde
 
 def test_records_round_trip_and_refuse_what_no_ceremony_writes(holders: Holders) -> None:
     data = dump_record(holders.record)
-    assert load_record(data, UnsealRecord) == holders.record
+    assert load_unseal_record(data) == holders.record
     for old, new in [
         (b'"threshold": 3', b'"threshold": 1'),
         (b'"threshold": 3', b'"threshold": 6'),
@@ -163,7 +163,7 @@ def test_records_round_trip_and_refuse_what_no_ceremony_writes(holders: Holders)
     ]:
         assert old in data
         with pytest.raises(RecordMalformed):
-            load_record(data.replace(old, new, 1), UnsealRecord)
+            load_unseal_record(data.replace(old, new, 1))
 
 
 def test_two_splits_share_no_secret_and_no_share() -> None:

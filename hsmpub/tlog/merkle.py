@@ -1,0 +1,208 @@
+"""Merkle tree hashing, compact ranges, inclusion and consistency proofs. Pure; all hashes are raw SHA-256.
+
+Source: RFC 6962, section 2.1; RFC 9162, section 2.1 (the verification algorithms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from hashlib import sha256
+
+from hsmpub.errors import Invalid
+
+HASH_BYTES = 32
+#: Root of the tree without entries: SHA-256 of nothing.
+EMPTY_ROOT = sha256(b"").digest()
+
+#: `(level, index)` → hash of the complete subtree of 2^level leaves that starts at leaf `index * 2^level`.
+NodeReader = Callable[[int, int], bytes]
+
+
+class ProofMismatch(Invalid):
+    advice = "The proof belongs to another entry or another tree, or it was altered. Fetch it again from the log."
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    """Hash of an entry as a leaf. Source: RFC 6962, section 2.1."""
+    return sha256(b"\0" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash of an inner node. Source: RFC 6962, section 2.1."""
+    return sha256(b"\1" + left + right).digest()
+
+
+class CompactRange:
+    """The roots of the complete subtrees, largest first, that cover `size` leaves: all that growing a tree takes."""
+
+    __slots__ = ("nodes", "size")
+
+    def __init__(self, size: int = 0, nodes: Iterable[bytes] = ()) -> None:
+        self.size = size
+        self.nodes = list(nodes)
+        if len(self.nodes) != size.bit_count():
+            raise ValueError("a compact range holds one node for each set bit of its size")
+
+    def append(self, leaf: bytes) -> Sequence[bytes]:
+        """Adds a leaf hash. Returns the nodes that it completed, from level 1 upwards; amortised one hash."""
+        size, nodes = self.size, self.nodes
+        self.size = size + 1
+        if not size & 1:
+            nodes.append(leaf)
+            return ()
+        node, completed = leaf, []
+        while size & 1:
+            node = sha256(b"\1" + nodes.pop() + node).digest()
+            completed.append(node)
+            size >>= 1
+        nodes.append(node)
+        return completed
+
+    def root(self) -> bytes:
+        """Root of the tree of `size` leaves."""
+        return fold_right(self.nodes)
+
+    def copy(self) -> CompactRange:
+        return CompactRange(self.size, self.nodes)
+
+
+def fold_right(nodes: Sequence[bytes]) -> bytes:
+    """Root over the roots of complete subtrees, largest first."""
+    if not nodes:
+        return EMPTY_ROOT
+    root = nodes[-1]
+    for node in reversed(nodes[:-1]):
+        root = node_hash(node, root)
+    return root
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """Root over leaf hashes."""
+    tree = CompactRange()
+    for leaf in leaves:
+        tree.append(leaf)
+    return tree.root()
+
+
+def _complete_subtrees(start: int, stop: int) -> Iterable[tuple[int, int]]:
+    """(level, index) of the complete subtrees that make up [start, stop), where `start` is aligned to them."""
+    while start < stop:
+        level = (stop - start).bit_length() - 1
+        yield level, start >> level
+        start += 1 << level
+
+
+def range_root(start: int, stop: int, node: NodeReader) -> bytes:
+    """Root of the leaves [start, stop) of a tree in which that range is a subtree or the right edge."""
+    return fold_right([node(level, index) for level, index in _complete_subtrees(start, stop)])
+
+
+def _split(size: int) -> int:
+    """The largest power of two smaller than `size`."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """The leaf ranges whose roots prove entry `index` in the tree of `size`, from the leaf's sibling upwards."""
+    if not 0 <= index < size:
+        raise ValueError(f"entry {index} is not in a tree of {size}")
+    ranges, start, stop = [], 0, size
+    while stop - start > 1:
+        middle = start + _split(stop - start)
+        if index < middle:
+            ranges.append((middle, stop))
+            stop = middle
+        else:
+            ranges.append((start, middle))
+            start = middle
+    return ranges[::-1]
+
+
+def consistency_ranges(old: int, new: int) -> list[tuple[int, int]]:
+    """The leaf ranges whose roots prove the tree of `old` a prefix of the tree of `new`. Source: RFC 6962, 2.1.2."""
+    if not 0 <= old <= new:
+        raise ValueError(f"a tree of {new} has no prefix of {old}")
+    if old in (0, new):
+        return []
+    ranges: list[tuple[int, int]] = []
+    start, stop, whole = 0, new, True
+    while old != stop:
+        middle = start + _split(stop - start)
+        if old <= middle:
+            ranges.append((middle, stop))
+            stop = middle
+        else:
+            ranges.append((start, middle))
+            start, whole = middle, False
+    if not whole:
+        ranges.append((start, stop))
+    return ranges[::-1]
+
+
+def inclusion_proof(index: int, size: int, node: NodeReader) -> list[bytes]:
+    """Audit path of entry `index` in the tree of `size`: the leaf's sibling first. Source: RFC 6962, 2.1.1."""
+    return [range_root(start, stop, node) for start, stop in inclusion_ranges(index, size)]
+
+
+def consistency_proof(old: int, new: int, node: NodeReader) -> list[bytes]:
+    """Proof that the tree of `old` leaves is a prefix of the tree of `new`. Source: RFC 6962, 2.1.2."""
+    return [range_root(start, stop, node) for start, stop in consistency_ranges(old, new)]
+
+
+def check_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
+    """Checks that the leaf hash is entry `index` of the tree with this size and root.
+
+    Source: RFC 9162, section 2.1.3.2.
+
+    Raises:
+        ProofMismatch: it is not, or the proof is for something else.
+    """
+    if not 0 <= index < size:
+        raise ProofMismatch(f"Entry {index} cannot be in a log of {size} entries.")
+    fn, sn, node = index, size - 1, leaf
+    for sibling in proof:
+        if sn == 0:
+            raise ProofMismatch(f"The inclusion proof of entry {index} is too long.")
+        if fn & 1 or fn == sn:
+            node = node_hash(sibling, node)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            node = node_hash(node, sibling)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or node != root:
+        raise ProofMismatch(f"Entry {index} is not in the log of {size} entries with this root.")
+
+
+def check_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
+    """Checks that the older tree is a prefix of the newer one. Source: RFC 9162, section 2.1.4.2.
+
+    Raises:
+        ProofMismatch: it is not, or the proof is for something else.
+    """
+    problem = ProofMismatch(f"The log of {new} entries does not continue the log of {old} entries.")
+    if not 0 <= old <= new or (old == 0 and old_root != EMPTY_ROOT):
+        raise problem
+    if old in (0, new):
+        if proof or (old == new and old_root != new_root):
+            raise problem
+        return
+    path = list(proof) if old & (old - 1) else [old_root, *proof]
+    if not path:
+        raise problem
+    fn, sn = old - 1, new - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    first = second = path[0]
+    for node in path[1:]:
+        if sn == 0:
+            raise problem
+        if fn & 1 or fn == sn:
+            first, second = node_hash(node, first), node_hash(node, second)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            second = node_hash(second, node)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or first != old_root or second != new_root:
+        raise problem

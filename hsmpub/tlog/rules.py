@@ -1,0 +1,95 @@
+"""The rules by which a log is refused, and one that keeps it waiting.
+
+Broken
+├── LogAltered       a row is not what was logged (names the entry)
+├── LogTruncated     rows are missing
+├── LogRolledBack    the database is an older copy of itself
+├── LogForked        another history than the one that was held or signed
+├── LogForeign       entries that the keeper never wrote
+├── LogDamaged       SQLite cannot read the file
+└── HeadDamaged      the head file is unreadable
+"""
+
+from __future__ import annotations
+
+from hsmpub.errors import Broken, Conflict, NotFound, Unavailable
+
+_RESTORE = "Restore the newest copy of the log database beside the untouched head file."
+
+
+class _LogBroken(Broken):
+    pass
+
+
+class LogAltered(_LogBroken):
+    """index: the entry that is not what was logged, or the first of those under an altered hash tile."""
+
+    advice = f"Somebody edited the log database, or the disk did. {_RESTORE}"
+
+    def __init__(self, detail: str, index: int) -> None:
+        super().__init__(detail)
+        self.index = index
+
+
+class LogTruncated(_LogBroken):
+    """index: the first entry that is missing."""
+
+    advice = f"Entries that were logged are gone. {_RESTORE}"
+
+    def __init__(self, detail: str, index: int) -> None:
+        super().__init__(detail)
+        self.index = index
+
+
+class LogRolledBack(_LogBroken):
+    advice = f"The log database is an older copy than what was acknowledged. {_RESTORE}"
+
+
+class LogForked(_LogBroken):
+    advice = f"The log database tells another history than the one that was acknowledged or signed. {_RESTORE}"
+
+
+class LogForeign(_LogBroken):
+    advice = f"The log database holds entries that the keeper never wrote. {_RESTORE}"
+
+
+class LogDamaged(_LogBroken):
+    advice = f"The log database cannot be read. {_RESTORE}"
+
+
+class CheckpointForged(_LogBroken):
+    advice = f"Somebody edited the stored checkpoint, or the wrong log key is pinned. {_RESTORE}"
+
+
+class HeadDamaged(_LogBroken):
+    advice = "The head file cannot be read; without it a rolled-back log would go unseen. Restore it from a backup."
+
+
+class LogAbsent(NotFound):
+    advice = "Run 'hsmpub-ceremony genesis' first, or name the right home."
+
+
+class LogExists(Conflict):
+    advice = "A log is never overwritten. Name another home."
+
+
+class LogInUse(Conflict):
+    advice = "Another keeper runs on this home; stop it first."
+
+
+class LogUnavailable(Unavailable):
+    """Nothing was acknowledged, nothing is lost; the log works on when there is room."""
+
+    advice = "Make room on the disk of the log, or look at the disk; then try again."
+
+
+class LogClosed(Unavailable):
+    advice = "The keeper is stopping; try again when it is back."
+
+
+class CheckpointPending(Unavailable):
+    advice = "The log key signs checkpoints only while the service is unsealed; ask again later."
+
+
+class NotInLog(NotFound):
+    advice = "The log is shorter than that; ask again later, or check the number."
