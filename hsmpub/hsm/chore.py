@@ -41,6 +41,7 @@ def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
         cryptoki.initialize()
         cryptoki.init_token(label, so_pin)
         cryptoki.init_pin(label, so_pin, pin)
+        cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
     so_pin.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag
@@ -49,11 +50,11 @@ def _aes256(session: Session) -> TokenKey:
     return session.generate_key(KeyType.AES, 256, capabilities=MechanismFlag(0), template=_EXTRACTABLE)
 
 
-def _rsa3072(session: Session) -> tuple[TokenKey, TokenKey]:
+def _rsa3072(session: Session) -> Any:
     return session.generate_keypair(KeyType.RSA, 3072, capabilities=MechanismFlag.SIGN, private_template=_EXTRACTABLE)
 
 
-def _p256(session: Session) -> tuple[TokenKey, TokenKey]:
+def _p256(session: Session) -> Any:
     curve = {Attribute.EC_PARAMS: P256_PARAMETERS}
     parameters = session.create_domain_parameters(KeyType.EC, curve, local=True)
     return parameters.generate_keypair(capabilities=MechanismFlag.SIGN, private_template=_EXTRACTABLE)

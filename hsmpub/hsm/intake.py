@@ -122,12 +122,7 @@ def _public_values(one: BornKey) -> Template:
         point_bytes = b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
         return _curve(KeyType.EC, P256_PARAMETERS, point_bytes)
     if isinstance(key, ed25519.Ed25519PublicKey):
-        raw = key.public_bytes_raw()
-        return {
-            Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
-            Attribute.EC_PARAMS: _EDWARDS25519,
-            Attribute.EC_POINT: _octets(raw),
-        }
+        return _curve(KeyType.EC_EDWARDS, _EDWARDS25519, key.public_bytes_raw())
     raise KeyUnfit(f"The public key of {one.name!r} is of no known kind.")
 
 
