@@ -34,7 +34,7 @@ def rate(sign: Callable[[bytes], object], seconds: float) -> float:
 def main() -> None:
     module, seconds = sys.argv[1], float(sys.argv[2])
     library = pkcs11.lib(module)
-    with library.get_token(token_label="raw-bench").open(rw=True, user_pin=PIN) as session:  # noqa: S106
+    with library.get_token(token_label="raw-bench").open(rw=True, user_pin=PIN) as session:
         curve = session.create_domain_parameters(
             pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
         )
