@@ -45,9 +45,9 @@ class TagMismatch(Invalid):
 class GitTarget:
     """See hsmpub.targets.target.Target."""
 
-    def __init__(self, settings: Settings, *, timeout: float, lifetime: float) -> None:
+    def __init__(self, settings: Settings, *, timeout: float, lifetime: float, work: Path) -> None:
         self._loopback = settings.get("loopback") is True
-        self._timeout, self._lifetime = timeout, lifetime
+        self._timeout, self._lifetime, self._work = timeout, lifetime, work
         self._place = load_place(text_setting(settings, "url").rstrip("/"), loopback=self._loopback)
         self._user = text_setting(settings, "username", "git").encode()
 
@@ -77,7 +77,7 @@ class GitTarget:
             raise PublishRefused(f"The server has a tag {item.name!r} already.")
         if "report-status" not in shown.capabilities:
             raise AnswerMalformed("The git server cannot report what it did.")
-        body = create_command(_ref(item), object_id(item.content), pack_of(item.content))
+        body = create_command(_ref(item), object_id(item.content), pack_of(item.content, self._work))
         with self._request("POST", "/git-receive-pack", credential, _MAX_REPORT_BYTES, body,
                            {"Content-Type": "application/x-git-receive-pack-request"}) as answer:  # fmt: skip
             self._check_status(answer, credential)
@@ -124,15 +124,15 @@ def object_id(content: bytes) -> str:
     return hashlib.sha1(b"tag %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def pack_of(content: bytes) -> bytes:
-    """A pack that holds this tag object and nothing else.
+def pack_of(content: bytes, work: Path) -> bytes:
+    """A pack that holds this tag object and nothing else. work: a folder for the repository that makes it.
 
     Raises:
         TagMismatch: libgit2 does not take the bytes for a tag object.
     """
     import pygit2  # slow to load, and only an upload needs it
 
-    with tempfile.TemporaryDirectory(prefix="hsmpub-tag-") as folder:
+    with tempfile.TemporaryDirectory(dir=work) as folder:
         repository = pygit2.init_repository(folder, bare=True)
         try:
             oid = repository.odb.write(pygit2.enums.ObjectType.TAG, content)

@@ -122,15 +122,16 @@ def text_setting(settings: Settings, name: str, default: str | None = None) -> s
     return value
 
 
-def open_target(kind: str, settings: Settings, *, timeout: float, lifetime: float) -> Target:
+def open_target(kind: str, settings: Settings, *, timeout: float, lifetime: float, work: Path) -> Target:
     """The target of a policy table.
 
     Args:
         kind: `pypi` or `git`.
         timeout: seconds that one network operation may take; lifetime: seconds for one request in all.
+        work: a folder for short-lived files.
 
     Raises:
-        SettingsMalformed, AddressForbidden.
+        SettingsMalformed.
     """
     if kind == "pypi":
         from hsmpub.targets.pypi import PypiTarget
@@ -139,5 +140,5 @@ def open_target(kind: str, settings: Settings, *, timeout: float, lifetime: floa
     if kind == "git":
         from hsmpub.targets.git import GitTarget
 
-        return GitTarget(settings, timeout=timeout, lifetime=lifetime)
+        return GitTarget(settings, timeout=timeout, lifetime=lifetime, work=work)
     raise SettingsMalformed(f"There is no kind of target called {kind!r}.")
