@@ -37,7 +37,7 @@ loopback = true
 requesters = [{{ issuer = "ci", repository = "example/hsmpub", ref = "refs/heads/release/*" }}]
 sign = [
     {{ key = "release-openpgp", formats = ["openpgp"] }},
-    {{ key = "release", formats = ["openpgp", "sshsig", "dsse"] }},
+    {{ key = "release", formats = ["sshsig", "dsse"] }},
     {{ key = "release-bundle", formats = ["sigstore-bundle"] }},
 ]
 publish = ["index", "git"]
