@@ -10,7 +10,8 @@ from itertools import combinations
 
 from hsmpub.identity.ci import REGISTERED, RESERVED
 from hsmpub.model.key import KeyKind, KeyRecord
-from hsmpub.model.toml_lines import Path, TomlText
+from hsmpub.model.toml_lines import TomlText
+from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.address import check_tag, check_url
 from hsmpub.policy.glob import is_wild, may_both_match
