@@ -1,0 +1,88 @@
+"""Hashes a file on the client, at the speed of libcrypto, and keeps the hash unfinished.
+
+What is sent is a HashState: chaining words, the last bytes under one block, and the size. The service finishes the
+hash, with what it appends itself. `hashlib` does not give the words away, so this calls libcrypto's own context.
+Reading goes through one reused buffer: memory stays the same for 1 KiB and for 100 GiB.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from hsmpub.errors import Conflict, Invalid, Unavailable
+from hsmpub.formats.sha256_libcrypto import find_libcrypto
+from hsmpub.formats.sha256state import Sha256State
+from hsmpub.model.submission import HashState
+
+_BUFFER_BYTES = 1 << 20
+
+
+class LibcryptoMissing(Unavailable):
+    advice = "Upload the files instead: 'hsmpub sign --upload'."
+    retry_is_safe = False
+
+
+class FileChanged(Conflict):
+    advice = "Let whatever writes the file finish, then start again."
+
+
+class NotAPlainFile(Invalid):
+    advice = "Name a regular file."
+
+
+def can_hash() -> bool:
+    """Whether `hash_file` will find what it needs."""
+    return find_libcrypto() is not None
+
+
+def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> HashState:
+    """The hash state of a file, under the file's base name.
+
+    Args:
+        progress: called with the number of bytes after each piece of at most 1 MiB.
+
+    Raises:
+        LibcryptoMissing: no libcrypto with the low-level functions; upload instead.
+        FileChanged: it was written to while it was read.
+        NotAPlainFile: a directory, device or pipe.
+        OSError: it cannot be read.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
+        state = _hash_open_file(fd, before.st_size, progress)
+        if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
+            raise FileChanged(f"{path.name!r} changed while it was hashed.")
+    finally:
+        os.close(fd)
+    return state.to_state(path.name)
+
+
+def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) -> Sha256State:
+    """Stops after a byte too many: a file that grows as fast as it is read has no end."""
+    library = find_libcrypto()
+    if library is None:
+        raise LibcryptoMissing("Python's libcrypto does not let a hash be kept unfinished.")
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+    context = library.begin()
+    buffer = bytearray(_BUFFER_BYTES)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    left = size + 1
+    while left > 0 and (count := os.readv(fd, [buffer])):
+        left -= count
+        library.update(context, address, count)
+        if progress is not None:
+            progress(count)
+    return Sha256State(*library.read(context))
+
+
+def _marks(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written to: size, times of content and of inode."""
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -1,0 +1,85 @@
+"""Public keys as the formats need them, and the one place where a raw HSM signature is verified.
+
+The HSM gives ECDSA as r‖s (64 bytes for P-256), RSA as PKCS#1 v1.5 over the DigestInfo of the hash, and
+Ed25519 as 64 bytes.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+from hsmpub.errors import Broken, Invalid
+from hsmpub.formats.format import Claim
+from hsmpub.model.key import KeyRecord
+
+PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
+
+_HASHES = {"sha256": utils.Prehashed(SHA256()), "sha512": utils.Prehashed(SHA512())}
+
+
+class PublicKeyUnfit(Broken):
+    advice = "The key's record and its public key differ: compare the record with the genesis transcript."
+
+
+class SignatureDoesNotVerify(Invalid):
+    advice = "It was made by another key, for another file, or was altered: do not trust it."
+
+
+def load_public(key: KeyRecord) -> PublicKey:
+    """The public key of a record, parsed once.
+
+    Raises:
+        PublicKeyUnfit: not the kind that the record says.
+    """
+    return _load_public(key.public, key.kind)
+
+
+@functools.lru_cache(maxsize=256)
+def _load_public(pem: str, kind: str) -> PublicKey:
+    try:
+        public = load_pem_public_key(pem.encode())
+    except ValueError:
+        raise PublicKeyUnfit("A key's record holds no public key in PEM.") from None
+    if kind == "p256" and isinstance(public, EllipticCurvePublicKey) and isinstance(public.curve, ec.SECP256R1):
+        return public
+    if kind == "rsa3072" and isinstance(public, RSAPublicKey) and public.key_size == 3072:
+        return public
+    if kind == "ed25519" and isinstance(public, Ed25519PublicKey):
+        return public
+    raise PublicKeyUnfit(f"The public key of a record is no {kind} key.")
+
+
+@functools.lru_cache(maxsize=256)
+def spki_sha256(pem: str) -> bytes:
+    """SHA-256 over the DER SubjectPublicKeyInfo, raw, 32 bytes: names a key where a format has no fingerprint."""
+    der = load_pem_public_key(pem.encode()).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).digest()
+
+
+def check_claim(claim: Claim, key: KeyRecord) -> None:
+    """Verifies a raw signature, as `Format.read` found it, against the pinned public key.
+
+    Raises:
+        SignatureDoesNotVerify.
+    """
+    public = load_public(key)
+    try:
+        if isinstance(public, EllipticCurvePublicKey):
+            r, s = claim.signature[:32], claim.signature[32:]
+            der = utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+            public.verify(der, claim.payload, ec.ECDSA(_HASHES[claim.hash]))
+        elif isinstance(public, RSAPublicKey):
+            public.verify(claim.signature, claim.payload, padding.PKCS1v15(), _HASHES[claim.hash])
+        else:
+            public.verify(claim.signature, claim.payload)
+    except (InvalidSignature, ValueError, KeyError):
+        raise SignatureDoesNotVerify(f"The signature is not one of the key {key.name!r} over this file.") from None

@@ -1,0 +1,39 @@
+"""Every format by its name, and what a key may make."""
+
+from __future__ import annotations
+
+from hsmpub.errors import NotFound
+from hsmpub.formats.der_signature import DerSignature
+from hsmpub.formats.dsse import Dsse
+from hsmpub.formats.format import Format
+from hsmpub.formats.openpgp import OpenPgp
+from hsmpub.formats.purposes import check_may_make
+from hsmpub.formats.sigstore_bundle import SigstoreBundle
+from hsmpub.formats.sshsig import SshSig
+from hsmpub.model.key import KeyRecord
+
+FORMATS: dict[str, Format] = {
+    format_.name: format_ for format_ in (OpenPgp(), SshSig(), Dsse(), SigstoreBundle(), DerSignature())
+}
+
+
+class UnknownFormat(NotFound):
+    pass
+
+
+def get_format(name: str) -> Format:
+    """Raises UnknownFormat."""
+    found = FORMATS.get(name)
+    if found is None:
+        raise UnknownFormat(f"There is no format {name[:40]!r}.", next_step=f"Use one of {', '.join(FORMATS)}.")
+    return found
+
+
+def check_key(key: KeyRecord) -> None:
+    """What a ceremony must know before it pins a key's formats: they exist, fit its kind, and do not mix purposes.
+
+    Raises:
+        UnknownFormat, KeyKindUnfit, PurposesMixed.
+    """
+    for name in key.formats:
+        check_may_make(get_format(name), key)

@@ -1,0 +1,106 @@
+"""SSHSIG signature over a file: `ssh-keygen -Y verify -n file -I … -f allowed_signers -s x.sig < x`.
+
+The signed blob holds the file's SHA-256, the namespace and the hash's name, so the service builds it from the digest.
+Source: OpenSSH, PROTOCOL.sshsig; RFC 8332 (rsa-sha2-256), RFC 5656, section 3.1.2, RFC 8709.
+"""
+
+from __future__ import annotations
+
+import binascii
+import functools
+import hashlib
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.public_key import check_claim, load_public
+from hsmpub.formats.purposes import check_may_make
+from hsmpub.formats.sshsig_read import read_sshsig
+from hsmpub.model.key import KeyKind, KeyRecord
+
+FILE_NAMESPACE = "file"
+_ALGORITHM: dict[KeyKind, bytes] = {
+    "p256": b"ecdsa-sha2-nistp256",
+    "rsa3072": b"rsa-sha2-256",
+    "ed25519": b"ssh-ed25519",
+}
+
+
+class SshSig:
+    """`.sig`, namespace `file`, with P-256, RSA-3072 (rsa-sha2-256) or Ed25519."""
+
+    name = "sshsig"
+    suffix = ".sig"
+    key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
+    bare = False
+
+    def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
+        check_may_make(self, key)
+        return prepare_sshsig(artifact.state.digest(), key, FILE_NAMESPACE)
+
+    def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
+        return assemble_sshsig(prepared, signature)
+
+    def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
+        return read_sshsig(output, artifact.state.digest(), key, FILE_NAMESPACE)
+
+    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
+        check_claim(self.read(output, artifact, key, context), key)
+
+
+def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
+    """digest: SHA-256 of the message, 32 bytes."""
+    to_be_signed = _to_be_signed(namespace) + digest
+    parts = (_head(key, namespace),)
+    if key.kind == "ed25519":
+        return Prepared(to_be_signed, "none", key.kind, parts)
+    return Prepared(hashlib.sha256(to_be_signed).digest(), "sha256", key.kind, parts)
+
+
+def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:
+    """Armoured, lines of 70 characters as ssh-keygen writes them. Raises RawSignatureMalformed."""
+    check_raw(prepared, signature)
+    if prepared.kind == "p256":
+        signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
+    blob = prepared.parts[0] + string(string(_ALGORITHM[prepared.kind]) + string(signature))
+    text = binascii.b2a_base64(blob, newline=False)
+    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
+    return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""))
+
+
+def string(data: bytes) -> bytes:
+    """SSH `string`: four bytes of length, then the bytes. Source: RFC 4251, section 5."""
+    return len(data).to_bytes(4, "big") + data
+
+
+def _mpint_string(number: bytes) -> bytes:
+    """SSH `mpint` of a positive number: shortest, with a zero before a set high bit."""
+    number = number.lstrip(b"\0")
+    return string(b"\0" + number if number and number[0] & 0x80 else number)
+
+
+@functools.lru_cache(maxsize=16)
+def _to_be_signed(namespace: str) -> bytes:
+    """Magic, namespace, reserved, hash name, and the length of the digest that follows."""
+    return b"SSHSIG" + string(namespace.encode()) + string(b"") + string(b"sha256") + (32).to_bytes(4, "big")
+
+
+@functools.lru_cache(maxsize=256)
+def _head(key: KeyRecord, namespace: str) -> bytes:
+    """Everything before the signature: magic, version 1, public key, namespace, reserved, hash name."""
+    head = b"SSHSIG" + (1).to_bytes(4, "big") + string(public_blob(key))
+    return head + string(namespace.encode()) + string(b"") + string(b"sha256")
+
+
+@functools.lru_cache(maxsize=256)
+def public_blob(key: KeyRecord) -> bytes:
+    """The public key in SSH's wire form."""
+    line = load_public(key).public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return binascii.a2b_base64(line.split()[1])
+
+
+def ssh_public_line(key: KeyRecord) -> str:
+    """`ssh-ed25519 AAAA…`, as allowed_signers and forges want it."""
+    kind = "ssh-rsa" if isinstance(load_public(key), RSAPublicKey) else _ALGORITHM[key.kind].decode()
+    return f"{kind} {binascii.b2a_base64(public_blob(key), newline=False).decode()}"
