@@ -104,7 +104,7 @@ def test_a_job_gets_tokens_with_its_own_claims_only() -> None:
 
 def test_claims_are_text_and_cannot_pose_as_the_service_s_own_words(issuer: Issuer, verify: Verify) -> None:
     who = verify(bound(issuer, number=12, yes=True, some=[1], table={"a": 1}, fraction=1.5, person="holder-1",
-                       issuer="another", subject="another"))  # fmt: skip
+                       issuer="another", subject="another", session="another"))  # fmt: skip
     assert {who.claims["number"], who.claims["yes"]} == {"12", "true"}
     assert not {"some", "table", "fraction", "iss", "aud", "jti"} & set(who.claims)
     assert who.as_requester() == {"issuer": "ci", "subject": who.subject, "number": "12", "yes": "true"}

@@ -8,8 +8,10 @@ from hsmpub.policy import Policy, load_policy
 KEYS = {
     key.name: key
     for key in (
-        KeyRecord("release-p256", "p256", "", 0, ("openpgp", "sigstore-bundle", "dsse", "sshsig")),
-        KeyRecord("routine-p256", "p256", "", 0, ("sshsig", "sigstore-bundle")),
+        KeyRecord("release-p256", "p256", "", 0, ("openpgp", "dsse", "sshsig")),
+        KeyRecord("bundle-p256", "p256", "", 0, ("sigstore-bundle", "der-signature")),
+        KeyRecord("routine-p256", "p256", "", 0, ("sshsig", "dsse")),
+        KeyRecord("mixed", "p256", "", 0, ("sshsig", "sigstore-bundle")),
         KeyRecord("release-openpgp", "rsa3072", "", 0, ("openpgp",)),
         KeyRecord("log", "ed25519", "", 0),
         KeyRecord("pinned-too-wide", "ed25519", "", 0, ("openpgp",)),
@@ -39,7 +41,7 @@ requesters = [
   { issuer = "ci", repository = "acme/sdk", ref = "refs/heads/release/*" },
 ]
 sign = [
-  { key = "release-p256", formats = ["sigstore-bundle", "dsse"] },
+  { key = "release-p256", formats = ["sshsig", "dsse"] },
   { key = "release-openpgp", formats = ["openpgp"] },
 ]
 publish = ["pypi", "repo"]

@@ -23,7 +23,7 @@ def test_a_release_is_granted_with_what_the_policy_says() -> None:
     grant = load().decide_release(SDK, "sdk", "1.2.0")
     assert grant == rule.ReleaseGrant(
         project="sdk",
-        sign=(Signing("release-p256", ("sigstore-bundle", "dsse")), Signing("release-openpgp", ("openpgp",))),
+        sign=(Signing("release-p256", ("sshsig", "dsse")), Signing("release-openpgp", ("openpgp",))),
         publish=("pypi", "repo"),
         approvals=(Quorum("managers", 1), Quorum("leads", 1)),
         expires=48 * 3600,

@@ -97,7 +97,7 @@ class Issuer:
         """As served: what `hsmpub.identity.parse_jwks` takes."""
         return json.dumps(self.jwks()).encode()
 
-    def token(self, audience: str, /, *, lifetime: int = 600, now: int | None = None, **claims: Any) -> str:
+    def token(self, audience: str, *, lifetime: int = 600, now: int | None = None, **claims: Any) -> str:
         """A token for `audience`. Claims may replace the usual ones; a claim of None is left out."""
         issued = int(time.time()) if now is None else now
         payload = {
