@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hsmpub.errors import Unavailable
-from hsmpub.tlog import LogReader
+from hsmpub.tlog.reader import LogReader
 from hsmpub.tlog.rules import LogAbsent
 
 T = TypeVar("T")
