@@ -14,8 +14,11 @@ from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
 from hsmpub.client.outputs import write_whole
+from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
-from hsmpub.errors import HsmpubError, Problem, Refused
+from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
+from hsmpub.model.digest import sha256_hex
+from hsmpub.receipt.model import SUFFIX
 
 
 def sign(
@@ -34,12 +37,11 @@ def sign(
         for batch in batches(list(_ready(client, files, send, failed)), len(formats)):
             try:
                 made = sign_batch(client, batch, project, formats, key)
-            except Refused as e:
+            except HsmpubError as e:
                 for work in batch:
-                    _note_failure(work.path, e.problem, failed)
+                    _note_failure(work.path, _problem(e), failed)
                 continue
-            for one in made:
-                _write(client, one, failed)
+            _write(client, made, failed)
     if failed:
         note(f"Not signed: {', '.join(failed)}.")
         raise typer.Exit(REFUSED)
@@ -51,7 +53,7 @@ def _ready(client: Client, files: list[Path], send: bool, failed: list[str]) -> 
             try:
                 yield _work(client, path, send, start)
             except HsmpubError as e:
-                _note_failure(path, e.problem if isinstance(e, Refused) else Problem.of(e), failed)
+                _note_failure(path, _problem(e), failed)
 
 
 def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
@@ -59,19 +61,36 @@ def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
     return upload_work(client, path, progress=progress) if send else digest_work(path, progress=progress)
 
 
-def _write(client: Client, made: Made, failed: list[str]) -> None:
-    """Signatures first; the receipt last, since it says that all is there."""
+def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
+    """1. gets the batch's receipt, 2. checks that the log holds every output, 3. writes them file by file.
+
+    A receipt that is only late keeps no signature back; one that does not verify keeps back all.
+    """
+    receipt, late = b"", None
     try:
-        receipt = client.routine_receipt(made.entry)
-        for name, output in made.outputs.items():
-            say(str(write_whole(made.path.parent, name, output)))
-        if made.outputs:
-            write_whole(made.path.parent, f"{made.path.name}.receipt.json", receipt)
+        receipt = client.routine_receipt(batch[0].entry)
+        digests = [sha256_hex(output) for one in batch for output in one.outputs.values()]
+        check_receipt(receipt, client.trust, digests)
     except HsmpubError as e:
-        _note_failure(made.path, e.problem if isinstance(e, Refused) else Problem.of(e), failed)
-        return
-    for problem in made.problems:
-        _note_failure(made.path, problem, failed)
+        late = _problem(e)
+        if late.family != Unavailable.family:
+            for one in batch:
+                _note_failure(one.path, late, failed)
+            return
+    for one in batch:
+        for problem in [*one.problems, *([late] if late else [])]:
+            _note_failure(one.path, problem, failed)
+        try:
+            for name, output in one.outputs.items():
+                say(str(write_whole(one.path.parent, name, output)))
+            if one.outputs and receipt:
+                write_whole(one.path.parent, f"{one.path.name}{SUFFIX}", receipt)
+        except HsmpubError as e:
+            _note_failure(one.path, _problem(e), failed)
+
+
+def _problem(error: HsmpubError) -> Problem:
+    return error.problem if isinstance(error, Refused) else Problem.of(error)
 
 
 def _note_failure(path: Path, problem: Problem, failed: list[str]) -> None:

@@ -102,6 +102,7 @@ def test_an_unexpected_fault_says_nothing_of_itself(
         check_problem(http.get("/v1/requests/r-1"), 500, "internal-fault")
     finally:
         front.keeper.script[m.GetRequest] = view()
+    front.settle()
     assert CANARY not in capfd.readouterr().err
 
 
@@ -143,6 +144,7 @@ def test_the_log_has_rules_and_routes_and_no_bodies(
 ) -> None:
     http.post("/v1/sessions", content=CANARY, headers={"authorization": CANARY})
     http.get(f"/v1/requests/r-1?x={CANARY}")
+    front.settle()
     told = capfd.readouterr().err
     assert CANARY not in told
     assert '"route":"/v1/sessions","status":400' in told
