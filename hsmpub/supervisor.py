@@ -56,7 +56,7 @@ class Supervisor:
         self._stopping = False
         self.parts = [
             _Part("keeper", "hsmpub.keeper.main", self._with_token),
-            _Part("front", "api.main", lambda: (["--fd", str(self._socket.fileno())], [self._socket.fileno()])),
+            _Part("front", "api.main", lambda: ([f"fd:{self._socket.fileno()}"], [self._socket.fileno()])),
             _Part("courier", "hsmpub.courier.main", self._with_token),
         ]
         self._watchers: list[asyncio.Task[None]] = []
@@ -99,7 +99,7 @@ class Supervisor:
 
     async def _watch(self, part: _Part) -> None:
         loop = asyncio.get_running_loop()
-        while not self._stopping:
+        while True:
             assert part.process is not None
             began = loop.time()
             status = await part.process.wait()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from hsmpub.approval import check_approval, missing_approvals
+from hsmpub.approval import check_approval, check_refusal, missing_approvals, standing_approvals
 from hsmpub.errors import Conflict
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE
 from hsmpub.wire import messages as m
 
 
@@ -24,41 +23,52 @@ class Approving:
     async def approve(self, message: m.Approve) -> Request:
         """Counts one approval. Raises RequestNotPending and the rules of hsmpub.approval."""
         async with self._book.turn():
-            request = await self._check(message, APPROVAL_NAMESPACE)
-            await self._book.record(
-                e.Approved(self._book.now(), request.id, message.person, message.signature.decode())
+            request, statement, now = self._pending(message.request)
+            check_approval(
+                statement,
+                request.statement,
+                message.person,
+                message.signature,
+                self._book.roster,
+                now=now,
+                earlier=request.approvals,
             )
+            await self._book.record(e.Approved(now, request.id, message.person, message.signature.decode()))
             return request
 
     async def decline(self, message: m.Decline) -> Request:
-        """Ends a request by one approver's refusal. Raises as `approve`."""
+        """Ends a request by one refusal. Raises as `approve`."""
         async with self._book.turn():
-            request = await self._check(message, REFUSAL_NAMESPACE)
-            await self._book.record(
-                e.Declined(self._book.now(), request.id, message.person, message.signature.decode())
-            )
+            request, statement, now = self._pending(message.request)
+            check_refusal(statement, request.statement, message.person, message.signature, self._book.roster, now=now)
+            await self._book.record(e.Declined(now, request.id, message.person, message.signature.decode()))
             return request
 
-    async def _check(self, message: m.Approve | m.Decline, namespace: str) -> Request:
-        request = self._book.request(message.request)
+    def _pending(self, request_id: str) -> tuple[Request, bytes, int]:
+        request = self._book.request(request_id)
         if request.state != "pending":
             raise RequestNotPending(f"The request {request.id} is {request.state}.")
-        check_approval(
-            self._book.statement_bytes(request),
-            request.statement,
-            message.person,
-            message.signature,
-            self._book.roster,
-            namespace=namespace,
-            now=self._book.now(),
-            earlier=request.approvals,
-        )
-        return request
+        return request, self._book.statement_bytes(request), self._book.now()
 
     def missing(self, request: Request) -> dict[str, int]:
         """Group → how many more must approve, by the roster of now: a revoked person counts no longer."""
         predicate = request.statement.predicate
-        return missing_approvals(predicate.approvals, tuple(request.approvals), self._book.roster)
+        return missing_approvals(
+            predicate.approvals, tuple(request.approvals), self._book.roster, requester=predicate.requester
+        )
+
+    def is_approved(self, request: Request) -> bool:
+        """Whether every approval stands now: each signature is verified again, over the bytes read back."""
+        predicate = request.statement.predicate
+        if not predicate.approvals:
+            return True
+        standing = standing_approvals(
+            self._book.statement_bytes(request),
+            request.statement,
+            {person: given.signature.encode() for person, given in request.approvals.items()},
+            self._book.roster,
+        )
+        return not missing_approvals(predicate.approvals, standing, self._book.roster, requester=predicate.requester)
 
     async def expire(self) -> None:
         """Ends pending requests whose time is over."""

@@ -39,7 +39,7 @@ class Book:
         self._clock = clock
         self._turn = asyncio.Lock()
         self.state = ServiceState()
-        for index, data in enumerate(log.iterate()):
+        for index, data in log.iterate():
             self.state.apply(index, e.load_entry(data))
         if self.state.genesis is None or self.state.policy is None or self.state.roster is None:
             raise LogWithoutGenesis("The log does not begin with a genesis, a policy and a roster.")
@@ -81,7 +81,8 @@ class Book:
 
     def check_roster(self, text: str) -> None:
         """A roster text that loads, and that leaves every group of the policy in force."""
-        load_policy(self.policy.text, keys=self.keys, groups=load_roster(text).groups)
+        assert self.state.policy is not None
+        load_policy(self.state.policy.text, keys=self.keys, groups=load_roster(text).groups)
 
     def policy_at(self, index: int) -> int:
         """Index of the policy that was in force at an entry."""
@@ -90,6 +91,11 @@ class Book:
     def roster_at(self, index: int) -> int:
         """Index of the roster that was in force at an entry."""
         return max(i for i in self.state.rosters if i < index)
+
+    @property
+    def policy_sha256(self) -> str:
+        """SHA-256 (hex) of the text of the policy in force."""
+        return self.state.policy.sha256 if self.state.policy else ""
 
     def request(self, request_id: str) -> Request:
         """Raises NoSuchRequest."""

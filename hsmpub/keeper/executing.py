@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact, Context, Format, Prepared
-from hsmpub.formats.git_tag import prepare_tag
+from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
+from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
-from hsmpub.hsm import Signers
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -72,7 +73,7 @@ class Executing:
             self.start(request)
 
     def _is_ready(self, request: Request) -> bool:
-        return request.state == "pending" and not self._approving.missing(request)
+        return request.state == "pending" and self._approving.is_approved(request)
 
     async def _run(self, request: Request) -> None:
         try:
@@ -128,27 +129,28 @@ class Executing:
         """One signed tag object for each git target, under the name `git:<target>`."""
         entries = []
         for target in request.statement.predicate.publish:
-            settings = self._book.policy.target(target)
+            settings = self._book.policy.targets[target]
             if settings.kind == "git":
                 entries.append(await self._tag(signers, request, target, now))
         return entries
 
     async def _tag(self, signers: Signers, request: Request, target: str, now: int) -> e.Signed:
         predicate: Predicate = request.statement.predicate
-        settings = self._book.policy.target(target)
+        settings = self._book.policy.targets[target]
         key = self._book.keys[settings.key]
-        tag = settings.tag.format(version=predicate.version, project=predicate.project)
-        prepared = prepare_tag(
+        tag = GitTag(
             commit=predicate.commit,
-            tag=tag,
+            name=settings.tag.format(version=predicate.version, project=predicate.project),
             tagger=self._book.genesis.service,
+            email=f"{self._book.genesis.service}@hsmpub.invalid",
             at=now,
             message=f"{predicate.project} {predicate.version}\n\nhsmpub request {request.id}\n",
-            key=key,
         )
-        [signature] = await signers.sign(key.name, [prepared.payload], hash=prepared.hash)
-        content = prepared.assemble(signature)
-        output = e.Output(f"git:{target}", "git-tag", key.name, tag, sha256_hex(content), content.decode())
+        made = prepare_tag(tag, key, "openpgp" if "openpgp" in key.formats else "sshsig")
+        [signature] = await signers.sign(key.name, [made.prepared.payload], hash=made.prepared.hash)
+        content = assemble_tag(made, signature)
+        check_tag(content, tag, key)
+        output = e.Output(f"git:{target}", "git-tag", key.name, tag.name, sha256_hex(content), content.decode())
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
 
 
@@ -169,16 +171,12 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
 def plan(
     artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
 ) -> list[_Planned]:
-    """The outputs of one file, with distinct names: the second of one format carries its key's name."""
+    """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
     planned: list[_Planned] = []
-    names: set[str] = set()
     for signing in signings:
         for format_name in signing.formats:
             form, key = get_format(format_name), keys[signing.key]
             name = artifact.name + form.suffix
-            if name in names:
-                name = f"{artifact.name}.{key.name}{form.suffix}"
-            names.add(name)
             planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
     return planned
 

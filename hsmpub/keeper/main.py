@@ -16,14 +16,15 @@ from pathlib import Path
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hsmpub.config import KeeperSection, load_config
+from hsmpub.config import Config, KeeperSection, load_config
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.home import Home
-from hsmpub.hsm import HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
+from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares import load_unseal_record
+from hsmpub.shares.record import load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -44,20 +45,23 @@ def main() -> None:
     log_to_stderr("keeper")
     token = _read_token(options.courier_token_fd)
     try:
-        uvloop.run(serve(Home(options.home.resolve()), token))
+        home = Home(options.home.resolve())
+        config = load_config(home)
+        # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
+        uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
         log.critical("%s", error, extra={"rule": error.rule})
         sys.exit(1)
 
 
-async def serve(home: Home, token: bytes) -> None:
+async def serve(home: Home, config: Config, protections: dict[str, str], token: bytes) -> None:
     """Opens and checks the log, then answers both channels until it is told to stop."""
-    config = load_config(home)
-    protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
+    trust = load_trust(home.trust.read_bytes())
     keeper = Keeper(
         KeeperParts(
             home=home,
-            log=Log.open(home.log, home.log_head),
+            log=Log.open(home.log, home.log_head, log_key=trust.log_key),
             record=load_unseal_record(home.unseal_record.read_bytes()),
             hsm=HsmConfig(
                 module=config.hsm.module,
@@ -70,9 +74,7 @@ async def serve(home: Home, token: bytes) -> None:
             protections=protections,
         )
     )
-    uids = config.keeper.peer_uids or (os.getuid(),)
-    front = ChannelServer(home.front_socket, m.FrontCall, m.FrontAnswer, keeper.front, uids=uids)
-    courier = ChannelServer(home.courier_socket, m.CourierCall, m.CourierAnswer, keeper.courier, uids=uids, token=token)
+    front, courier = _channels(home, config.keeper, keeper, token)
     await front.start()
     await courier.start()
     sweep = asyncio.get_running_loop().create_task(keeper.sweep())
@@ -111,12 +113,12 @@ def _read_token(fd: int) -> bytes:
         os.close(fd)
 
 
-def _readable(home: Home, module: str) -> list[Path]:
-    return [home.config, home.artifacts, Path(module)]
+def _readable(home: Home, module: str) -> list[str]:
+    return [str(home.config), str(home.artifacts), module]
 
 
-def _writable(home: Home) -> list[Path]:
-    return [home.keeper, home.log.parent, home.run]
+def _writable(home: Home) -> list[str]:
+    return [str(home.keeper), str(home.log.parent), str(home.run)]
 
 
 async def _told_to_stop() -> None:

@@ -46,7 +46,7 @@ class Publishing:
             tuple(
                 self._job(request, target)
                 for request in self._book.state.open_requests()
-                if request.state == "signed" and not self._approving.missing(request)
+                if request.state == "signed" and self._approving.is_approved(request)
                 for target in request.statement.predicate.publish
                 if target in self._book.policy.targets and not self._is_finished(request, target)
             )
@@ -92,13 +92,13 @@ class Publishing:
             )  # fmt: skip
 
     def _check(self, request: Request, item: Item, message: m.BeginAttempt) -> e.CredentialSealed:
-        if self._approving.missing(request):
+        if not self._approving.is_approved(request):
             raise ApprovalWithdrawn(f"The request {request.id} lacks an approval again.")
         if item.state in FINISHED:
             raise ItemFinished(f"{message.item} is at {message.target}.")
         if item.state not in _MAY_TRY:
             raise OutcomeUnknown(f"Attempt {item.attempt} of {message.item} is {item.state}.")
-        name = self._book.policy.target(message.target).credential
+        name = self._book.policy.targets[message.target].credential
         credential = self._book.state.credentials.get(name)
         if credential is None:
             raise CredentialMissing(f"The credential {name} of the target {message.target} is not sealed yet.")
@@ -119,7 +119,7 @@ class Publishing:
         )
 
     def _job(self, request: Request, target: str) -> m.Job:
-        settings, predicate = self._book.policy.target(target), request.statement.predicate
+        settings, predicate = self._book.policy.targets[target], request.statement.predicate
         return m.Job(
             request=request.id,
             target=target,

@@ -13,7 +13,7 @@ from hsmpub.errors import HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.hsm import Signers
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
@@ -69,7 +69,7 @@ class Routine:
             request=secrets.token_hex(8),
             kind="sign",
             requester=requester_of(session),
-            policy_sha256=self._book.policy.sha256,
+            policy_sha256=self._book.policy_sha256,
             nonce=secrets.token_hex(16),
             requested_at=now,
             expires_at=now + ROUTINE_SECONDS,
@@ -103,7 +103,8 @@ class Routine:
 
     async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
-        for given in (*body.states, *body.files):
+        everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
+        for given in everything:
             try:
                 artifact = await self._artifact(given)
                 work = [(artifact, form, form.prepare(artifact, allowed.key, context)) for form in allowed.formats]

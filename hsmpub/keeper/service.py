@@ -9,7 +9,7 @@ from typing import assert_never
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.home import Home
-from hsmpub.hsm import HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -24,7 +24,7 @@ from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.keeper.views import Views
 from hsmpub.model import submission as s
-from hsmpub.shares import UnsealRecord
+from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 
@@ -50,7 +50,13 @@ class Keeper:
     def __init__(self, parts: KeeperParts) -> None:
         self.book = book = Book(parts.log)
         self.unsealing = Unsealing(
-            book, parts.record, parts.hsm, parts.identity, workers=parts.workers, on_unsealed=self._unsealed
+            book,
+            parts.record,
+            parts.hsm,
+            parts.identity,
+            workers=parts.workers,
+            on_unsealed=self._unsealed,
+            on_sealed=parts.log.stop_checkpoints,
         )
         artifacts = Artifacts(parts.home.artifacts)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
@@ -123,7 +129,7 @@ class Keeper:
 
     async def close(self) -> None:
         await self.unsealing.close()
-        await self.book.log.close()
+        self.book.log.close()
 
     async def _submit(self, message: m.Submit) -> m.FrontReply:
         session = self.sessions.authenticate(message)

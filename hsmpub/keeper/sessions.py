@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.errors import Conflict, Invalid, Throttled, Unauthenticated
-from hsmpub.identity import CiIdentity, Jwks, parse_jwks, verify_token
+from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.wire import messages as m
@@ -82,7 +82,7 @@ class Sessions:
         self._book = book
         self._identity = identity
         self._open: dict[bytes, Session] = {}
-        self._jwks: dict[str, tuple[str, Jwks]] = {}
+        self._jwks: dict[str, tuple[str, IssuerKeySet]] = {}
 
     async def open(self, message: m.OpenSession) -> m.SessionReply:
         """Verifies the token against the policy's issuers, uses it up, and agrees on a MAC key.
@@ -145,12 +145,12 @@ class Sessions:
                     issuer=who.issuer,
                     subject=who.subject,
                     token_id=who.token_id,
-                    token_expires_at=who.expires_at,
+                    token_expires_at=who.forget_at,
                     claims=dict(who.claims),
                 )
             )
 
-    def _issuer_keys(self) -> dict[str, Jwks]:
+    def _issuer_keys(self) -> dict[str, IssuerKeySet]:
         """Parsed keys of every issuer, parsed again only when the log says that they changed."""
         for name, text in self._book.state.issuer_keys.items():
             digest = hashlib.sha256(text.encode()).hexdigest()

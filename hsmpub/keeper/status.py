@@ -46,7 +46,7 @@ class Status:
             keeper_key=self._keeper_key,
             intake_key=self._credentials.intake_key.hex(),
             intake_signature=self._credentials.intake_signature.hex(),
-            policy_sha256=book.policy.sha256,
+            policy_sha256=book.policy_sha256,
             roster_sha256=state.roster.sha256 if state.roster else "",
             keys={key.name: key.kind for key in book.genesis.keys},
             signers=self._unsealing.signers().alive if self._unsealing.is_unsealed else 0,

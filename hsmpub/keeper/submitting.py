@@ -16,17 +16,11 @@ from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.statement import Predicate, Subject, dump_statement
-
-#: A person's signed request is good for this many seconds around its time.
-PERSONAL_WINDOW_SECONDS = 300
+from hsmpub.policy import PersonalGrant
 
 
 class VersionAlreadyRequested(Conflict):
     advice = "One version has one release. Raise the version, or look at the request that stands."
-
-
-class PersonalRequestStale(Conflict):
-    advice = "Check this machine's clock and sign the request anew."
 
 
 class PersonalRequestReplayed(Conflict):
@@ -65,7 +59,7 @@ class Submitting:
                     request=secrets.token_hex(8),
                     kind="release",
                     requester=requester_of(session),
-                    policy_sha256=self._book.policy.sha256,
+                    policy_sha256=self._book.policy_sha256,
                     nonce=secrets.token_hex(16),
                     requested_at=now,
                     expires_at=now + rule.expires,
@@ -83,11 +77,9 @@ class Submitting:
         """The signed request of an enrolled person, fresh and never used.
 
         Raises:
-            PersonalRequestStale, PersonalRequestReplayed, and the rules of hsmpub.approval.
+            PersonalRequestReplayed, and the rules of hsmpub.approval.
         """
-        check_personal_request(raw, body.person, signature, self._book.roster)
-        if abs(self._book.now() - body.at) > PERSONAL_WINDOW_SECONDS:
-            raise PersonalRequestStale("The request was signed too long ago, or ahead of time.")
+        check_personal_request(raw, body.person, body.at, signature, self._book.roster, self._book.now())
         if f"{body.person} {body.nonce}" in self._book.state.used_nonces:
             raise PersonalRequestReplayed("This signed request was already used.")
 
@@ -96,11 +88,11 @@ class Submitting:
     ) -> Request:
         """A person's request to adopt a policy or roster, or to seal a credential."""
         self.check_person(body, raw, signature)
-        self._book.policy.decide_personal(s.kind_of(body))
+        self._decide(body)
         subject, text, credential = await self._content(body)
         async with self._book.turn():
             self.check_person(body, raw, signature)
-            rule = self._book.policy.decide_personal(s.kind_of(body))
+            rule = self._decide(body)
             now = self._book.now()
             return await self._enter(
                 (subject,),
@@ -108,7 +100,7 @@ class Submitting:
                     request=secrets.token_hex(8),
                     kind=s.kind_of(body),
                     requester={"person": body.person, "nonce": body.nonce},
-                    policy_sha256=self._book.policy.sha256,
+                    policy_sha256=self._book.policy_sha256,
                     nonce=secrets.token_hex(16),
                     requested_at=now,
                     expires_at=now + rule.expires,
@@ -117,6 +109,10 @@ class Submitting:
                     credential=credential,
                 ),
             )
+
+    def _decide(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> PersonalGrant:
+        credential = body.name if isinstance(body, s.AskCredential) else ""
+        return self._book.policy.decide_personal(s.kind_of(body), credential=credential)
 
     async def _content(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> tuple[Subject, str, str]:
         """What would be adopted, checked now, so that nobody is asked to approve what cannot load."""
@@ -154,5 +150,4 @@ class Submitting:
 
 def requester_of(session: Session) -> dict[str, str]:
     """Who asks, as the statement names it: issuer, subject and the token's claims."""
-    claims = {name: value for name, value in session.who.claims.items() if name not in ("person", "nonce")}
-    return {**claims, "session": session.id, "issuer": session.who.issuer, "subject": session.who.subject}
+    return {**session.who.as_requester(), "session": session.id}

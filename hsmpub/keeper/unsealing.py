@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
-from hsmpub.hsm import HsmConfig, Signers
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
-from hsmpub.secret import SecretPage
-from hsmpub.shares import UnsealAttempt, UnsealRecord
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.attempt import UnsealAttempt
+from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
@@ -52,6 +54,7 @@ class Unsealing:
         *,
         workers: int,
         on_unsealed: Callable[[], Awaitable[None]],
+        on_sealed: Callable[[], None],
     ) -> None:
         if record.epoch != book.state.epoch:
             raise EpochDiffers(f"The log is in epoch {book.state.epoch}, the unseal record in {record.epoch}.")
@@ -61,6 +64,7 @@ class Unsealing:
         self._identity = identity
         self._workers = workers
         self._on_unsealed = on_unsealed
+        self._on_sealed = on_sealed
         self._attempt: UnsealAttempt | None = None
         self._signers: Signers | None = None
         self._pin: SecretPage | None = None
@@ -115,6 +119,7 @@ class Unsealing:
             signers.close()
         if pin is not None:
             pin.close()
+        self._on_sealed()
         if signers is None and not person:
             return
         self.why = f"Sealed: {reason}"

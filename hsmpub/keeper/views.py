@@ -29,7 +29,7 @@ class Views:
             why=request.why or self._executing.held.get(request.id, ""),
             statement=self._book.statement_bytes(request),
             expires_at=predicate.expires_at,
-            approvals=tuple(m.ApprovalView(person, at) for person, at in request.approvals.items()),
+            approvals=tuple(m.ApprovalView(person, given.at) for person, given in request.approvals.items()),
             missing=missing,
             publishing=tuple(
                 m.PublishView(target, name, item.state, item.detail) for (target, name), item in request.items.items()

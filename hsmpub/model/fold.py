@@ -49,7 +49,7 @@ class Request:
     statement: Statement
     state: State = "pending"
     why: str = ""
-    approvals: dict[str, int] = field(default_factory=dict)
+    approvals: dict[str, e.Approved] = field(default_factory=dict)
     signed: dict[str, tuple[e.Output, ...]] = field(default_factory=dict)
     items: dict[tuple[str, str], Item] = field(default_factory=dict)
     entries: list[int] = field(default_factory=list)
@@ -143,7 +143,7 @@ class ServiceState:
         match entry:
             case e.Approved():
                 self._require(entry.person not in request.approvals, index, "an approval given twice")
-                request.approvals[entry.person] = entry.at
+                request.approvals[entry.person] = entry
             case e.Declined():
                 request.state, request.why = "declined", f"{entry.person} refused"
             case e.Expired():

@@ -22,6 +22,7 @@ FORMAT_KINDS: Mapping[str, frozenset[KeyKind]] = {
     "sshsig": frozenset({"ed25519", "p256", "rsa3072"}),
     "dsse": frozenset({"p256", "rsa3072", "ed25519"}),
     "sigstore-bundle": frozenset({"p256", "rsa3072"}),
+    "der-signature": frozenset({"p256", "rsa3072"}),
 }
 Groups = Collection[str] | Mapping[str, Collection[str]]
 

@@ -19,7 +19,7 @@ def run_child(role: Literal["unsealer", "splitter"], serve: Callable[[], None]) 
 
     An unforeseen error is told to the parent by its type alone: its text could hold words of a share.
     """
-    harden(role)
+    harden("unsealer", read=[os.devnull])  # a path, so that files are confined: none is needed any more
     status = 0
     try:
         serve()

@@ -107,6 +107,8 @@ class RecoveryRecord(Quorum, frozen=True, kw_only=True):
     wrapped: tuple[WrappedKey, ...]
 
 
+_unseal = msgspec.json.Decoder(UnsealRecord)
+_recovery = msgspec.json.Decoder(RecoveryRecord)
 AnyRecord = TypeVar("AnyRecord", UnsealRecord, RecoveryRecord)
 
 
@@ -115,14 +117,23 @@ def dump_record(record: UnsealRecord | RecoveryRecord) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record), indent=2) + b"\n"
 
 
-def load_record(data: bytes, kind: type[AnyRecord]) -> AnyRecord:
+def load_unseal_record(data: bytes) -> UnsealRecord:
     """The record of a file's bytes.
 
     Raises:
         RecordMalformed: not such a record, or one that no ceremony writes (a threshold of 1, doubled names).
     """
+    return _load(_unseal, data)
+
+
+def load_recovery_record(data: bytes) -> RecoveryRecord:
+    """As load_unseal_record."""
+    return _load(_recovery, data)
+
+
+def _load(decoder: msgspec.json.Decoder[AnyRecord], data: bytes) -> AnyRecord:
     try:
-        record = msgspec.json.decode(data, type=kind)
+        record = decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise RecordMalformed(f"A quorum's record cannot be read: {e}.") from None
     check_quorum(record)

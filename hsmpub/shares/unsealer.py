@@ -32,7 +32,7 @@ from hsmpub.shares.child import run_child
 from hsmpub.shares.derive import open_pin
 from hsmpub.shares.gathering import Gathering
 from hsmpub.shares.identity import open_share_file
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_record
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import open_recovery
 
 _IN, _OUT = 0, 1
@@ -67,8 +67,8 @@ def _serve() -> None:
 
 def _record(order: Gather) -> UnsealRecord | RecoveryRecord:
     if order.purpose == "unseal":
-        return load_record(order.record, UnsealRecord)
-    return load_record(order.record, RecoveryRecord)
+        return load_unseal_record(order.record)
+    return load_recovery_record(order.record)
 
 
 def _take(gathering: Gathering) -> None:

@@ -12,7 +12,7 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import RecoveryAttempt
 from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.identity import IdentityUnusable, ShareFileOfAnother
-from hsmpub.shares.record import RecoveryRecord, dump_record, load_record
+from hsmpub.shares.record import RecoveryRecord, dump_record, load_recovery_record
 from hsmpub.shares.recovery import RecoveryBoxAltered, seal_for_recovery
 from hsmpub.shares.split import NewRecovery, split_recovery
 
@@ -42,7 +42,7 @@ def record(split: NewRecovery) -> RecoveryRecord:
 def test_two_of_three_open_wrapping_key_and_identity(
     keys: dict[str, pyrage.x25519.Identity], split: NewRecovery, record: RecoveryRecord
 ) -> None:
-    assert load_record(dump_record(record), RecoveryRecord) == record
+    assert load_recovery_record(dump_record(record)) == record
 
     async def scenario() -> None:
         attempt = await RecoveryAttempt.start(record, now=0, lifetime=60)

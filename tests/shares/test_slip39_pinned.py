@@ -64,8 +64,11 @@ ENGLISH = {"member", "exact", "spelling"}
 
 
 @given(
-    secret=st.binary(min_size=32, max_size=32), threshold=st.integers(2, 5), extra=st.integers(0, 3), start=st.integers(0, 3)
-)  # fmt: skip
+    secret=st.binary(min_size=32, max_size=32),
+    threshold=st.integers(2, 5),
+    extra=st.integers(0, 3),
+    start=st.integers(0, 3),
+)
 def test_any_threshold_of_the_shares_gives_the_secret(secret: bytes, threshold: int, extra: int, start: int) -> None:
     layout = Layout(7, True, 0, 1, ((threshold, threshold + extra),))
     (mnemonics,) = split_secret(secret, layout)

@@ -132,7 +132,7 @@ def test_a_dead_gathering_process_is_told_and_nothing_hangs(holders: Holders) ->
 
 def test_who_goes_away_in_the_middle_stalls_and_confuses_nobody(holders: Holders) -> None:
     async def scenario() -> None:
-        async with attempt_at(holders.record) as (attempt, hand_in):
+        async with attempt_at(holders.record) as (_, hand_in):
             leaver = asyncio.ensure_future(hand_in("holder-1", b"no share"))
             await asyncio.sleep(0)
             leaver.cancel()
