@@ -40,7 +40,9 @@ def decline(
 ) -> None:  # fmt: skip
     """Show a request in full and refuse it for good."""
     with connect(url, trust, ca_file) as client:
-        signature = _sign(client.statement(request), request, key, agent, REFUSAL_NAMESPACE, "Refuse this for good", yes)
+        signature = _sign(
+            client.statement(request), request, key, agent, REFUSAL_NAMESPACE, "Refuse this for good", yes
+        )
         _say_where_it_stands(client.decline(request, person, signature))
 
 

@@ -22,7 +22,9 @@ File = Annotated[Path, typer.Argument(help="The policy, TOML.")]
 
 @app.command()
 def check(
-    file: File, roster: Annotated[Path, typer.Option("--roster", help="The roster, for its groups.")], trust: Pins = None
+    file: File,
+    roster: Annotated[Path, typer.Option("--roster", help="The roster, for its groups.")],
+    trust: Pins = None,
 ) -> None:
     """Check a policy on this machine, as the keeper would."""
     known = pins(trust)

@@ -120,7 +120,9 @@ def wait(
             if view.state in GOOD:
                 return
             if view.state in BAD:
-                raise NotReleased(f"Request {visible(view.request)} is {visible(view.state)}. {visible(view.why)}".strip())
+                raise NotReleased(
+                    f"Request {visible(view.request)} is {visible(view.state)}. {visible(view.why)}".strip()
+                )
             if time.monotonic() >= deadline:
                 raise StillWaiting(f"Request {visible(view.request)} is still {visible(view.state)}.")
             time.sleep(min(every, max(0.0, deadline - time.monotonic())))

@@ -96,7 +96,9 @@ def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
         yield held
 
 
-def sign_batch(client: Client, works: Sequence[Work], project: str, formats: Sequence[str], key: str = "") -> list[Made]:
+def sign_batch(
+    client: Client, works: Sequence[Work], project: str, formats: Sequence[str], key: str = ""
+) -> list[Made]:
     """Asks for one batch and checks what comes.
 
     Raises:

@@ -150,5 +150,3 @@ def test_the_log_has_rules_and_routes_and_no_bodies(
     assert '"route":"/v1/sessions","status":400' in told
     assert '"rule":"body-refused"' in told
     assert '"route":"/v1/requests/{name}","status":200' in told
-
-
