@@ -10,7 +10,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from deploy.demo.papers import find_softhsm, write_ceremony, write_policy, write_roster
+from deploy.demo.papers import write_ceremony, write_policy, write_roster
 from deploy.demo.people import Person
 from deploy.demo.stage import PROJECT, DemoFailed
 from deploy.demo.world import World
@@ -24,7 +24,7 @@ def genesis(world: World) -> None:
     papers.mkdir()
     write_policy(papers / "policy.toml", world.issuer, world.index, world.git)
     write_roster(papers / "roster.toml", world.people)
-    write_ceremony(papers / "ceremony.toml", world.people, find_softhsm())
+    write_ceremony(papers / "ceremony.toml", world.people)
     ceremony = stage.bin / "hsmpub-ceremony"
     stage.run(ceremony, "genesis", papers / "ceremony.toml", "--home", world.home, "--dry-run")
     stage.say("rehearsed with the same steps on a throw-away token")
