@@ -247,3 +247,19 @@ def test_refuses_broken_keys_by_name(blob: bytes, kind: bytes) -> None:
     except (SshKeyMalformed, SshKeyRefused):
         return
     assert key.line == line
+
+
+@pytest.mark.parametrize("namespace", ["n", "nn", "nnn"])
+def test_refuses_base64_with_stray_bits_at_its_end(namespace: str) -> None:
+    authenticator = Authenticator()
+    signature = authenticator.sign(namespace=namespace)
+    verify_sshsig(signature, MESSAGE, namespace, [authenticator.line])
+    body, end = signature.split(b"\n-----END")
+    padding = len(body) - len(body.rstrip(b"="))
+    if padding:
+        last = body.rstrip(b"=")
+        stray = bytes([last[-1] + 1])  # the letters that end padded base64 are followed by ones with a bit more
+        with pytest.raises(rule.SshsigMalformed, match="one form"):
+            verify_sshsig(
+                last[:-1] + stray + b"=" * padding + b"\n-----END" + end, MESSAGE, namespace, [authenticator.line]
+            )

@@ -336,3 +336,10 @@ def test_refuses_every_changed_byte(issuer: Issuer, data: st.DataObject) -> None
             issuer_keys={"ci": parse_jwks(issuer.jwks_bytes())},
             now=NOW,
         )
+
+
+def test_refuses_base64url_with_stray_bits_at_its_end(issuer: Issuer, verify: Verify) -> None:
+    token = bound(issuer)
+    assert token[-1] in "AQgw"  # 64 bytes leave four bits of the last letter unused
+    with pytest.raises(rule.TokenMalformed):
+        verify(token[:-1] + chr(ord(token[-1]) + 1))
