@@ -79,9 +79,7 @@ def main() -> None:
     except (HsmpubError, OSError) as e:
         sys.exit(f"The front cannot start. {e}")
     protections = confine(settings)
-    JsonLog().write(
-        {"event": "front", "listen": "%s:%d" % listener.getsockname()[:2], "protections": protections}
-    )
+    JsonLog().write({"event": "front", "listen": "%s:%d" % listener.getsockname()[:2], "protections": protections})
     server(settings).run(sockets=[listener])
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, String
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
-from hsmpub.model.toml_lines import InFile, Path, TomlText, load_toml
+from hsmpub.model.toml_lines import InFile, TomlText, load_toml
 from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.recipient import parse_recipient
 
@@ -169,7 +169,7 @@ def _check_quorum(table: str, quorum: QuorumTable, toml: TomlText) -> None:
 
 
 def _first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
-    found: list[tuple[int, Path, str, str]] = []
+    found: list[tuple[int, tuple[str | int, ...], str, str]] = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], problem["msg"]))
     line, path, kind, message = min(found, key=lambda one: one[0])

@@ -1,6 +1,6 @@
-"""Where a ceremony builds: beside the home, under a name that says it is incomplete, renamed as the last act.
+"""Where a ceremony builds: beside the home, in a folder that says it is incomplete, moved into place as the last act.
 
-Killed at any moment, a ceremony leaves no home, at most `<home>.incomplete` with a file that says so.
+Killed at any moment, a ceremony leaves a whole home or none, and at most `<home>.incomplete` with a file that says so.
 """
 
 from __future__ import annotations
@@ -49,36 +49,38 @@ class Place:
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
-        self.root = self.home.with_name(self.home.name + ".incomplete")
-        self._finished = False
+        self._outer = self.home.with_name(self.home.name + ".incomplete")
+        self.root = self._outer / "home"
 
     def __enter__(self) -> Self:
         check_free(self.home)
         try:
-            self.root.parent.mkdir(parents=True, exist_ok=True)
-            self.root.mkdir(mode=0o700)
+            self.home.parent.mkdir(parents=True, exist_ok=True)
+            self._outer.mkdir(mode=0o700)
         except FileExistsError:
-            raise CeremonyUnfinished(f"{self.root} is left from a ceremony that did not finish.") from None
+            raise CeremonyUnfinished(f"{self._outer} is left from a ceremony that did not finish.") from None
         except OSError as error:
-            raise OutputNotWritten(f"{self.root} cannot be made: {error.strerror}.") from None
-        write_new(self.root / _NOTICE, _TEXT.encode())
+            raise OutputNotWritten(f"{self._outer} cannot be made: {error.strerror}.") from None
+        write_new(self._outer / _NOTICE, _TEXT.encode())
+        self.root.mkdir(mode=0o755)
         return self
 
-    def write(self, relative: str | Path, data: bytes | memoryview, mode: int = 0o644) -> str:
-        """Writes a new file below the place, durably. Returns: SHA-256, hex.
+    def write(self, path: Path, data: bytes, mode: int = 0o644) -> str:
+        """Writes a new file below `root`, durably. Returns: SHA-256, hex.
 
         Raises:
             OutputExists, OutputNotWritten.
         """
-        path = self.root / relative
-        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_new(path, data, mode)
-        return "" if isinstance(data, memoryview) else sha256_hex(data)
+        return sha256_hex(data)
 
     def finish(self) -> None:
-        """Makes everything durable and renames the place to the home."""
-        (self.root / _NOTICE).unlink()
-        self.root.chmod(0o755)
+        """Makes everything durable and moves it to `home`.
+
+        Raises:
+            HomeExists, OutputNotWritten: nothing stands at `home` that was not there before.
+        """
         _sync_tree(self.root)
         try:
             os.rename(self.root, self.home)
@@ -86,14 +88,12 @@ class Place:
             if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                 raise HomeExists(f"{self.home} came into being during the ceremony.") from None
             raise OutputNotWritten(f"{self.home} cannot be made: {error.strerror}.") from None
-        self._finished = True
         sync_directory(self.home.parent)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._finished:
-            shutil.rmtree(self.root, ignore_errors=True)
+        shutil.rmtree(self._outer, ignore_errors=True)
 
 
 def check_free(home: Path) -> None:

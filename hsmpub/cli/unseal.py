@@ -38,7 +38,7 @@ def unseal(
         held, private = _read(share), bytearray()
         try:
             private = _read(str(identity)) if identity is not None else private
-            box = box_for_attempt(held, private, attempt, holder, client.trust.keeper)
+            box = box_for_attempt(bytes(held), private, attempt, holder, client.trust.keeper)
         finally:
             wipe(held)
             wipe(private)

@@ -171,16 +171,12 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
 def plan(
     artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
 ) -> list[_Planned]:
-    """The outputs of one file, with distinct names: the second of one format carries its key's name."""
+    """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
     planned: list[_Planned] = []
-    names: set[str] = set()
     for signing in signings:
         for format_name in signing.formats:
             form, key = get_format(format_name), keys[signing.key]
             name = artifact.name + form.suffix
-            if name in names:
-                name = f"{artifact.name}.{key.name}{form.suffix}"
-            names.add(name)
             planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
     return planned
 

@@ -14,8 +14,8 @@ from hsmpub.secret.page import wipe
 from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.gathering import SHARE_CONTEXT, ShareAltered
 from hsmpub.shares.identity import open_share_file
-from hsmpub.shares.record import Purpose, Quorum
-from hsmpub.shares.slip39 import canonical, check_header, read_share
+from hsmpub.shares.record import HolderRecord, Purpose
+from hsmpub.shares.slip39 import canonical, read_share
 
 ATTEMPT_CONTEXT = b"hsmpub attempt v1"
 
@@ -92,19 +92,20 @@ def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> 
 
 
 def check_own_share(
-    share_file: bytes, identity: bytes | bytearray, record: Quorum, purpose: Purpose, holder: str
+    share_file: bytes, identity: bytes | bytearray, *, purpose: Purpose, epoch: int, holder: HolderRecord
 ) -> None:
     """A holder's own look at their share, without unsealing anything: it is the one that the ceremony committed to.
 
+    epoch, holder: as the ceremony's transcript has them.
+
     Raises:
-        UnknownHolder, ShareAltered, ShareMalformed, ShareOfAnotherEpoch, ShareHeaderLies, IdentityUnusable,
-        IdentityEncrypted, ShareFileOfAnother.
+        ShareMalformed, ShareAltered: it is not.
+        IdentityUnusable, IdentityEncrypted, ShareFileOfAnother: it could not be opened.
     """
-    expected = record.holder(holder)
     words = canonical(open_share_file(share_file, identity))
     try:
-        check_header(read_share(words), record.layout)
-        if share_commitment(purpose, record.epoch, holder, words) != expected.commitment:
-            raise ShareAltered(f"This is not the share that the ceremony made for {holder}.")
+        read_share(words)
+        if share_commitment(purpose, epoch, holder.name, words) != holder.commitment:
+            raise ShareAltered(f"This is not the {purpose} share of epoch {epoch} that was made for {holder.name}.")
     finally:
         wipe(words)

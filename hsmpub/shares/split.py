@@ -35,9 +35,9 @@ class NewRecovery:
     epoch: int
     public_key: bytes
     files: dict[str, bytes]
+    threshold: int
+    holders: tuple[HolderRecord, ...]
     _done: SplitDone
-    _threshold: int
-    _holders: tuple[HolderRecord, ...]
 
     def record(
         self, *, wrapping_key_box: str, so_pin_box: str, identity_box: str, wrapped: Sequence[WrappedKey]
@@ -48,8 +48,8 @@ class NewRecovery:
             identifier=self._done.identifier,
             extendable=self._done.extendable,
             iteration_exponent=self._done.iteration_exponent,
-            threshold=self._threshold,
-            holders=self._holders,
+            threshold=self.threshold,
+            holders=self.holders,
             check=self._done.check,
             public_key=self.public_key.hex(),
             wrapping_key_box=wrapping_key_box,
@@ -62,7 +62,7 @@ class NewRecovery:
 
 
 def split_unseal(
-    holders: Sequence[HolderKey], threshold: int, *, epoch: int, pin: bytearray, avoid: Sequence[int] = ()
+    holders: Sequence[HolderKey], threshold: int, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = ()
 ) -> NewUnseal:
     """A new unseal secret that opens a box with `pin` (which is left as it is), split k-of-n.
 
@@ -97,10 +97,10 @@ def split_recovery(
     """
     order = Split("recovery", epoch, threshold, tuple(holders), tuple(avoid), 0)
     done = _run(order, bytearray())
-    return NewRecovery(epoch, done.public_key, _files(order, done), done, threshold, _holders(order, done))
+    return NewRecovery(epoch, done.public_key, _files(order, done), threshold, _holders(order, done), done)
 
 
-def _run(order: Split, pin: bytearray) -> SplitDone:
+def _run(order: Split, pin: bytearray | memoryview) -> SplitDone:
     command = python_command("hsmpub.shares.splitter")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
         assert child.stdin is not None

@@ -21,6 +21,10 @@ class MemoryStore:
     def entries(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         return [(i, self._entries[i]) for i in range(start, stop) if i in self._entries]
 
+    def find_last(self, prefix: bytes, containing: bytes, before: int) -> int | None:
+        entries = ((i, self._entries.get(i, b"")) for i in range(min(before, self.size()) - 1, -1, -1))
+        return next((i for i, data in entries if data.startswith(prefix) and containing in data), None)
+
     def tile(self, level: int, index: int) -> bytes:
         return self._tiles.get((level, index), b"")
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from hsmpub.errors import Invalid
 from hsmpub.tlog.checkpoint import Checkpoint, check_checkpoint
-from hsmpub.tlog.merkle import HASH_BYTES, check_inclusion, leaf_hash
+from hsmpub.tlog.merkle import HASH_BYTES, leaf_hash
+from hsmpub.tlog.merkle_check import check_inclusion
 from hsmpub.tlog.note import MAX_NOTE_BYTES, VerifierKey, load_base64
 
 HEADER = "c2sp.org/tlog-proof@v1"

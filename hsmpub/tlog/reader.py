@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
+from hsmpub.tlog.bundle import dump_bundle
 from hsmpub.tlog.merkle import HASH_BYTES, consistency_proof, inclusion_proof
 from hsmpub.tlog.proof import dump_proof
 from hsmpub.tlog.rules import CheckpointPending, LogDamaged, NotInLog
-from hsmpub.tlog.sqlite import SqliteRows
+from hsmpub.tlog.sqlite_rows import SqliteRows
 from hsmpub.tlog.store import Rows
-from hsmpub.tlog.tile import MAX_LEVEL, WIDTH, dump_bundle, node_reader, pyramid, tile_width
+from hsmpub.tlog.tile import MAX_LEVEL, WIDTH, node_reader, pyramid, tile_width
 
 _PYRAMIDS = 64  # of about 30 KiB
 _POLL_FIRST, _POLL_LONGEST = 0.002, 0.05  # seconds
@@ -80,6 +82,10 @@ class LogReader:
         """Exact bytes of one entry. Raises NotInLog."""
         return self.entries(index, index + 1)[0]
 
+    def find_last(self, prefix: bytes, containing: bytes, before: int) -> int | None:
+        """Index of the last entry below `before` that begins with `prefix` and contains the rest, or None."""
+        return self._rows.find_last(prefix, containing, before)
+
     def proof(self, index: int, size: int) -> list[bytes]:
         """Inclusion proof of entry `index` in the log of `size`: raw hashes, leaf's sibling first. Raises NotInLog."""
         if not 0 <= index < size:
@@ -97,7 +103,7 @@ class LogReader:
         size, note = self._checkpoint()
         return dump_proof(index, self.proof(index, size), note)
 
-    def log_proofs(self, indexes: list[int]) -> tuple[bytes, list[str]]:
+    def log_proofs(self, indexes: Sequence[int]) -> tuple[bytes, list[str]]:
         """The newest checkpoint, and the proofs of several entries all under it."""
         size, note = self._checkpoint()
         return note, [dump_proof(index, self.proof(index, size), note) for index in indexes]

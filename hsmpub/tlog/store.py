@@ -58,6 +58,9 @@ class Rows(Protocol):
     def entries(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         """Index and bytes of what is there of [start, stop), in order."""
 
+    def find_last(self, prefix: bytes, containing: bytes, before: int) -> int | None:
+        """Index of the last entry below `before` with this prefix and content; may read everything below."""
+
     def tile(self, level: int, index: int) -> bytes:
         """The tile's hashes as wide as they are known; empty when it is not there."""
 

@@ -1,4 +1,4 @@
-"""Hash tiles and entry bundles: how the tree is stored and served. Pure.
+"""Hash tiles: how the tree is stored and served. Pure.
 
 A tile holds up to 256 consecutive hashes of one level: of the leaves at level 0, of full tiles of the level below
 above it. A partial tile is a prefix of the full one, so whoever has a tile has every narrower one.
@@ -8,11 +8,10 @@ Source: C2SP tlog-tiles.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import Invalid
-from hsmpub.model.entry import MAX_ENTRY_BYTES, EntryTooLarge
 from hsmpub.tlog.merkle import HASH_BYTES, CompactRange, NodeReader, node_hash
 
 HEIGHT = 8
@@ -29,10 +28,6 @@ TileReader = Callable[[int, int], bytes]
 
 class TilePathMalformed(Invalid):
     advice = "Tile paths look like tile/0/x001/234 or tile/entries/x001/234.p/17."
-
-
-class BundleMalformed(Invalid):
-    advice = "Fetch the entry bundle again from the log."
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,37 +174,3 @@ class Frontier:
             self.edges[level + 1] += completed[HEIGHT * (level + 1) - 1]
             level += 1
         return level + 1
-
-
-def dump_bundle(entries: Sequence[bytes]) -> bytes:
-    """Entries, each behind its 16-bit big-endian length.
-
-    Raises:
-        EntryTooLarge: one is over 65,535 bytes.
-    """
-    for entry in entries:
-        if len(entry) > MAX_ENTRY_BYTES:
-            raise EntryTooLarge(f"An entry takes {len(entry):,} bytes.")
-    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
-
-
-def load_bundle(bundle: bytes) -> list[bytes]:
-    """The entries of a bundle.
-
-    Raises:
-        BundleMalformed: cut off, empty, or with more than 256 entries.
-    """
-    entries = list(_bundled(bundle))
-    if not 1 <= len(entries) <= WIDTH:
-        raise BundleMalformed(f"The entry bundle holds {len(entries)} entries.")
-    return entries
-
-
-def _bundled(bundle: bytes) -> Iterator[bytes]:
-    at = 0
-    while at < len(bundle):
-        start = at + 2
-        at = start + int.from_bytes(bundle[at:start], "big")
-        if start > len(bundle) or at > len(bundle):
-            raise BundleMalformed("The entry bundle is cut off.")
-        yield bundle[start:at]

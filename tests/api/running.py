@@ -38,6 +38,15 @@ class Running:
         """Runs a coroutine beside the front."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def settle(self) -> None:
+        """Waits until every request that was answered is also logged."""
+
+        async def settled() -> None:
+            for task in list(self.server.server_state.tasks):
+                await asyncio.wait([task])
+
+        self.do(settled())
+
     def start(self) -> None:
         self._thread.start()
         assert self._up.wait(30)

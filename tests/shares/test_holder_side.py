@@ -24,8 +24,8 @@ from hsmpub.shares.recipient import (
     encrypt_to,
     parse_recipient,
 )
-from hsmpub.shares.record import RecordMalformed, UnknownHolder, dump_record, load_unseal_record
-from hsmpub.shares.slip39 import ShareMalformed, ShareOfAnotherEpoch
+from hsmpub.shares.record import RecordMalformed, dump_record, load_unseal_record
+from hsmpub.shares.slip39 import ShareMalformed
 
 
 @dataclass(frozen=True)
@@ -136,17 +136,18 @@ def test_a_share_file_for_somebody_else_as_well_is_found() -> None:
         check_share_file(pyrage.encrypt(b"the", [mine]), parse_recipient(str(mine)), 9)
 
 
-def test_a_holder_checks_a_share_without_unsealing(holders: Holders, other_holders: Holders) -> None:
+def test_a_holder_checks_a_share_without_unsealing(holders: Holders) -> None:
     file, key = holders.files["holder-1"], holders.identities["holder-1"]
-    check_own_share(file, key, holders.record, "unseal", "holder-1")
+    mine, other = holders.record.holder("holder-1"), holders.record.holder("holder-2")
+    check_own_share(file, key, purpose="unseal", epoch=1, holder=mine)
     with pytest.raises(ShareAltered):
-        check_own_share(file, key, holders.record, "unseal", "holder-2")
+        check_own_share(file, key, purpose="unseal", epoch=1, holder=other)
     with pytest.raises(ShareAltered):
-        check_own_share(file, key, holders.record, "recovery", "holder-1")
-    with pytest.raises(ShareOfAnotherEpoch):
-        check_own_share(file, key, other_holders.record, "unseal", "holder-1")
-    with pytest.raises(UnknownHolder):
-        check_own_share(file, key, holders.record, "unseal", "nobody")
+        check_own_share(file, key, purpose="recovery", epoch=1, holder=mine)
+    with pytest.raises(ShareAltered):
+        check_own_share(file, key, purpose="unseal", epoch=2, holder=mine)
+    with pytest.raises(ShareMalformed):
+        check_own_share(b"some words", b"", purpose="unseal", epoch=1, holder=mine)
 
 
 def test_records_round_trip_and_refuse_what_no_ceremony_writes(holders: Holders) -> None:

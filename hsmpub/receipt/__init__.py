@@ -1,0 +1,11 @@
+"""Receipts: one file that shows, offline, what was asked, who approved it, what was signed and where it went.
+
+`build_receipt` makes one from the log; `verify_receipt` trusts nothing but the pinned log key.
+"""
+
+from hsmpub.receipt.build import ReceiptBuilder, build_receipt
+from hsmpub.receipt.files import GivenFile
+from hsmpub.receipt.report import Report, Step
+from hsmpub.receipt.verify import verify_receipt
+
+__all__ = ["GivenFile", "ReceiptBuilder", "Report", "Step", "build_receipt", "verify_receipt"]

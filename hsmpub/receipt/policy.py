@@ -1,0 +1,118 @@
+"""Steps 3 and 4: who asked what, and that the policy in force grants exactly that."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from hsmpub.approval import Roster, load_roster
+from hsmpub.errors import Invalid
+from hsmpub.identity.ci import CiIdentity
+from hsmpub.model import entry as e
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.statement import Predicate, Statement
+from hsmpub.model.toml_lines import load_toml
+from hsmpub.policy import Policy
+from hsmpub.receipt.facts import Facts, ReceiptContradicts, ReceiptIncomplete, in_force
+
+
+class PolicyDiffers(Invalid):
+    advice = "The statement was made under another policy than the receipt shows; fetch the receipt again."
+
+
+class PolicyUnreadable(Invalid):
+    advice = "Verify with the version of hsmpub that the service runs."
+
+
+class PolicyGrantsOtherwise(Invalid):
+    advice = "The service did something that its policy does not say: ask whoever runs it, with this receipt at hand."
+
+
+class RequesterDiffers(Invalid):
+    advice = "The statement names another requester than the session that the log shows; fetch the receipt again."
+
+
+def check_request(facts: Facts) -> Statement:
+    """The statement, by the requester whose session the log shows.
+
+    Raises:
+        StatementMalformed, ReceiptContradicts, ReceiptIncomplete, RequesterDiffers.
+    """
+    statement, request = facts.statement, facts.request
+    predicate = statement.predicate
+    if predicate.request != request.request:
+        raise ReceiptContradicts("The statement is of another request than its entry.")
+    if isinstance(request, e.RoutineSigned) and request.session != predicate.requester.get("session"):
+        raise RequesterDiffers("The entry names another session than its statement.")
+    if "person" not in predicate.requester:
+        _check_session(facts, predicate)
+    return statement
+
+
+def _check_session(facts: Facts, predicate: Predicate) -> None:
+    wanted = predicate.requester.get("session", "")
+    found = [s for i, s in facts.sessions.items() if s.session == wanted and i < facts.request_index]
+    if not found:
+        raise ReceiptIncomplete("The receipt lacks the session in which the request was made.")
+    if {**_who(found[0]).as_requester(), "session": wanted} != predicate.requester:
+        raise RequesterDiffers("The statement's requester is not the one of its session.")
+
+
+def _who(session: e.SessionOpened) -> CiIdentity:
+    return CiIdentity(session.issuer, session.subject, session.claims, session.token_id)
+
+
+def check_policy_entry(facts: Facts, statement: Statement) -> tuple[int, Policy]:
+    """The policy in force at the request, and its index: the very text that the statement names.
+
+    Raises:
+        ReceiptIncomplete, PolicyDiffers, PolicyUnreadable, TomlSyntax.
+    """
+    index = in_force(facts.policies, facts.request_index)
+    adopted = facts.policies[index]
+    digest = sha256_hex(adopted.text.encode())
+    if digest != adopted.sha256 or digest != statement.predicate.policy_sha256:
+        raise PolicyDiffers(f"The policy of entry {index} is not the one that the statement names.")
+    # What adoption demanded of keys and groups is over; here the text counts as it stands.
+    try:
+        return index, Policy.model_validate(load_toml(adopted.text, file="policy").data)
+    except ValidationError:
+        raise PolicyUnreadable(f"The policy of entry {index} has a form that this version does not know.") from None
+
+
+def roster_at(facts: Facts, before: int) -> tuple[int, Roster]:
+    """The roster in force right before an entry, and its index. Raises ReceiptIncomplete, ReceiptContradicts."""
+    index = in_force(facts.rosters, before)
+    adopted = facts.rosters[index]
+    if sha256_hex(adopted.text.encode()) != adopted.sha256:
+        raise ReceiptContradicts(f"The roster of entry {index} is not the text that its digest names.")
+    return index, load_roster(adopted.text)
+
+
+def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
+    """Decides again, and compares with what the statement says.
+
+    Raises:
+        PolicyGrantsOtherwise, and the rules by which a policy refuses.
+    """
+    predicate = statement.predicate
+    wanted = (predicate.sign, predicate.publish, predicate.approvals)
+    match predicate.kind:
+        case "release":
+            grant = policy.decide_release(_requester(facts), predicate.project, predicate.version)
+            granted, expires = (grant.sign, grant.publish, grant.approvals), grant.expires
+        case "sign":
+            for signing in predicate.sign:
+                policy.decide_sign(_requester(facts), predicate.project, signing.key, signing.formats)
+            granted, expires = (predicate.sign, (), ()), predicate.expires_at - predicate.requested_at
+        case _:
+            rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
+            granted, expires = ((), (), rule.approvals), rule.expires
+    if wanted != granted or predicate.expires_at - predicate.requested_at != expires:
+        raise PolicyGrantsOtherwise(
+            "The statement asks for other signatures, targets, approvals or time than the policy."
+        )
+
+
+def _requester(facts: Facts) -> CiIdentity:
+    wanted = facts.statement.predicate.requester.get("session")
+    return _who(next(s for s in facts.sessions.values() if s.session == wanted))
