@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from hsmpub.cli import approve, credential, policy, release, roster, seal, sign, status, unseal, verify
+from hsmpub.cli import approve, credential, policy, release, roster, seal, serve, sign, status, unseal, verify
 from hsmpub.cli.say import say_error
 from hsmpub.errors import HsmpubError
 
@@ -16,6 +16,7 @@ Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service does not answer."""
 
 app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   add_completion=False)  # fmt: skip
+app.command()(serve.serve)
 app.command()(status.status)
 app.command()(unseal.unseal)
 app.command()(seal.seal)
