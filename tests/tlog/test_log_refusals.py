@@ -6,7 +6,7 @@ import asyncio
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -19,8 +19,15 @@ from hsmpub.tlog.log import Log
 from hsmpub.tlog.merkle import leaf_hash
 from hsmpub.tlog.note import VerifierKey
 from hsmpub.tlog.rules import (
-    CheckpointForged, HeadDamaged, LogAltered, LogDamaged, LogForeign, LogForked, LogRolledBack, LogTruncated,
-)  # fmt: skip
+    CheckpointForged,
+    HeadDamaged,
+    LogAltered,
+    LogDamaged,
+    LogForeign,
+    LogForked,
+    LogRolledBack,
+    LogTruncated,
+)
 from hsmpub.tlog.sqlite_rows import tile_id
 from hsmpub.tlog.tile import Frontier
 
@@ -42,10 +49,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def kept(template: Path, tmp_path: Path) -> Iterator[Place]:
+def kept(template: Path, tmp_path: Path) -> Place:
     """A closed log of 600 entries and a checkpoint, to be tampered with."""
-    place = Place(Path(shutil.copytree(template, tmp_path / "log")))
-    yield place
+    return Place(Path(shutil.copytree(template, tmp_path / "log")))
 
 
 def edit(place: Place, *statements: tuple[str, tuple[object, ...]]) -> None:
@@ -63,13 +69,16 @@ def flip(data: bytes, at: int, bit: int = 0) -> bytes:
 def refusal(place: Place) -> HsmpubError:
     """What the keeper meets as it starts: it opens the log and folds over its entries."""
     with pytest.raises(Broken) as refused:
-        log = place.open()
-        try:
-            list(log.iterate())
-        finally:
-            log.close()
-    assert isinstance(refused.value, HsmpubError)
+        start(place)
     return refused.value
+
+
+def start(place: Place) -> None:
+    log = place.open()
+    try:
+        list(log.iterate())
+    finally:
+        log.close()
 
 
 def test_the_untouched_log_opens(kept: Place) -> None:
@@ -192,8 +201,8 @@ def test_an_entry_changed_together_with_its_hashes_is_found(kept: Place) -> None
 def test_a_whole_history_rewritten_with_all_its_hashes_is_a_fork(kept: Place) -> None:
     forged = [b"forged", *entries(1, SIZE)]
     tiles = Frontier().extend([leaf_hash(data) for data in forged])
-    edit(kept, ("UPDATE entries SET data = ? WHERE idx = 0", (forged[0],)),
-         *[("UPDATE tiles SET hashes = ? WHERE id = ?", (hashes, tile_id(*at))) for at, hashes in tiles.items()])  # fmt: skip
+    edit(kept, ("UPDATE entries SET data = ? WHERE idx = 0", (forged[0],)))
+    edit(kept, *[("UPDATE tiles SET hashes = ? WHERE id = ?", (hashes, tile_id(*at))) for at, hashes in tiles.items()])
     assert isinstance(refusal(kept), LogForked)
 
 

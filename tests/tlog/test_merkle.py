@@ -9,8 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsmpub.tlog.merkle import (
-    EMPTY_ROOT, CompactRange, consistency_proof, inclusion_proof, leaf_hash, node_hash, root_of,
-)  # fmt: skip
+    EMPTY_ROOT,
+    CompactRange,
+    consistency_proof,
+    inclusion_proof,
+    leaf_hash,
+    node_hash,
+    root_of,
+)
 from hsmpub.tlog.merkle_check import ProofMismatch, check_consistency, check_inclusion
 
 # Inputs and answers of the certificate transparency project's reference tests for RFC 6962.

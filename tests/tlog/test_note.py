@@ -12,15 +12,30 @@ from logs import KEY, SIGNING_KEY, sign
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.checkpoint import (
-    Checkpoint, CheckpointMalformed, CheckpointOfAnotherLog, check_checkpoint, dump_checkpoint, load_checkpoint,
-    read_checkpoint, sign_checkpoint,
-)  # fmt: skip
+    Checkpoint,
+    CheckpointMalformed,
+    CheckpointOfAnotherLog,
+    check_checkpoint,
+    dump_checkpoint,
+    load_checkpoint,
+    read_checkpoint,
+    sign_checkpoint,
+)
 from hsmpub.tlog.merkle import leaf_hash, node_hash
 from hsmpub.tlog.merkle_check import ProofMismatch
 from hsmpub.tlog.note import (
-    NoteMalformed, NoteSignature, NoteSignatureWrong, NoteUntrusted, VerifierKey, VerifierKeyMalformed, check_note,
-    dump_note, load_note, load_verifier_key, sign_note,
-)  # fmt: skip
+    NoteMalformed,
+    NoteSignature,
+    NoteSignatureWrong,
+    NoteUntrusted,
+    VerifierKey,
+    VerifierKeyMalformed,
+    check_note,
+    dump_note,
+    load_note,
+    load_verifier_key,
+    sign_note,
+)
 from hsmpub.tlog.proof import ProofMalformed, check_proof, dump_proof, load_proof
 
 # The example of the format's first implementation, golang.org/x/mod/sumdb/note.
@@ -94,7 +109,7 @@ def test_any_bytes_are_a_note_or_refused(data: bytes) -> None:
 @pytest.mark.parametrize("data", [
     b"", b"text\n", b"text\n\n", "text\n\n— name\n".encode(), "text\n\n— name AAAA\n".encode(),
     "text\n\n— na+me AAAAAAAA\n".encode(), "te\txt\n\n— name AAAAAAAA\n".encode(), "text\n\n— name AAAAAAAA".encode(),
-    "text\n\n- name AAAAAAAA\n".encode(), b"\xff\n\n", "t\n\n".encode() + "— n AAAAAAAA\n".encode() * 65,
+    b"text\n\n- name AAAAAAAA\n", b"\xff\n\n", b"t\n\n" + "— n AAAAAAAA\n".encode() * 65,
 ])  # fmt: skip
 def test_refuses_what_is_no_note(data: bytes) -> None:
     with pytest.raises(NoteMalformed):

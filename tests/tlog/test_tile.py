@@ -11,9 +11,18 @@ from hsmpub.tlog.bundle import BundleMalformed, dump_bundle, load_bundle
 from hsmpub.tlog.merkle import HASH_BYTES, inclusion_proof, leaf_hash, root_of
 from hsmpub.tlog.merkle_check import check_inclusion
 from hsmpub.tlog.tile import (
-    ENTRIES, FULL_BYTES, Frontier, TileId, TilePathMalformed, node_reader, parse_tile_path, pyramid, tile_path, tile_root,
+    ENTRIES,
+    FULL_BYTES,
+    Frontier,
+    TileId,
+    TilePathMalformed,
+    node_reader,
+    parse_tile_path,
+    pyramid,
+    tile_path,
+    tile_root,
     tile_width,
-)  # fmt: skip
+)
 
 LEAVES = [leaf_hash(b"%d" % i) for i in range(70_000)]
 
@@ -54,7 +63,8 @@ def test_every_path_leads_back_to_its_tile(level: int, index: int, width: int) -
 @pytest.mark.parametrize("path", [
     "", "tile/", "tile/0", "tile/0/0", "tile/0/1000", "tile/0/x000/001", "tile/0/001/002", "tile/0/x001", "tile/64/000",
     "tile/00/000", "tile/-1/000", "tile/0/000.p/0", "tile/0/000.p/256", "tile/0/000.p/01", "tile/0/000.p/", "0/000",
-    "tile/0/000/", "tile/0/..", "tile/0/000\n", "tile/0/٠٠٠", "tile/entries/000.p/300", "tile/0/" + "x001/" * 50 + "001",
+    "tile/0/000/", "tile/0/..", "tile/0/000\n", "tile/0/٠٠٠", "tile/entries/000.p/300",
+    "tile/0/" + "x001/" * 50 + "001",
 ])  # fmt: skip
 def test_refuses_other_spellings_of_a_path(path: str) -> None:
     with pytest.raises(TilePathMalformed):
