@@ -1,0 +1,1 @@
+"""The ceremonies: one reviewed file in, a signed transcript out."""

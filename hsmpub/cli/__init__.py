@@ -1,0 +1,1 @@
+"""The command `hsmpub`: one module for each noun or verb."""

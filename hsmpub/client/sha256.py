@@ -56,7 +56,7 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> H
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-        state = _hash_open_file(fd, progress)
+        state = _hash_open_file(fd, before.st_size, progress)
         if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
     finally:
@@ -64,7 +64,8 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> H
     return state.to_state(path.name)
 
 
-def _hash_open_file(fd: int, progress: Callable[[int], None] | None) -> Sha256State:
+def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) -> Sha256State:
+    """Stops after a byte too many: a file that grows as fast as it is read has no end."""
     library = find_libcrypto()
     if library is None:
         raise LibcryptoMissing("Python's libcrypto does not let a hash be kept unfinished.")
@@ -73,7 +74,9 @@ def _hash_open_file(fd: int, progress: Callable[[int], None] | None) -> Sha256St
     context = library.begin()
     buffer = bytearray(_BUFFER_BYTES)
     address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
-    while count := os.readv(fd, [buffer]):
+    left = size + 1
+    while left > 0 and (count := os.readv(fd, [buffer])):
+        left -= count
         library.update(context, address, count)
         if progress is not None:
             progress(count)

@@ -95,7 +95,7 @@ class Format(Protocol):
         """It signs the file's own digest; see the module's docstring."""
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
-        """Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed."""
+        """What the HSM signs. Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed (hsmpub.formats.purposes)."""
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         """The output's exact bytes. Raises RawSignatureMalformed."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 #: Claims that the service checks itself; neither a policy rule nor a statement repeats them.
 REGISTERED = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 #: Names with a meaning of their own in a statement's requester; a token's claims of that name are left out.
-RESERVED = frozenset({"issuer", "subject", "person"})
+RESERVED = frozenset({"issuer", "subject", "person", "nonce", "session"})
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,10 @@ class Declined(_Entry, frozen=True, tag="refusal"):
 
 
 class Expired(_Entry, frozen=True, tag="expiry"):
+    """A pending request ended: its time was over, or, with a `reason`, what it was asked under changed."""
+
     request: str
+    reason: str = ""
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

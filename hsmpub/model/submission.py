@@ -103,7 +103,12 @@ _ci: msgspec.json.Decoder[CiBody] = msgspec.json.Decoder(CiBody)
 _personal: msgspec.json.Decoder[PersonalBody] = msgspec.json.Decoder(PersonalBody)
 _encoder = msgspec.json.Encoder()
 
-State = Literal["pending", "approved", "signed", "publishing", "published", "done", "declined", "expired", "failed"]
+
+def kind_of(body: AskPolicy | AskRoster | AskCredential) -> Literal["policy", "roster", "credential"]:
+    """The kind of request that a person's submission becomes."""
+    if isinstance(body, AskPolicy):
+        return "policy"
+    return "roster" if isinstance(body, AskRoster) else "credential"
 
 
 def dump_submission(body: CiBody | PersonalBody) -> bytes:

@@ -51,12 +51,18 @@ class Issuer(_Table):
 
 
 class Target(_Table):
-    """Where releases go. `tag` and `key` are for git: name and OpenPGP key of the tag."""
+    """Where releases go.
+
+    `index` and `username` are for pypi: the simple index that is read back, and the user of the upload (without it:
+    `__token__`). `tag` and `key` are for git: name and key of the tag; `username` there too.
+    """
 
     kind: Literal["pypi", "git"]
     url: Text
     credential: Name
     loopback: StrictBool = False
+    index: str = ""
+    username: str = ""
     tag: str = ""
     key: str = ""
 

@@ -1,0 +1,8 @@
+"""What a process gives up before it touches anything worth stealing, and how processes are started."""
+
+from __future__ import annotations
+
+from hsmpub.sandbox.harden import ProtectionMissing, harden
+from hsmpub.sandbox.python import python_command
+
+__all__ = ["ProtectionMissing", "harden", "python_command"]

@@ -1,0 +1,58 @@
+"""What the routes share: the channel to the keeper, the log as it is served, the uploads, and the caps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.logs import JsonLog
+from api.metrics import Metrics
+from api.served_log import ServedLog
+from api.sessions import Sessions
+from api.settings import Settings
+from api.throttle import Throttle, asker
+from api.uploads import UploadPlaces
+from hsmpub.artifact import LocalStore
+from hsmpub.wire import messages as m
+from hsmpub.wire.client import Channel
+
+
+@dataclass(frozen=True)
+class Front:
+    """One front process. Holds no secret."""
+
+    settings: Settings
+    keeper: Channel[m.FrontMessage, m.FrontReply]
+    store: LocalStore
+    log_reader: ServedLog
+    sessions: Sessions
+    by_address: Throttle
+    costly: Throttle
+    by_session: Throttle
+    uploads: UploadPlaces
+    metrics: Metrics
+    log: JsonLog
+
+    def check_costly(self, request: Request) -> None:
+        """Before work that an unauthenticated asker causes. Raises TooManyRequests."""
+        client = request.scope.get("client")
+        self.costly.check(asker(client))
+
+    def check_session_rate(self, session: bytes, client: tuple[str, int] | None) -> None:
+        """A session that the keeper opened has a bucket of its own; others share that of their address.
+
+        Raises:
+            TooManyRequests.
+        """
+        if self.sessions.is_known(session, int(time.time())):
+            self.by_session.check(session)
+        else:
+            self.costly.check(asker(client))
+
+
+def front_of(request: Request) -> Front:
+    """The front that answers this request."""
+    front: Front = request.app.state.front
+    return front

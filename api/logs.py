@@ -1,0 +1,63 @@
+"""Structured logs: one JSON object a line. Names, numbers and rules; never a body, a token or an exception's text."""
+
+from __future__ import annotations
+
+import logging
+import os
+import traceback
+from typing import Any
+
+import msgspec
+
+from hsmpub.model.clock import rfc3339
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answered request. ms: milliseconds from the first to the last byte."""
+
+    at: str
+    event: str
+    id: str
+    method: str
+    route: str
+    status: int
+    ms: float
+    rule: str = ""
+    fault: str = ""
+
+
+class JsonLog:
+    """Writes lines to a file descriptor, each with one call, so that lines of several processes do not mix."""
+
+    def __init__(self, fd: int = 2) -> None:
+        self._fd = fd
+
+    def write(self, line: msgspec.Struct | dict[str, Any]) -> None:
+        try:
+            os.write(self._fd, _encode(line) + b"\n")
+        except OSError:  # a log that cannot be written must not stop the service; /metrics still counts
+            return
+
+
+def where(error: BaseException) -> str:
+    """Type and places of an unexpected error, without its text: that may quote what was sent."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    places = " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))
+    return f"{type(error).__name__} at {places}"
+
+
+class JsonFormatter(logging.Formatter):
+    """Lines of the server's own loggers in the same shape."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": rfc3339(int(record.created)),
+            "event": record.name,
+            "level": record.levelname.lower(),
+            "text": record.getMessage().strip(),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["fault"] = where(record.exc_info[1])
+        return _encode(line).decode()

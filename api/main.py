@@ -1,0 +1,87 @@
+"""The front's process: `main` is started by the supervisor with two arguments, the home and where to listen."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from api.app import create_app
+from api.logs import JsonLog
+from api.protocol import protocol_with
+from api.settings import FrontConfigRefused, Settings, load_settings
+from hsmpub.errors import HsmpubError
+from hsmpub.sandbox import harden
+
+USAGE = "usage: front HOME (HOST:PORT | fd:NUMBER)"
+_LOGGERS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "api.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+}
+
+
+def bind(listen: str) -> socket.socket:
+    """A listening socket: `127.0.0.1:8600`, `[::1]:8600`, or `fd:3` for one that was passed.
+
+    Raises:
+        FrontConfigRefused: another form. OSError: the address is taken or not ours.
+    """
+    kind, _, rest = listen.rpartition(":")
+    if not rest.isdigit() or not kind:
+        raise FrontConfigRefused(f"{listen!r} is no address to listen on.", next_step="Write HOST:PORT.")
+    if kind == "fd":
+        return socket.socket(fileno=int(rest))
+    host = kind.strip("[]")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, int(rest)), family=family, backlog=2048)
+
+
+def confine(settings: Settings) -> dict[str, str]:
+    """Gives up what the front never needs: it writes uploads, and reads the log. Name → "on", or why it is off."""
+    home = settings.home
+    folders = [str(path) for path in (home.log.parent, home.run) if path.exists()]
+    return harden("front", read=folders, write=[str(home.artifacts)])
+
+
+def server(settings: Settings, *, loggers: dict[str, Any] | None = _LOGGERS) -> uvicorn.Server:
+    """The HTTP server, not yet running. It writes no access log of its own: the edge writes one without bodies."""
+    caps = settings.front
+    config = uvicorn.Config(
+        create_app(settings),
+        http=protocol_with(caps.max_header_bytes, caps.body_timeout),
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        log_config=loggers,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+    return uvicorn.Server(config)
+
+
+def main() -> None:
+    """Serves until SIGTERM or SIGINT."""
+    if len(sys.argv) != 3:
+        sys.exit(USAGE)
+    try:
+        settings = load_settings(Path(sys.argv[1]))
+        listener = bind(sys.argv[2])
+    except (HsmpubError, OSError) as e:
+        sys.exit(f"The front cannot start. {e}")
+    protections = confine(settings)
+    JsonLog().write({"event": "front", "listen": "%s:%d" % listener.getsockname()[:2], "protections": protections})
+    server(settings).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""uvicorn's HTTP protocol with what it lacks: a cap on headers, a time for them, and refusals as problem documents."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.problem import MEDIA_TYPE, HeadersTooLarge, UnreadableHttp, document, problem_of
+from hsmpub.errors import HsmpubError
+
+
+class FrontProtocol(HttpToolsProtocol):
+    """The class attributes are set by `protocol_with`."""
+
+    max_header_bytes = 16 * 1024
+    header_timeout = 15.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._heading = True  # waiting for, or within, the head of a request
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._refusal: HsmpubError | None = None
+        self._wait_for_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._heading = True
+
+    def on_headers_complete(self) -> None:
+        self._heading = False
+        self._head_bytes = 0
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.max_header_bytes:
+            self._refusal = self._too_large()
+            raise self._refusal  # the parser stops, and asks for send_400_response
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._heading:  # an unfinished head: rare, since most arrive in one piece
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_header_bytes:
+                self._refuse(self._too_large())
+            self._wait_for_head()
+        elif self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(self._refusal or UnreadableHttp("This is no HTTP that the service understands."))
+
+    def _wait_for_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.header_timeout, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._head_timer = None
+        if self._heading and not self.transport.is_closing():
+            self.transport.close()
+
+    def _too_large(self) -> HsmpubError:
+        return HeadersTooLarge(f"The headers have more than {self.max_header_bytes:,} bytes.")
+
+    def _refuse(self, error: HsmpubError) -> None:
+        if self.transport.is_closing():
+            return
+        problem, status = problem_of(error)
+        content = document(problem, status)
+        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head.encode() + content)
+        self.transport.close()
+
+
+def protocol_with(max_header_bytes: int, header_timeout: float) -> type[FrontProtocol]:
+    """The protocol with these caps: bytes of one request's head, seconds until it is complete."""
+    members: dict[str, Any] = {"max_header_bytes": max_header_bytes, "header_timeout": header_timeout}
+    return type("CappedProtocol", (FrontProtocol,), members)

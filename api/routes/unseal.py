@@ -1,0 +1,54 @@
+"""Unsealing: holders hand in their shares, encrypted to the keeper's attempt. The front sees boxes only."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from api.body import json_body
+from api.front import front_of
+from api.openapi import operation
+from api.reply import json_reply
+from hsmpub.wire import messages as m
+
+router = APIRouter(default_response_class=Response)
+
+
+class ShareBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """attempt: id of the attempt, base64; box: the share, HPKE-sealed to the attempt's key, base64."""
+
+    attempt: bytes
+    holder: str
+    box: bytes
+
+
+_decoder = msgspec.json.Decoder(ShareBody)
+
+
+@router.get(
+    "/v1/unseal",
+    tags=["holders"],
+    summary="The unseal attempt that is open now",
+    openapi_extra=operation(reply=m.AttemptReply, says="The attempt, signed by the keeper's identity."),
+)
+async def attempt(request: Request) -> Response:
+    """Check the signature against the pinned keeper key before you encrypt a share to `key`."""
+    front = front_of(request)
+    front.check_costly(request)
+    return json_reply(await front.keeper.call(m.GetAttempt()))
+
+
+@router.post(
+    "/v1/unseal/shares",
+    tags=["holders"],
+    summary="Hand in a share",
+    openapi_extra=operation(body=ShareBody, reply=m.HandInReply, says="Accepted, with the progress.",
+                            example={"attempt": "q83vEjRWeJCrze8SNFZ4kA==", "holder": "holder-1", "box": "9nX…"}),
+)  # fmt: skip
+async def hand_in(request: Request) -> Response:
+    """Accepted or refused at once, with the holder's name."""
+    front = front_of(request)
+    front.check_costly(request)
+    caps = front.settings.front
+    share = await json_body(request, _decoder, cap=16 * 1024, timeout=caps.body_timeout)
+    return json_reply(await front.keeper.call(m.HandIn(share.attempt, share.holder, share.box)))

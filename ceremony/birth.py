@@ -1,0 +1,136 @@
+"""Steps that genesis and restore share: quorums, keeper identity, certificates, and the HSM they work on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from ceremony.file import HsmTable
+from ceremony.fingerprint import fingerprint_words, public_key_der
+from ceremony.keys import LOG_KEY
+from ceremony.place import Place
+from ceremony.softhsm import find_softhsm, softhsm_conf
+from ceremony.transcript import Recorder, Sign
+from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
+from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.home import Home
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.signer import TokenSigner
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.key import KeyRecord
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.record import HolderRecord, Quorum
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What a ceremony holds while it runs, in pages; nobody sees it and nothing else keeps it."""
+
+    wrapping_key: SecretPage
+    pin: SecretPage
+    so_pin: SecretPage
+    identity: SecretPage
+
+
+@contextmanager
+def open_secrets() -> Iterator[Secrets]:
+    """Four empty pages, wiped at the end."""
+    with SecretPage() as wrapping_key, SecretPage() as pin, SecretPage() as so_pin, SecretPage() as identity:
+        yield Secrets(wrapping_key, pin, so_pin, identity)
+
+
+def fill_random(page: SecretPage, size: int = 32) -> None:
+    """Random bytes straight from the kernel into the page: no copy in Python's memory."""
+    fd = os.open("/dev/urandom", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        page.fill_from(fd, size)
+    finally:
+        os.close(fd)
+
+
+def prepare_hsm(table: HsmTable, place: Place) -> HsmConfig:
+    """The HSM as the ceremony uses it. The embedded one keeps its token below the place."""
+    home = Home(place.root)
+    home.keeper.mkdir(mode=0o700)
+    home.sealed_credentials.mkdir(mode=0o700)
+    lock = str(home.hsm_lock)
+    if table.module:
+        return HsmConfig(table.module, table.token, lock=lock, network=table.network)
+    home.tokens.mkdir(mode=0o700)
+    place.write(home.softhsm_conf, softhsm_conf(home.tokens))
+    return HsmConfig(find_softhsm(), table.token, softhsm_conf=str(home.softhsm_conf), lock=lock)
+
+
+def settle_hsm(hsm: HsmConfig, place: Place) -> None:
+    """Lets the embedded HSM's configuration name the folder where the token will be after `finish`."""
+    if hsm.softhsm_conf:
+        home = Home(place.root)
+        home.softhsm_conf.unlink()
+        place.write(home.softhsm_conf, softhsm_conf(Home(place.home).tokens))
+
+
+def write_identity(page: SecretPage, place: Place) -> str:
+    """Writes the seed of the keeper's identity for the keeper's user alone. Returns: its public key, hex."""
+    path = Home(place.root).identity_key
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        page.send_to(fd)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return identity_sign(page)[0]
+
+
+def identity_sign(page: SecretPage) -> tuple[str, Sign]:
+    """Public key (hex) and signature function of the keeper's identity."""
+    key = Ed25519PrivateKey.from_private_bytes(page.view)
+    return key.public_key().public_bytes_raw().hex(), key.sign
+
+
+def log_sign(signer: TokenSigner) -> Sign:
+    """Signature function of the log key in the HSM."""
+    return lambda message: signer.sign(LOG_KEY, message, "none")
+
+
+def record_keys(recorder: Recorder, what: str, keys: Sequence[KeyRecord]) -> None:
+    """A step with the fingerprints of keys, in hex and in words."""
+    facts = []
+    for key in keys:
+        fact = {"name": key.name, "kind": key.kind}
+        if key.public:
+            der = public_key_der(key.public)
+            fact |= {"sha256": sha256_hex(der), "words": fingerprint_words(der), "formats": " ".join(key.formats)}
+        facts.append(fact)
+    recorder.record(what, keys=facts)
+
+
+def record_quorum(recorder: Recorder, what: str, quorum: Quorum, **more: str) -> None:
+    """A step with the public side of a quorum."""
+    recorder.record(what, epoch=quorum.epoch, **quorum_facts(quorum.threshold, quorum.holders), **more)
+
+
+def quorum_facts(threshold: int, holders: Sequence[HolderRecord]) -> dict[str, object]:
+    """What a transcript says of a quorum: who, with which key, and the commitment to each share."""
+    return {"threshold": threshold, "holders": [msgspec.to_builtins(holder) for holder in holders]}
+
+
+def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigner) -> tuple[KeyRecord, ...]:
+    """The keys, with an OpenPGP certificate for each that makes OpenPGP signatures, checked after it is made."""
+    done = []
+    for key in keys:
+        if "openpgp" in key.formats:
+            prepared = prepare_certificate(key, user_id, at=at)
+            signature = signer.sign(key.name, prepared.payload, prepared.hash)
+            key = msgspec.structs.replace(key, openpgp=assemble_certificate(prepared, signature))
+            check_certificate(key.openpgp, key)
+        done.append(key)
+    return tuple(done)
+
+
+def certificate_facts(keys: Sequence[KeyRecord]) -> list[dict[str, str]]:
+    return [{"key": key.name, "fingerprint": openpgp_fingerprint(key)} for key in keys if key.openpgp]

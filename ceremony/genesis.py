@@ -1,0 +1,247 @@
+"""Genesis: from one reviewed file to a home, its keys in the HSM, its shares with their holders, a signed transcript.
+
+    1 the file, policy and roster are read and checked (ceremony.plan)
+    2 the recovery secret is split among the recovery holders, in a child process
+    3 the keys are born in a throw-away token, wrapped, and that token is destroyed
+    4 the production token gets a random PIN and SO PIN that nobody sees; the keys move in, never to come out
+    5 the unseal secret, which opens the PIN, is split among the holders, in a child process
+    6 wrapping key, SO PIN and keeper identity are sealed to the recovery quorum's key
+    7 OpenPGP certificates are made
+    8 everything is written, and the transcript signed by the log key in the HSM and by the keeper's identity
+    9 the log begins with genesis, policy and roster, and its first checkpoint is signed
+   10 the home is moved into place
+
+Until 10 there is no home. Outputs are opened O_EXCL; nothing is ever overwritten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ceremony import birth
+from ceremony.fingerprint import fingerprint_words, public_key_der
+from ceremony.keys import LOG_KEY, key_records, key_specs
+from ceremony.place import Place, check_free
+from ceremony.plan import Plan
+from ceremony.softhsm import find_softhsm
+from ceremony.transcript import Recorder, Step
+from ceremony.transcript_check import check_transcript
+from hsmpub.home import Home
+from hsmpub.hsm.birth import bear_keys
+from hsmpub.hsm.config import BornKey, HsmConfig
+from hsmpub.hsm.custody import import_keys
+from hsmpub.hsm.signer import TokenSigner
+from hsmpub.hsm.token import init_token, new_pin
+from hsmpub.model import entry as e
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.shares.record import RecoveryRecord, WrappedKey, dump_record
+from hsmpub.shares.recovery import seal_for_recovery
+from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
+from hsmpub.tlog.log import Log
+from hsmpub.tlog.note import VerifierKey
+
+FIRST_EPOCH = 1
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """What came of it. transcript: the exact bytes of home/genesis/transcript.json."""
+
+    home: Path
+    trust: Trust
+    transcript: bytes
+
+
+def run_genesis(
+    plan: Plan,
+    home: Path,
+    *,
+    now: Callable[[], int],
+    told: Callable[[Step], None] = lambda step: None,
+    protections: Mapping[str, str] | None = None,
+    rehearsal: bool = False,
+) -> Genesis:
+    """Runs the whole ceremony.
+
+    Args:
+        now: seconds since 1970.
+        told: called with each step as it is done.
+        protections: of this process, for the transcript.
+
+    Raises:
+        HomeExists, CeremonyUnfinished, OutputNotWritten: before anything is done.
+        SoftHsmMissing, TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.formats, hsmpub.tlog:
+            nothing was kept, but for the new token in an HSM other than SoftHSM.
+    """
+    check_free(home)
+    recorder = Recorder("genesis", plan.file.service.name, now, told, rehearsal)
+    with Place(home) as place, birth.open_secrets() as secrets:
+        trust, transcript = _Ceremony(plan, place, recorder, secrets, now).run(dict(protections or {}))
+        place.finish()
+    return Genesis(place.home, trust, transcript)
+
+
+class _Ceremony:
+    """The state of one genesis between its steps."""
+
+    def __init__(
+        self, plan: Plan, place: Place, recorder: Recorder, secrets: birth.Secrets, now: Callable[[], int]
+    ) -> None:
+        self._plan = plan
+        self._place = place
+        self._home = Home(place.root)
+        self._recorder = recorder
+        self._secrets = secrets
+        self._at = now()
+        self._outputs: dict[str, str] = {}
+
+    def run(self, protections: dict[str, str]) -> tuple[Trust, bytes]:
+        """Steps 1 to 9. Returns the public pins and the transcript's bytes."""
+        plan, recorder = self._plan, self._recorder
+        recorder.record(
+            "ceremony file", sha256=plan.sha256, policy_sha256=sha256_hex(plan.policy.encode()),
+            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections,
+        )  # fmt: skip
+        recovery = self._split_recovery()
+        born = self._bear()
+        hsm = self._fill_token(born)
+        self._split_unseal()
+        keeper_key = self._make_identity()
+        self._write_recovery(recovery, born)
+        with TokenSigner(hsm, self._secrets.pin) as signer:
+            keys = birth.certify(key_records(born, self._at), plan.file.service.openpgp_user_id, self._at, signer)
+            trust = Trust(plan.file.service.name, self._log_key(keys), keeper_key, keys)
+            self._write_public(trust, hsm)
+            transcript = self._finish_transcript(trust, signer)
+            self._begin_log(trust, transcript, signer)
+        birth.settle_hsm(hsm, self._place)
+        return trust, transcript
+
+    def _split_recovery(self) -> NewRecovery:
+        table = self._plan.file.recovery
+        split = split_recovery(table.holder_keys, table.threshold, epoch=FIRST_EPOCH)
+        for name, file in split.files.items():
+            self._output(self._home.genesis / "recovery" / f"{name}.age", file)
+        facts = birth.quorum_facts(table.threshold, split.holders)
+        self._recorder.record("recovery quorum", epoch=FIRST_EPOCH, **facts, public_key=split.public_key.hex())
+        return split
+
+    def _bear(self) -> list[BornKey]:
+        birth.fill_random(self._secrets.wrapping_key)
+        born = bear_keys(find_softhsm(), key_specs(), self._secrets.wrapping_key)
+        birth.record_keys(self._recorder, "keys born", key_records(born, self._at))
+        return born
+
+    def _fill_token(self, born: list[BornKey]) -> HsmConfig:
+        table, secrets = self._plan.file.hsm, self._secrets
+        hsm = birth.prepare_hsm(table, self._place)
+        secrets.pin.take(new_pin(table.pin_length))
+        secrets.so_pin.take(new_pin(table.pin_length))
+        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
+        import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+        self._recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+        return hsm
+
+    def _split_unseal(self) -> None:
+        table = self._plan.file.unseal
+        split = split_unseal(table.holder_keys, table.threshold, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
+        for name, file in split.files.items():
+            self._output(self._home.genesis / "shares" / f"{name}.age", file)
+        self._output(self._home.unseal_record, dump_record(split.record))
+        birth.record_quorum(self._recorder, "unseal quorum", split.record)
+
+    def _make_identity(self) -> str:
+        birth.fill_random(self._secrets.identity)
+        public = birth.write_identity(self._secrets.identity, self._place)
+        self._recorder.record("keeper identity", key=public, words=fingerprint_words(bytes.fromhex(public)))
+        return public
+
+    def _write_recovery(self, split: NewRecovery, born: list[BornKey]) -> None:
+        record = recovery_record(split, self._secrets, born)
+        self._output(self._home.recovery_record, dump_record(record))
+        self._recorder.record("backup of the keys", sealed=["wrapping key", "SO PIN", "keeper identity"],
+                              wrapped=[key.name for key in record.wrapped])  # fmt: skip
+
+    def _log_key(self, keys: tuple[KeyRecord, ...]) -> str:
+        public = next(key.public for key in keys if key.name == LOG_KEY)
+        return str(VerifierKey(self._plan.file.log.origin, public_key_der(public)[-32:]))
+
+    def _write_public(self, trust: Trust, hsm: HsmConfig) -> None:
+        for key in trust.keys:
+            if key.openpgp:
+                self._output(self._home.genesis / f"{key.name}.asc", key.openpgp.encode())
+        self._output(self._home.trust, dump_trust(trust))
+        self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
+        self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
+
+    def _finish_transcript(self, trust: Trust, signer: TokenSigner) -> bytes:
+        self._recorder.record("outputs", sha256=self._outputs)
+        keeper_key, keeper_sign = birth.identity_sign(self._secrets.identity)
+        transcript = self._recorder.sign(
+            [("log", trust.log_key, birth.log_sign(signer)), ("keeper", keeper_key, keeper_sign)]
+        )
+        check_transcript(transcript, trust)
+        self._place.write(self._home.genesis / "transcript.json", transcript)
+        return transcript
+
+    def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:
+        plan, at = self._plan, self._at
+        first: list[e.Entry] = [
+            e.Genesis(at, trust.service, sha256_hex(transcript), FIRST_EPOCH, trust.keeper_key, trust.log_key,
+                      trust.keys),
+            e.PolicyAdopted(at, plan.policy, sha256_hex(plan.policy.encode())),
+            e.RosterAdopted(at, plan.roster, sha256_hex(plan.roster.encode())),
+        ]  # fmt: skip
+        self._home.log.parent.mkdir()
+        log = Log.create(
+            self._home.log, self._home.log_head, log_key=trust.log_key, entries=[e.dump_entry(one) for one in first]
+        )
+        close_with_checkpoint(log, signer)
+        for folder in (self._home.artifacts, self._home.courier, self._home.run):
+            folder.mkdir(mode=0o700)
+
+    def _output(self, path: Path, data: bytes) -> None:
+        self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
+
+
+def recovery_record(split: NewRecovery, secrets: birth.Secrets, born: list[BornKey]) -> RecoveryRecord:
+    """The backup of the keys: wrapped at their birth, what unwraps them sealed to the recovery quorum."""
+    return split.record(
+        wrapping_key_box=seal_for_recovery(split.public_key, split.epoch, "wrapping key", secrets.wrapping_key.view),
+        so_pin_box=seal_for_recovery(split.public_key, split.epoch, "SO PIN", secrets.so_pin.view),
+        identity_box=seal_for_recovery(split.public_key, split.epoch, "keeper identity", secrets.identity.view),
+        wrapped=[
+            WrappedKey(name=key.name, kind=key.kind, public=key.public_pem, wrapped=key.wrapped.hex()) for key in born
+        ],
+    )
+
+
+def close_with_checkpoint(log: Log, signer: TokenSigner) -> None:
+    """Signs a checkpoint over everything in the log and closes it."""
+    sign = birth.log_sign(signer)
+
+    async def publish() -> None:
+        async def sign_note(message: bytes) -> bytes:
+            return sign(message)
+
+        await log.publish_checkpoint(sign_note)
+
+    try:
+        asyncio.run(publish())
+    finally:
+        log.close()
+
+
+def config_toml(hsm: HsmConfig, listen: str) -> bytes:
+    """The home's config.toml: where things are."""
+    # JSON's strings are TOML's basic strings
+    return (
+        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
+        f"\n[front]\nlisten = {json.dumps(listen)}\n"
+    ).encode()

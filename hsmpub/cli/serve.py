@@ -1,0 +1,37 @@
+"""`hsmpub serve`: front, keeper and courier on the embedded defaults, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsmpub.config import load_config
+from hsmpub.home import Home
+from hsmpub.supervisor import Supervisor
+
+
+def serve(
+    home: Annotated[Path, typer.Option(help="Folder that the genesis ceremony made.", envvar="HSMPUB_HOME")],
+    listen: Annotated[str, typer.Option(help="host:port of the front; port 0 takes a free one.")] = "",
+) -> None:
+    """Run the service. It starts sealed: holders hand in their shares with 'hsmpub unseal'."""
+    place = Home(home.resolve())
+    config = load_config(place)
+    asyncio.run(_run(place, listen or config.front.listen))
+
+
+async def _run(home: Home, listen: str) -> None:
+    supervisor = Supervisor(home, listen)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await supervisor.start()
+    print(f"hsmpub listens on {supervisor.url}, sealed. Stop it with Ctrl-C.", flush=True)
+    try:
+        await stop.wait()
+    finally:
+        await supervisor.stop()

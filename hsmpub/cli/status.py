@@ -1,0 +1,69 @@
+"""`hsmpub status`: how the service stands, in plain words."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
+from hsmpub.cli.say import say, say_json
+from hsmpub.cli.visible import visible
+from hsmpub.client.client import Client
+from hsmpub.client.session import KeeperNotThePinnedOne
+from hsmpub.errors import Refused
+from hsmpub.wire.messages import AttemptReply, StatusReply
+
+
+def status(
+    ready: bool = False, as_json: AsJson = False, url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None
+) -> None:
+    """Show how the service stands. With --ready every key makes a test signature first."""
+    with connect(url, trust, ca_file) as client:
+        found = client.status()
+        if trust is not None and found.keeper_key != client.trust.keeper_key:
+            raise KeeperNotThePinnedOne("The keeper that answers is not the one in the pins.")
+        attempt = _attempt(client) if found.state == "sealed" else None
+        keys = client.ready().keys if ready else found.keys
+    if as_json:
+        say_json({"status": found, "attempt": attempt, "keys": keys})
+        return
+    _say_state(found, attempt)
+    _say_keys(found, keys)
+    _say_protections(found)
+    for warning in found.warnings:
+        say(f"Warning: {visible(warning)}", "yellow")
+
+
+def _attempt(client: Client) -> AttemptReply | None:
+    """For show only: nothing is encrypted to it here, so it need not be the pinned keeper's."""
+    with suppress(Refused):
+        return client.attempt()
+    return None
+
+
+def _say_state(found: StatusReply, attempt: AttemptReply | None) -> None:
+    good = found.state == "unsealed"
+    say(f"{visible(found.service)} is {visible(found.state)}.", "green" if good else "red")
+    if found.why:
+        say(visible(found.why))
+    if attempt is not None:
+        names = ", ".join(visible(name) for name in attempt.accepted) or "nobody yet"
+        say(f"Handed in: {names} ({len(attempt.accepted)} of {attempt.threshold}).")
+        if len(attempt.accepted) < attempt.threshold:
+            waiting = [visible(name) for name in attempt.holders if name not in attempt.accepted]
+            say(f"Holders who can still hand in: {', '.join(waiting)}.")
+    say(f"Shares of epoch {found.epoch}; the log has {found.log_size:,} entries, root {visible(found.log_root)[:16]}….")
+    say(f"Policy {visible(found.policy_sha256)[:16]}…, roster {visible(found.roster_sha256)[:16]}….")
+
+
+def _say_keys(found: StatusReply, keys: dict[str, str]) -> None:
+    say(f"Signers at work: {found.signers}.")
+    for name, state in sorted(keys.items()):
+        say(f"  key {visible(name)}: {visible(state)}", "" if state == "ok" else "yellow")
+
+
+def _say_protections(found: StatusReply) -> None:
+    on = sorted(visible(name) for name, state in found.protections.items() if state == "on")
+    say(f"Protections on: {', '.join(on) or 'none'}.")
+    for name, why in sorted(found.protections.items()):
+        if why != "on":
+            say(f"  off: {visible(name)} ({visible(why)})", "yellow")

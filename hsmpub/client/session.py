@@ -1,0 +1,80 @@
+"""The client's end of a CI session: its key stays here, and every request carries a MAC that only the keeper checks."""
+
+from __future__ import annotations
+
+import base64
+import threading
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from hsmpub.client.http import Http
+from hsmpub.client.token import TokenSource
+from hsmpub.client.trust import Trust
+from hsmpub.errors import Broken
+from hsmpub.wire.messages import SessionReply
+from hsmpub.wire.session import bound_audience, check_session_signature, request_mac, session_mac_key
+
+_reply = msgspec.json.Decoder(SessionReply)
+
+
+class KeeperNotThePinnedOne(Broken):
+    advice = "Do not go on: what answers at this address is not the keeper of trust.json."
+
+
+class CiSession:
+    """An open session. Safe to use from several threads.
+
+    Attributes:
+        id: of the session, base64, as headers carry it. expires_at: seconds since 1970.
+    """
+
+    def __init__(self, identifier: bytes, key: bytes, expires_at: int) -> None:
+        self.id = base64.b64encode(identifier).decode()
+        self.expires_at = expires_at
+        self._key = key
+        self._counter = 0
+        self._lock = threading.Lock()
+
+    def headers(self, body: bytes) -> dict[str, str]:
+        """The headers that authenticate these exact bytes, once."""
+        with self._lock:
+            self._counter += 1
+            counter = self._counter
+        mac = request_mac(self._key, counter, body)
+        return {
+            "hsmpub-session": self.id,
+            "hsmpub-counter": str(counter),
+            "hsmpub-mac": base64.b64encode(mac).decode(),
+        }
+
+
+def open_session(http: Http, source: TokenSource, trust: Trust, audience: str = "") -> CiSession:
+    """Opens a session.
+
+    1. makes a key, 2. gets a token that is bound to it, 3. sends both, 4. checks that the pinned keeper answered,
+    5. derives the MAC key.
+
+    Args:
+        audience: what the token is made out to; by default what the pins say.
+
+    Raises:
+        KeeperNotThePinnedOne: the answer is not signed by the pinned keeper.
+        TokenNotMade, Refused, ServiceUnreachable.
+    """
+    private = X25519PrivateKey.generate()
+    client_key = private.public_key().public_bytes_raw()
+    token = source.token(bound_audience(audience or trust.token_audience, client_key))
+    body = msgspec.json.encode({"token": token, "client_key": client_key})
+    reply = http.call("POST", "/v1/sessions", _reply, content=body, headers={"content-type": "application/json"})
+    try:
+        check_session_signature(
+            trust.keeper, reply.signature, session=reply.session, client_key=client_key, session_key=reply.keeper_key
+        )
+        key = session_mac_key(
+            private, reply.keeper_key, session=reply.session, client_key=client_key, keeper_key=reply.keeper_key
+        )
+    except (InvalidSignature, ValueError):
+        raise KeeperNotThePinnedOne("The session was not opened by the pinned keeper.") from None
+    return CiSession(reply.session, key, reply.expires_at)

@@ -1,0 +1,93 @@
+"""Uploads: hashed here first, skipped where the service has the bytes already, streamed in constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from hsmpub.client.http import Http
+from hsmpub.client.session import CiSession
+from hsmpub.errors import Conflict, Invalid
+from hsmpub.model.submission import FileRef, check_file_name
+
+_PIECE = 256 * 1024
+Progress = Callable[[int], None]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """What the service took in: SHA-256 (hex) and size (bytes), both counted by itself."""
+
+    sha256: str
+    size: int
+
+
+class FileUnreadable(Invalid):
+    advice = "Check the path."
+
+
+class FileChanged(Conflict):
+    advice = "Let nothing write to the file while it is sent; then send it again."
+
+
+_stored = msgspec.json.Decoder(Stored)
+
+
+def refer_to(path: Path) -> FileRef:
+    """Name, digest and size of a file, read once.
+
+    Raises:
+        HostileName, FileUnreadable.
+    """
+    check_file_name(path.name)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return FileRef(path.name, digest, file.tell())
+    except OSError as e:
+        raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+
+
+def upload(http: Http, session: CiSession, path: Path, *, reference: FileRef | None = None,
+           progress: Progress | None = None) -> FileRef:  # fmt: skip
+    """Makes sure that the service has the file.
+
+    Args:
+        reference: what `refer_to` said of it, where that was asked before.
+        progress: called with the number of bytes that went on their way since the last call.
+
+    Raises:
+        FileChanged: the service hashed other bytes than this process did.
+        HostileName, FileUnreadable, Refused, ServiceUnreachable.
+    """
+    told = progress or (lambda _: None)
+    reference = reference or refer_to(path)
+    if http.exists(f"/v1/artifacts/{reference.sha256}"):
+        told(reference.size)
+        return reference
+    headers = {
+        "hsmpub-session": session.id,
+        "hsmpub-sha256": reference.sha256,
+        "content-length": str(reference.size),
+        "content-type": "application/octet-stream",
+    }
+    answer = http.raw("PUT", "/v1/artifacts", content=_pieces(path, reference.size, told), headers=headers)
+    stored = _stored.decode(answer)
+    if stored.sha256 != reference.sha256 or stored.size != reference.size:
+        raise FileChanged(f"{path.name} changed while it was sent.")
+    return reference
+
+
+def _pieces(path: Path, size: int, progress: Progress) -> Iterator[bytes]:
+    """Exactly `size` bytes, or FileChanged."""
+    left = size
+    with path.open("rb") as file:
+        while left:
+            piece = file.read(min(_PIECE, left))
+            if not piece:
+                raise FileChanged(f"{path.name} became shorter while it was sent.")
+            left -= len(piece)
+            yield piece
+            progress(len(piece))

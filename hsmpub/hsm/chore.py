@@ -1,0 +1,62 @@
+"""A process for one chore of a ceremony: make a token, bear keys, take keys into custody. It ends when done."""
+
+from __future__ import annotations
+
+from hsmpub.hsm.cryptoki import Cryptoki
+from hsmpub.hsm.delivery import bear_in_token
+from hsmpub.hsm.inside import Inside, run_inside
+from hsmpub.hsm.intake import import_into_token
+from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken
+from hsmpub.hsm.pin import new_pin
+from hsmpub.hsm.rules import HsmFailed
+from hsmpub.secret.page import SecretPage
+
+
+def main() -> int:
+    """Runs one chore from the channel at standard input."""
+    return run_inside("ceremony", _run)
+
+
+def _run(inside: Inside) -> Finished:
+    order = inside.opening.order
+    if isinstance(order, InitToken):
+        so_pin, pin = inside.secrets
+        _make_token(inside, so_pin, pin)
+        return Finished()
+    if isinstance(order, LocateToken):
+        return Finished(_serial(inside))
+    if isinstance(order, BearKeys):
+        return _bear(inside, order)
+    if isinstance(order, ImportKeys):
+        pin, wrapping_key = inside.secrets
+        cryptoki, session = inside.open_session(pin, rw=True)
+        return Finished(notes=import_into_token(cryptoki, session, order.born, wrapping_key))
+    raise HsmFailed("A ceremony has no such chore.")
+
+
+def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
+    label = inside.opening.hsm.token
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        cryptoki.init_token(label, so_pin)
+        cryptoki.init_pin(label, so_pin, pin)
+        cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
+    so_pin.close()
+
+
+def _serial(inside: Inside) -> bytes:
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        slot = cryptoki.find_token(inside.opening.hsm.token)
+        return b"" if slot is None else bytes(cryptoki.token_info(slot).serial).rstrip(b" ")
+
+
+def _bear(inside: Inside, order: BearKeys) -> Finished:
+    with SecretPage() as so_pin, SecretPage() as pin:
+        so_pin.take(new_pin())
+        pin.take(new_pin())
+        _make_token(inside, so_pin, pin)
+        _, session = inside.open_session(pin, rw=True)
+    return Finished(born=tuple(bear_in_token(session, order.specs, inside.secrets[0])))

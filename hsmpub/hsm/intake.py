@@ -1,0 +1,131 @@
+"""Inside the production token: unwrap born keys, prove what they are, or remove them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pkcs11
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from pkcs11 import Attribute, KeyType, ObjectClass
+
+from hsmpub.hsm.config import BornKey
+from hsmpub.hsm.cryptoki import Cryptoki
+from hsmpub.hsm.delivery import ED25519_PKCS8
+from hsmpub.hsm.objects import Session, TokenKey
+from hsmpub.hsm.proof import check_custody
+from hsmpub.hsm.public import P256_PARAMETERS
+from hsmpub.hsm.rules import KeyExists, KeyUnfit, WrappingRefused
+from hsmpub.hsm.template import Template, custody, unwrapping, wrapping_key
+from hsmpub.secret.page import SecretPage
+
+#: The curve as SoftHSM writes it; it takes the OID for generating but stores this. Source: PKCS#11 3.0, 2.3.5.
+_EDWARDS25519 = b"\x13\x0cedwards25519"
+_CANNOT_PIN = (pkcs11.AttributeTypeInvalid, pkcs11.AttributeValueInvalid, pkcs11.TemplateInconsistent)
+
+
+def import_into_token(cryptoki: Cryptoki, session: Session, born: Sequence[BornKey], key: SecretPage) -> dict[str, str]:
+    """Takes every key in, or none. See `hsmpub.hsm.custody.import_keys`."""
+    for one in born:
+        if list(session.get_objects({Attribute.LABEL: one.name})):
+            raise KeyExists(f"The token already has an object named {one.name!r}.")
+    raw = bytes(key.view)
+    wrapper = wrapping_key(session, raw)
+    made: list[TokenKey] = []
+    notes: dict[str, str] = {}
+    try:
+        for one in born:
+            private, notes[one.name] = _take_in(session, wrapper, raw, one)
+            made.append(private)
+            if one.kind != "aes256":
+                made.append(_show_public(session, one))
+            check_custody(cryptoki, session, wrapper, private, one, pinned=notes[one.name] == PINNED)
+    except BaseException:
+        for found in made:
+            found.destroy()
+        raise
+    return notes
+
+
+PINNED = "pinned to its mechanism"
+_NOT_PINNED = "this module cannot pin a key to its mechanism"
+
+
+def _take_in(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey) -> tuple[TokenKey, str]:
+    """One key with its mechanism pinned, or without where the module knows no CKA_ALLOWED_MECHANISMS."""
+    named = {Attribute.LABEL: one.name, Attribute.ID: one.name.encode()}
+    try:
+        return _make(session, wrapper, raw, one, {**named, **custody(one.kind, pin_mechanism=True)}), PINNED
+    except _CANNOT_PIN:
+        return _make(session, wrapper, raw, one, {**named, **custody(one.kind, pin_mechanism=False)}), _NOT_PINNED
+
+
+def _make(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey, template: Template) -> TokenKey:
+    if one.kind == "ed25519":
+        return _make_ed25519(session, raw, one, template)
+    try:
+        return wrapper.unwrap_key(key_data=one.wrapped, **unwrapping(one.kind, template))
+    except _UNWRAP_TROUBLE as error:
+        raise WrappingRefused(f"The wrapped key {one.name!r} does not unwrap.") from error
+
+
+_UNWRAP_TROUBLE = (
+    pkcs11.WrappedKeyInvalid, pkcs11.WrappedKeyLenRange, pkcs11.GeneralError, pkcs11.EncryptedDataInvalid,
+    pkcs11.EncryptedDataLenRange, pkcs11.FunctionFailed,
+)  # fmt: skip
+
+
+def _make_ed25519(session: Session, raw: bytes, one: BornKey, template: Template) -> TokenKey:
+    """SoftHSM 2.6.1 cannot unwrap these: unwrapped in this short-lived process and created in the token."""
+    try:
+        pkcs8 = aes_key_unwrap_with_padding(raw, one.wrapped)
+    except (InvalidUnwrap, ValueError) as error:
+        raise WrappingRefused(f"The wrapped key {one.name!r} does not unwrap.") from error
+    if not pkcs8.startswith(ED25519_PKCS8) or len(pkcs8) != len(ED25519_PKCS8) + 32:
+        raise WrappingRefused(f"The wrapped key {one.name!r} is not an Ed25519 key.")
+    head = {
+        Attribute.CLASS: ObjectClass.PRIVATE_KEY,
+        Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
+        Attribute.EC_PARAMS: _EDWARDS25519,
+        Attribute.VALUE: pkcs8[len(ED25519_PKCS8) :],
+    }
+    return session.create_object({**head, **template})
+
+
+def _show_public(session: Session, one: BornKey) -> TokenKey:
+    """The public half beside the private one, for tools that look for it; nothing here relies on it."""
+    template: Template = {
+        Attribute.CLASS: ObjectClass.PUBLIC_KEY,
+        Attribute.LABEL: one.name,
+        Attribute.ID: one.name.encode(),
+        Attribute.TOKEN: True,
+        Attribute.PRIVATE: False,
+        Attribute.ENCRYPT: False,
+        Attribute.WRAP: False,
+        Attribute.VERIFY: True,
+    }
+    return session.create_object({**template, **_public_values(one)})
+
+
+def _public_values(one: BornKey) -> Template:
+    key = load_pem_public_key(one.public_pem.encode())
+    if isinstance(key, rsa.RSAPublicKey):
+        numbers = key.public_numbers()
+        return {
+            Attribute.KEY_TYPE: KeyType.RSA,
+            Attribute.MODULUS: numbers.n.to_bytes((numbers.n.bit_length() + 7) // 8, "big"),
+            Attribute.PUBLIC_EXPONENT: numbers.e.to_bytes(3, "big"),
+        }
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        point = key.public_numbers()
+        point_bytes = b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
+        return _curve(KeyType.EC, P256_PARAMETERS, point_bytes)
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return _curve(KeyType.EC_EDWARDS, _EDWARDS25519, key.public_bytes_raw())
+    raise KeyUnfit(f"The public key of {one.name!r} is of no known kind.")
+
+
+def _curve(key_type: KeyType, parameters: bytes, point: bytes) -> Template:
+    octets = bytes([4, len(point)]) + point  # a DER OCTET STRING of less than 128 bytes
+    return {Attribute.KEY_TYPE: key_type, Attribute.EC_PARAMS: parameters, Attribute.EC_POINT: octets}

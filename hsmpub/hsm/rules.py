@@ -1,0 +1,124 @@
+"""The rules of the HSM, and how they cross from a child process to the one that asked.
+
+Everything here means that nothing was signed. A child answers with a `Problem`; `as_rule` turns it back
+into the same rule, so that a caller meets one class whichever process found the trouble.
+"""
+
+from __future__ import annotations
+
+from hsmpub.errors import (
+    Broken,
+    Conflict,
+    Forbidden,
+    HsmpubError,
+    Invalid,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unavailable,
+    rule_name,
+)
+from hsmpub.secret.box import BoxKeyMalformed, BoxNotOpened
+
+
+class TokenGone(Unavailable):
+    """The module does not show the token: moved away, unplugged, or another label."""
+
+    advice = "Bring the token back; signing goes on by itself then."
+
+
+class HsmFailed(Unavailable):
+    """The module reported an error that says nothing about the request."""
+
+    advice = "It is tried again with fresh sessions; look at the HSM if this goes on."
+
+
+class SignerLost(Unavailable):
+    """A signer process died or fell silent with this request in hand, twice."""
+
+    advice = "Send it again; a new signer is on its way."
+
+
+class SignersClosed(Unavailable):
+    """The signers were sealed while the request waited."""
+
+    advice = "Holders hand in their shares with 'hsmpub unseal'."
+
+
+class KeyMissing(Unavailable):
+    """A key that the ceremony registered is not in the token."""
+
+    advice = "Check that the right token is there; restore it from its backup if the key is lost."
+
+
+class PinRefused(Forbidden):
+    """The token refused the PIN that the quorum opened: somebody has changed it. It is not tried again."""
+
+    advice = "Seal, find out who holds the SO PIN, and restore from the recovery quorum."
+
+
+class SignatureNotVerified(Broken):
+    """The token made a signature that does not verify against the pinned public key."""
+
+    advice = "Stop signing: the token holds another key under this name, or it is faulty."
+
+
+class TokenExists(Conflict):
+    advice = "Choose another token label; an existing token is never overwritten."
+
+
+class NoFreeSlot(Unavailable):
+    advice = "Free or add a slot in the module's configuration."
+    retry_is_safe = False
+
+
+class KeyExists(Conflict):
+    advice = "Choose another name or a fresh token; an existing key is never replaced."
+
+
+class KeyNotProven(Broken):
+    """A key in the token is not what its birth certificate says, or could leave the token."""
+
+    advice = "Do not use this token; run the ceremony again and look at the module."
+
+
+class KeyUnfit(Invalid):
+    """The key's kind, the hash and the item do not fit together."""
+
+    advice = "EC and RSA keys take digests, Ed25519 keys take messages with hash 'none'."
+
+
+class ItemTooLarge(TooLarge):
+    advice = "Sign its digest."
+
+
+class UnknownKey(NotFound):
+    advice = "Use a key that the genesis ceremony made; 'hsmpub status' lists them."
+
+
+class WrappingRefused(Invalid):
+    """A wrapped key does not unwrap: another wrapping key, or altered bytes."""
+
+    advice = "Use the backup and the recovery quorum of the same ceremony."
+
+
+class SealedSecretRefused(Broken):
+    """A sealed secret does not open: altered, for another purpose, or sealed with another key."""
+
+    advice = "Seal the credential again; look into who touched the sealed file."
+
+
+_RULES: tuple[type[HsmpubError], ...] = (
+    TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
+    NoFreeSlot, KeyExists, KeyNotProven, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
+    ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
+)  # fmt: skip
+_BY_NAME = {rule_name(rule): rule for rule in _RULES}
+
+
+def as_rule(problem: Problem) -> HsmpubError:
+    """The error that a child met, as its own class; a rule from elsewhere comes as `Refused`."""
+    rule = _BY_NAME.get(problem.rule)
+    if rule is None:
+        return problem.as_error()
+    return rule(problem.detail, next_step=problem.next_step, retry=problem.retry)

@@ -1,0 +1,57 @@
+"""Making and destroying tokens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+from hsmpub.hsm.child import Secret, run_once
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.messages import InitToken, LocateToken
+from hsmpub.hsm.pin import new_pin
+from hsmpub.hsm.rules import HsmFailed
+from hsmpub.hsm.softhsm import token_directory
+
+__all__ = ["destroy_token", "init_token", "new_pin"]
+
+CHORE = "hsmpub.hsm.chore"
+
+
+def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
+    """Makes a token with label `hsm.token`. The PINs are left as they are; wipe them when done.
+
+    Raises:
+        TokenExists: a token with this label is there already; nothing was changed.
+        NoFreeSlot: the module has no uninitialised token.
+    """
+    run_once(CHORE, hsm, InitToken(), [so_pin, pin])
+
+
+def destroy_token(hsm: HsmConfig) -> None:
+    """Destroys the token and every key in it, for good. A missing token is no error.
+
+    Raises:
+        HsmFailed: the module is not SoftHSM; its own tool must do it.
+    """
+    if not hsm.softhsm_conf:
+        raise HsmFailed("Only tokens of SoftHSM are destroyed here.", next_step="Use the tool of the HSM's maker.")
+    tokens = token_directory(hsm.softhsm_conf)
+    if not tokens.is_dir():
+        return
+    serial = run_once(CHORE, hsm, LocateToken(), []).data.decode()
+    for directory in tokens.iterdir() if serial else ():
+        # SoftHSM takes the serial number from the UUID that names the directory (SlotManager, ObjectStore)
+        if (directory.name[19:23] + directory.name[24:]) == serial:
+            erase_directory(directory)
+
+
+def erase_directory(directory: Path) -> None:
+    """Overwrites every file beneath with zeros and removes the directory."""
+    for path in directory.rglob("*"):
+        with contextlib.suppress(IsADirectoryError, FileNotFoundError), path.open("r+b") as file:
+            file.write(bytes(os.fstat(file.fileno()).st_size))
+            file.flush()
+            os.fsync(file.fileno())
+    shutil.rmtree(directory, ignore_errors=True)

@@ -1,0 +1,76 @@
+"""A signer: one process, one thread, logged in once, signing what it is sent until the channel closes.
+
+It answers each frame of work with one frame. When the HSM reports anything but success it answers what is
+done and leaves: a fresh process has fresh sessions and handles, and a crash in the module harms nobody else.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import pkcs11
+
+from hsmpub.errors import HsmpubError, Problem
+from hsmpub.hsm.frames import pack_frame, read_frame
+from hsmpub.hsm.inside import Inside, run_inside
+from hsmpub.hsm.keybook import KeyBook
+from hsmpub.hsm.messages import Group, Made, Ready, Serve, Work, WorkDone
+from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, TokenGone
+
+_WORK: msgspec.msgpack.Decoder[Work] = msgspec.msgpack.Decoder(Work)
+
+#: What a vanished token looks like: notes of the module, measured, and PKCS#11 2.40, section 5.1.
+_GONE = (
+    pkcs11.ObjectHandleInvalid, pkcs11.KeyHandleInvalid, pkcs11.TokenNotPresent, pkcs11.TokenNotRecognised,
+    pkcs11.DeviceRemoved, pkcs11.DeviceError, pkcs11.SessionHandleInvalid, pkcs11.SessionClosed,
+    pkcs11.UserNotLoggedIn,
+)  # fmt: skip
+
+
+def main() -> int:
+    """Runs a signer on the channel at standard input."""
+    return run_inside("signer", _serve)
+
+
+def _serve(inside: Inside) -> None:
+    order = inside.opening.order
+    if not isinstance(order, Serve):
+        raise HsmFailed("A signer takes no other order than to serve.")
+    cryptoki, session = inside.open_session(inside.secrets[0])
+    book = KeyBook(cryptoki, session, order.keys, trust_token=order.trust_token)
+    channel = inside.channel
+    channel.sendall(pack_frame(Ready(inside.protections, book.missing())))
+    leaving = False
+    while not leaving:
+        done, leaving = _work(book, read_frame(channel, _WORK))
+        channel.sendall(pack_frame(WorkDone(done, leaving)))
+
+
+def _work(book: KeyBook, work: Work) -> tuple[list[Made], bool]:
+    """Signs group by group; after an error that voids the handles, the rest stays undone."""
+    done: list[Made] = []
+    for group in work.groups:
+        signatures: list[bytes] = []
+        try:
+            _sign(book, group, signatures)
+            done.append(Made(signatures))
+        except HsmpubError as error:
+            done.append(Made(signatures, Problem.of(error)))
+            if isinstance(error, SignatureNotVerified):
+                return done, True
+        except pkcs11.PKCS11Error as error:
+            done.append(Made(signatures, Problem.of(_trouble(error))))
+            return done, True
+    return done, False
+
+
+def _sign(book: KeyBook, group: Group, signatures: list[bytes]) -> None:
+    sign, keep = book.signer(group.key, group.hash), signatures.append
+    for item in group.items:
+        keep(sign(item))
+
+
+def _trouble(error: pkcs11.PKCS11Error) -> HsmpubError:
+    name = type(error).__name__
+    if isinstance(error, _GONE):
+        return TokenGone(f"The token is not there any more ({name}).")
+    return HsmFailed(f"The HSM failed ({name}).")

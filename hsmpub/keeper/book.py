@@ -1,0 +1,119 @@
+"""The log together with the state that it says: every decision reads here, every fact is written here."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from hsmpub.approval.roster import Roster, load_roster
+from hsmpub.errors import Broken, NotFound
+from hsmpub.model import entry as e
+from hsmpub.model.fold import Request, ServiceState
+from hsmpub.model.statement import load_statement
+from hsmpub.policy import Policy, load_policy
+from hsmpub.tlog.log import Log
+
+
+class NoSuchRequest(NotFound):
+    advice = "List the requests with 'hsmpub release list'."
+
+
+class LogWithoutGenesis(Broken):
+    advice = "Run the genesis ceremony first: 'hsmpub-ceremony genesis ceremony.toml'."
+
+
+class StatementAltered(Broken):
+    advice = "The log was altered after it was written. Restore from a backup."
+
+
+class Book:
+    """Log, fold, adopted policy and adopted roster.
+
+    Facts that others decide on are written inside `turn()`: check, then record, with nobody in between.
+    """
+
+    def __init__(self, log: Log, clock: Callable[[], float] = time.time) -> None:
+        self.log = log
+        self._clock = clock
+        self._turn = asyncio.Lock()
+        self.state = ServiceState()
+        for index, data in log.iterate():
+            self.state.apply(index, e.load_entry(data))
+        if self.state.genesis is None or self.state.policy is None or self.state.roster is None:
+            raise LogWithoutGenesis("The log does not begin with a genesis, a policy and a roster.")
+        self.genesis = self.state.genesis
+        self.keys = {key.name: key for key in self.genesis.keys}
+        self.roster: Roster = load_roster(self.state.roster.text)
+        self.policy: Policy = self.load_policy(self.state.policy.text)
+
+    def now(self) -> int:
+        """Seconds since 1970, never before the last entry of the log (a clock set back moves nothing back)."""
+        return max(int(self._clock()), self.state.at)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Nobody else checks or records while this is held."""
+        async with self._turn:
+            yield
+
+    async def record(self, *entries: e.Entry) -> int:
+        """Makes facts durable, then applies them. Call inside `turn()`. Returns the first index."""
+        first = await self.log.append([e.dump_entry(entry) for entry in entries])
+        for index, entry in enumerate(entries, first):
+            self.state.apply(index, entry)
+            if isinstance(entry, e.PolicyAdopted):
+                self.policy = self.load_policy(entry.text)
+            elif isinstance(entry, e.RosterAdopted):
+                self.roster = load_roster(entry.text)
+        return first
+
+    async def record_routine(self, entry: e.RoutineSigned) -> int:
+        """Makes a routine signature's entry durable; needs no turn, since nothing is decided on it."""
+        index = await self.log.append([e.dump_entry(entry)])
+        self.state.apply(index, entry)
+        return index
+
+    def load_policy(self, text: str) -> Policy:
+        """A policy text checked against the keys of the genesis and the groups of the roster in force."""
+        return load_policy(text, keys=self.keys, groups=self.roster.groups)
+
+    def check_roster(self, text: str) -> None:
+        """A roster text that loads, and that leaves every group of the policy in force."""
+        assert self.state.policy is not None
+        load_policy(self.state.policy.text, keys=self.keys, groups=load_roster(text).groups)
+
+    def policy_at(self, index: int) -> int:
+        """Index of the policy that was in force at an entry."""
+        return max(i for i in self.state.policies if i < index)
+
+    def roster_at(self, index: int) -> int:
+        """Index of the roster that was in force at an entry."""
+        return max(i for i in self.state.rosters if i < index)
+
+    @property
+    def policy_sha256(self) -> str:
+        """SHA-256 (hex) of the text of the policy in force."""
+        return self.state.policy.sha256 if self.state.policy else ""
+
+    def request(self, request_id: str) -> Request:
+        """Raises NoSuchRequest."""
+        request = self.state.requests.get(request_id)
+        if request is None:
+            raise NoSuchRequest("There is no such request.")
+        return request
+
+    def statement_bytes(self, request: Request) -> bytes:
+        """The exact bytes of a request's statement, read back and verified against the held root.
+
+        Raises:
+            LogAltered, StatementAltered: the database no longer holds what was logged.
+        """
+        entry = e.load_entry(self.log.read(request.index))
+        if not isinstance(entry, e.Requested) or entry.request != request.id:
+            raise StatementAltered(f"Entry {request.index} is no longer the request {request.id}.")
+        data = entry.statement.encode()
+        if load_statement(data) != request.statement:
+            raise StatementAltered(f"The statement of the request {request.id} is no longer what was logged.")
+        return data

@@ -1,0 +1,194 @@
+"""Steps 4 and 5: what was approved is signed in the HSM, checked, logged durably, and only then released."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from hsmpub.errors import HsmpubError
+from hsmpub.formats.format import Artifact, Context, Format, Prepared
+from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
+from hsmpub.formats.git_tag_read import check_tag
+from hsmpub.formats.registry import get_format
+from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.approving import Approving
+from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.book import Book
+from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.model import entry as e
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.fold import Request
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.statement import Predicate, Signing, Subject
+
+log = logging.getLogger("hsmpub.keeper")
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """One output to make: which file, in which format, by which key, under which name."""
+
+    artifact: Artifact
+    format: Format
+    key: KeyRecord
+    name: str
+    prepared: Prepared
+
+
+class Executing:
+    """Carries out requests that have every approval; each at most once at a time."""
+
+    def __init__(
+        self,
+        book: Book,
+        approving: Approving,
+        artifacts: Artifacts,
+        unsealing: Unsealing,
+        on_adopted: Callable[[], None],
+    ) -> None:
+        self._book = book
+        self._approving = approving
+        self._artifacts = artifacts
+        self._unsealing = unsealing
+        self._on_adopted = on_adopted
+        self._running: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: request id → why it waits although it is approved
+        self.held: dict[str, str] = {}
+
+    def start(self, request: Request) -> None:
+        """Begins to carry out a request, if it is ready; otherwise does nothing."""
+        if not self._is_ready(request) or request.id in self._running:
+            return
+        self._running.add(request.id)
+        task = asyncio.get_running_loop().create_task(self._run(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def start_all(self) -> None:
+        """After an unseal: whatever waited for the HSM."""
+        for request in self._book.state.open_requests():
+            self.start(request)
+
+    def _is_ready(self, request: Request) -> bool:
+        return request.state == "pending" and self._approving.is_approved(request)
+
+    async def _run(self, request: Request) -> None:
+        try:
+            await self._execute(request)
+            self.held.pop(request.id, None)
+        except HsmpubError as error:
+            self.held[request.id] = f"{error.detail} {error.next_step}"
+            log.warning("request %s waits: %s", request.id, error.rule)
+        except Exception:
+            self.held[request.id] = "The keeper met an unexpected fault; see its log."
+            log.exception("request %s failed", request.id)
+        finally:
+            self._running.discard(request.id)
+
+    async def _execute(self, request: Request) -> None:
+        self._book.statement_bytes(request)  # what is carried out is what was logged
+        entries = await self._entries(request)
+        async with self._book.turn():
+            # Somebody may have been revoked, or refused, while the HSM was signing.
+            if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
+                await self._book.record(*entries)
+                self._on_adopted()
+
+    async def _entries(self, request: Request) -> list[e.Entry]:
+        """The facts that carrying out this request makes."""
+        now, predicate = self._book.now(), request.statement.predicate
+        if predicate.kind == "policy":
+            adopted = e.PolicyAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)
+            return [adopted, *self._void(request, now)]
+        if predicate.kind == "roster":
+            return [e.RosterAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)]
+        if predicate.kind == "credential":
+            sealed = request.statement.subject[0].sha256
+            return [e.CredentialSealed(now, predicate.credential, sealed, request.id)]
+        signers = self._unsealing.signers()
+        tags: list[e.Entry] = [*await self._tags(signers, request, now)]
+        return tags + [await self._sign(signers, request, subject, now) for subject in request.statement.subject]
+
+    def _void(self, adopting: Request, now: int) -> list[e.Entry]:
+        """A new policy voids what was asked, and perhaps approved, under the one before."""
+        pending = (r for r in self._book.state.open_requests() if r.state == "pending" and r is not adopting)
+        return [e.Expired(now, r.id, "another policy was adopted") for r in pending]
+
+    async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
+        predicate = request.statement.predicate
+        state = await self._artifacts.hashed(subject.sha256, subject.name)
+        context = context_of(predicate, self._book.genesis.service, now)
+        planned = plan(Artifact(subject.name, state), predicate.sign, self._book.keys, context)
+        outputs = await make(signers, planned, context)
+        return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
+
+    async def _tags(self, signers: Signers, request: Request, now: int) -> list[e.Signed]:
+        """One signed tag object for each git target, under the name `git:<target>`."""
+        entries = []
+        for target in request.statement.predicate.publish:
+            settings = self._book.policy.targets[target]
+            if settings.kind == "git":
+                entries.append(await self._tag(signers, request, target, now))
+        return entries
+
+    async def _tag(self, signers: Signers, request: Request, target: str, now: int) -> e.Signed:
+        predicate: Predicate = request.statement.predicate
+        settings = self._book.policy.targets[target]
+        key = self._book.keys[settings.key]
+        tag = GitTag(
+            commit=predicate.commit,
+            name=settings.tag.format(version=predicate.version, project=predicate.project),
+            tagger=self._book.genesis.service,
+            email=f"{self._book.genesis.service}@hsmpub.invalid",
+            at=now,
+            message=f"{predicate.project} {predicate.version}\n\nhsmpub request {request.id}\n",
+        )
+        made = prepare_tag(tag, key, "openpgp" if "openpgp" in key.formats else "sshsig")
+        [signature] = await signers.sign(key.name, [made.prepared.payload], hash=made.prepared.hash)
+        content = assemble_tag(made, signature)
+        check_tag(content, tag, key)
+        output = e.Output(f"git:{target}", "git-tag", key.name, tag.name, sha256_hex(content), content.decode())
+        return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
+
+
+def context_of(predicate: Predicate, service: str, at: int) -> Context:
+    """What signatures of this request may say beside the file."""
+    return Context(
+        at=at,
+        service=service,
+        request=predicate.request,
+        project=predicate.project,
+        version=predicate.version,
+        commit=predicate.commit,
+        policy_sha256=predicate.policy_sha256,
+        requester=predicate.requester,
+    )
+
+
+def plan(
+    artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
+) -> list[_Planned]:
+    """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
+    planned: list[_Planned] = []
+    for signing in signings:
+        for format_name in signing.formats:
+            form, key = get_format(format_name), keys[signing.key]
+            name = artifact.name + form.suffix
+            planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
+    return planned
+
+
+async def make(signers: Signers, planned: Sequence[_Planned], context: Context) -> tuple[e.Output, ...]:
+    """Signs, assembles and checks each output by the independent check of its format."""
+    outputs = []
+    for one in planned:
+        [signature] = await signers.sign(one.key.name, [one.prepared.payload], hash=one.prepared.hash)
+        output = one.format.assemble(one.prepared, signature)
+        one.format.check(output, one.artifact, one.key, context)
+        outputs.append(
+            e.Output(one.artifact.name, one.format.name, one.key.name, one.name, sha256_hex(output), output.decode())
+        )
+    return tuple(outputs)

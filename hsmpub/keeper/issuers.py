@@ -1,0 +1,39 @@
+"""Signing keys of CI issuers: the courier fetches them from the URL of the policy; never the front."""
+
+from __future__ import annotations
+
+from hsmpub.errors import Forbidden
+from hsmpub.identity import parse_jwks
+from hsmpub.keeper.book import Book
+from hsmpub.model import entry as e
+from hsmpub.wire import messages as m
+
+
+class IssuerNotInPolicy(Forbidden):
+    advice = "Fetch the issuers again."
+
+
+class Issuers:
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def list(self) -> m.IssuersReply:
+        return m.IssuersReply(
+            tuple(
+                m.IssuerToFetch(name, issuer.url, issuer.loopback) for name, issuer in self._book.policy.issuers.items()
+            )
+        )
+
+    async def offer(self, message: m.OfferIssuerKeys) -> None:
+        """Takes an issuer's keys into the log, when they differ from those known.
+
+        Raises:
+            IssuerNotInPolicy, and the rules of hsmpub.identity for a malformed set.
+        """
+        if message.issuer not in self._book.policy.issuers:
+            raise IssuerNotInPolicy("The policy names no such issuer.")
+        parse_jwks(message.jwks)
+        text = message.jwks.decode()
+        async with self._book.turn():
+            if self._book.state.issuer_keys.get(message.issuer) != text:
+                await self._book.record(e.IssuerKeys(self._book.now(), message.issuer, text))

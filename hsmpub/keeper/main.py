@@ -1,0 +1,133 @@
+"""Process main of the keeper: `main(home)`. Started by `hsmpub serve` or by systemd, always sealed.
+
+python -I -S … hsmpub.keeper.main HOME [--courier-token-fd N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+import uvloop
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hsmpub.config import Config, KeeperSection, load_config
+from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.home import Home
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.keeper.service import Keeper, KeeperParts
+from hsmpub.logs import log_to_stderr
+from hsmpub.model.trust import load_trust
+from hsmpub.sandbox import harden
+from hsmpub.shares.record import load_unseal_record
+from hsmpub.tlog.log import Log
+from hsmpub.wire import messages as m
+from hsmpub.wire.server import ChannelServer
+
+log = logging.getLogger("hsmpub.keeper")
+
+
+class ChannelsNotSeparate(Invalid):
+    advice = "Give front and courier uids of their own in config.toml, or start them with 'hsmpub serve'."
+
+
+def main() -> None:
+    """Runs until SIGTERM or SIGINT. Exit status 1: it may not start, and says why in one line."""
+    parser = argparse.ArgumentParser(prog="hsmpub-keeper")
+    parser.add_argument("home", type=Path)
+    parser.add_argument("--courier-token-fd", type=int, default=-1)
+    options = parser.parse_args()
+    log_to_stderr("keeper")
+    token = _read_token(options.courier_token_fd)
+    try:
+        home = Home(options.home.resolve())
+        config = load_config(home)
+        # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
+        uvloop.run(serve(home, config, protections, token))
+    except HsmpubError as error:
+        log.critical("%s", error, extra={"rule": error.rule})
+        sys.exit(1)
+
+
+async def serve(home: Home, config: Config, protections: dict[str, str], token: bytes) -> None:
+    """Opens and checks the log, then answers both channels until it is told to stop."""
+    trust = load_trust(home.trust.read_bytes())
+    keeper = Keeper(
+        KeeperParts(
+            home=home,
+            log=Log.open(home.log, home.log_head, log_key=trust.log_key),
+            record=load_unseal_record(home.unseal_record.read_bytes()),
+            hsm=HsmConfig(
+                module=config.hsm.module,
+                token=config.hsm.token,
+                softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
+                lock=str(home.hsm_lock),
+            ),
+            identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
+            workers=config.hsm.workers or os.cpu_count() or 1,
+            protections=protections,
+        )
+    )
+    front, courier = _channels(home, config.keeper, keeper, token)
+    await front.start()
+    await courier.start()
+    sweep = asyncio.get_running_loop().create_task(keeper.sweep())
+    log.info("keeper is up, sealed; %d entries in the log", keeper.book.log.size)
+    await _told_to_stop()
+    sweep.cancel()
+    await front.close()
+    await courier.close()
+    await keeper.close()
+
+
+def _channels(home: Home, section: KeeperSection, keeper: Keeper, token: bytes) -> tuple[ChannelServer, ChannelServer]:
+    """Both sockets. The front must not be able to speak as the courier: by uid, or by the token.
+
+    Raises:
+        ChannelsNotSeparate.
+    """
+    front_uids = section.front_uids or (os.getuid(),)
+    courier_uids = section.courier_uids or (os.getuid(),)
+    if not token and set(front_uids) & set(courier_uids):
+        raise ChannelsNotSeparate("The front could speak as the courier: they share a uid and there is no token.")
+    front = ChannelServer(home.front_socket, m.FrontCall, m.FrontAnswer, keeper.front, uids=front_uids)
+    courier = ChannelServer(
+        home.courier_socket, m.CourierCall, m.CourierAnswer, keeper.courier, uids=courier_uids, token=token
+    )
+    return front, courier
+
+
+def _read_token(fd: int) -> bytes:
+    """The courier channel's token, from a pipe that only the keeper and the courier inherit."""
+    if fd < 0:
+        return b""
+    try:
+        return os.read(fd, 32)
+    finally:
+        os.close(fd)
+
+
+def _readable(home: Home, module: str) -> list[str]:
+    return [str(home.config), str(home.artifacts), module]
+
+
+def _writable(home: Home) -> list[str]:
+    return [str(home.keeper), str(home.log.parent), str(home.run)]
+
+
+async def _told_to_stop() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    main()

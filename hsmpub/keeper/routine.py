@@ -1,0 +1,136 @@
+"""Routine signing: no approval needed, one call, many files. The hot path.
+
+One policy decision, one trip to the HSM for the whole batch, one durable log entry; then the reply. A file
+that cannot be signed fails alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from hsmpub.errors import HsmpubError, Problem
+from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
+from hsmpub.formats.registry import get_format
+from hsmpub.formats.sha256state import Sha256State
+from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.book import Book
+from hsmpub.keeper.executing import context_of
+from hsmpub.keeper.sessions import Session
+from hsmpub.keeper.submitting import requester_of
+from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.model import entry as e
+from hsmpub.model import submission as s
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
+from hsmpub.wire import messages as m
+
+#: A routine statement is carried out at once; it says so by this short life, in seconds.
+ROUTINE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class _Allowed:
+    """What the policy lets this session do with one project, key and set of formats."""
+
+    key: KeyRecord
+    formats: tuple[Format, ...]
+    signing: tuple[Signing, ...]
+
+
+@dataclass
+class _Batch:
+    made: list[m.MadeSignature] = field(default_factory=list)
+    subjects: list[Subject] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    work: list[tuple[Artifact, Format, Prepared]] = field(default_factory=list)
+
+
+class Routine:
+    """Signs what needs nobody's approval."""
+
+    def __init__(self, book: Book, artifacts: Artifacts, unsealing: Unsealing) -> None:
+        self._book = book
+        self._artifacts = artifacts
+        self._unsealing = unsealing
+
+    async def sign(self, session: Session, body: s.AskSign) -> m.SignReply:
+        """Signs every file of the body that can be signed.
+
+        Raises:
+            The rules of hsmpub.policy; Sealed; those of the log when the entry cannot be made durable.
+        """
+        allowed = self._allowed(session, body)
+        signers = self._unsealing.signers()
+        now = self._book.now()
+        predicate = Predicate(
+            request=secrets.token_hex(8),
+            kind="sign",
+            requester=requester_of(session),
+            policy_sha256=self._book.policy_sha256,
+            nonce=secrets.token_hex(16),
+            requested_at=now,
+            expires_at=now + ROUTINE_SECONDS,
+            project=body.project,
+            sign=allowed.signing,
+        )
+        batch = await self._prepare(body, allowed, context_of(predicate, self._book.genesis.service, now))
+        await self._make(batch, allowed, signers)
+        if not batch.outputs:
+            return m.SignReply(predicate.request, -1, allowed.key.name, tuple(batch.made))
+        statement = dump_statement(tuple(batch.subjects), predicate).decode()
+        index = await self._book.record_routine(
+            e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
+        )
+        return m.SignReply(predicate.request, index, allowed.key.name, tuple(batch.made))
+
+    def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
+        """The policy's decision, kept for the session until another policy is adopted."""
+        question = (body.project, body.key, body.formats)
+        known = session.decisions.get(question)
+        if isinstance(known, _Allowed):
+            return known
+        rule = self._book.policy.decide_sign(session.who, body.project, body.key, body.formats)
+        allowed = _Allowed(
+            self._book.keys[rule.key],
+            tuple(get_format(name) for name in rule.formats),
+            (Signing(rule.key, tuple(rule.formats)),),
+        )
+        session.decisions[question] = allowed
+        return allowed
+
+    async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
+        batch = _Batch()
+        everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
+        for given in everything:
+            try:
+                artifact = await self._artifact(given)
+                work = [(artifact, form, form.prepare(artifact, allowed.key, context)) for form in allowed.formats]
+            except HsmpubError as error:
+                batch.made.append(m.MadeSignature(given.name, "", "", b"", Problem.of(error)))
+                continue
+            batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
+            batch.work += work
+        return batch
+
+    async def _artifact(self, given: s.HashState | s.FileRef) -> Artifact:
+        if isinstance(given, s.HashState):
+            return Artifact(given.name, Sha256State.of_state(given))
+        return Artifact(given.name, await self._artifacts.check(given))
+
+    async def _make(self, batch: _Batch, allowed: _Allowed, signers: Signers) -> None:
+        by_hash: dict[HashName, list[int]] = {}
+        for position, (_, _, prepared) in enumerate(batch.work):
+            by_hash.setdefault(prepared.hash, []).append(position)
+        outputs: list[bytes] = [b""] * len(batch.work)
+        for hash_name, positions in by_hash.items():
+            payloads = [batch.work[p][2].payload for p in positions]
+            for p, signature in zip(
+                positions, await signers.sign(allowed.key.name, payloads, hash=hash_name), strict=True
+            ):
+                outputs[p] = batch.work[p][1].assemble(batch.work[p][2], signature)
+        for (artifact, form, _), output in zip(batch.work, outputs, strict=True):
+            batch.outputs.append(sha256_hex(output))
+            batch.made.append(m.MadeSignature(artifact.name, form.name, artifact.name + form.suffix, output))

@@ -1,0 +1,165 @@
+"""The keeper's one door: each message of the closed sets goes to the part that answers it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import assert_never
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hsmpub.home import Home
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.keeper.approving import Approving
+from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.book import Book
+from hsmpub.keeper.credentials import Credentials
+from hsmpub.keeper.executing import Executing
+from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.publishing import Publishing
+from hsmpub.keeper.routine import Routine
+from hsmpub.keeper.sessions import Sessions
+from hsmpub.keeper.status import Status
+from hsmpub.keeper.submitting import Submitting
+from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.keeper.views import Views
+from hsmpub.model import submission as s
+from hsmpub.shares.record import UnsealRecord
+from hsmpub.tlog.log import Log
+from hsmpub.wire import messages as m
+
+SWEEP_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class KeeperParts:
+    """What a keeper is started with."""
+
+    home: Home
+    log: Log
+    record: UnsealRecord
+    hsm: HsmConfig
+    identity: Ed25519PrivateKey
+    workers: int
+    protections: dict[str, str]
+
+
+class Keeper:
+    """Answers both channels."""
+
+    def __init__(self, parts: KeeperParts) -> None:
+        self.book = book = Book(parts.log)
+        self.unsealing = Unsealing(
+            book,
+            parts.record,
+            parts.hsm,
+            parts.identity,
+            workers=parts.workers,
+            on_unsealed=self._unsealed,
+            on_sealed=parts.log.stop_checkpoints,
+        )
+        artifacts = Artifacts(parts.home.artifacts)
+        credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
+        self.approving = Approving(book)
+        self.sessions = Sessions(book, parts.identity)
+        self.submitting = Submitting(book, artifacts, credentials)
+        self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted)
+        self.routine = Routine(book, artifacts, self.unsealing)
+        self.publishing = Publishing(book, self.approving, credentials)
+        self.issuers = Issuers(book)
+        self.views = Views(book, self.approving, self.executing)
+        self.status = Status(book, self.unsealing, credentials, parts.identity, parts.protections)
+        self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
+
+    async def front(self, message: m.FrontMessage) -> m.FrontReply:
+        """Answers the front. Whatever it says counts only as far as it is proven by its own bytes."""
+        match message:
+            case m.Submit():
+                return await self._submit(message)
+            case m.GetStatus():
+                return self.status.reply()
+            case m.GetReady():
+                return await self.status.ready()
+            case m.OpenSession():
+                return await self.sessions.open(message)
+            case m.SubmitPersonal():
+                return await self._personal(message)
+            case m.Approve():
+                request = await self.approving.approve(message)
+                self.executing.start(request)
+                return self.views.one(request)
+            case m.Decline():
+                return self.views.one(await self.approving.decline(message))
+            case m.GetRequest():
+                return self.views.one(self.book.request(message.request))
+            case m.ListRequests():
+                return self.views.many(message.open_only)
+            case m.GetAttempt():
+                return await self.unsealing.attempt()
+            case m.HandIn():
+                return await self.unsealing.hand_in(message)
+            case _:
+                assert_never(message)
+
+    async def courier(self, message: m.CourierMessage) -> m.CourierReply:
+        """Answers the courier and its children."""
+        match message:
+            case m.GetJobs():
+                return self.publishing.jobs()
+            case m.BeginAttempt():
+                return await self.publishing.begin(message)
+            case m.RecordOutcome():
+                await self.publishing.record(message)
+                return m.Done()
+            case m.GetIssuers():
+                return self.issuers.list()
+            case m.OfferIssuerKeys():
+                await self.issuers.offer(message)
+                return m.Done()
+            case _:
+                assert_never(message)
+
+    async def sweep(self) -> None:
+        """Ends what has expired and starts what became ready; runs for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            await self.approving.expire()
+            if self.unsealing.is_unsealed:
+                self.executing.start_all()
+
+    async def close(self) -> None:
+        await self.unsealing.close()
+        self.book.log.close()
+
+    async def _submit(self, message: m.Submit) -> m.FrontReply:
+        session = self.sessions.authenticate(message)
+        body = s.load_ci_submission(message.body)
+        if isinstance(body, s.AskSign):
+            self.status.count("hsmpub_routine_files_total", len(body.states) + len(body.files))
+            return await self.routine.sign(session, body)
+        request = await self.submitting.release(session, body)
+        self.executing.start(request)
+        return self.views.one(request)
+
+    async def _personal(self, message: m.SubmitPersonal) -> m.FrontReply:
+        body = s.load_personal_submission(message.body)
+        if isinstance(body, s.AskSeal):
+            self.submitting.check_person(body, message.body, message.signature)
+            await self.unsealing.seal(body.reason or "asked for", body.person)
+            return m.Done("The service is sealed.")
+        request = await self.submitting.personal(body, message.body, message.signature)
+        self.executing.start(request)
+        return self.views.one(request)
+
+    def _adopted(self) -> None:
+        self.sessions.forget_decisions()
+
+    async def _unsealed(self) -> None:
+        signers = self.unsealing.signers()
+
+        async def sign(message: bytes) -> bytes:
+            [signature] = await signers.sign(self._log_key, [message], hash="none")
+            return signature
+
+        self.book.log.start_checkpoints(sign)
+        self.executing.start_all()

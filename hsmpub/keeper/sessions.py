@@ -1,0 +1,165 @@
+"""Sessions of CI jobs: one identity token opens one, once; each request in it is authenticated by its own MAC."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from hsmpub.errors import Conflict, Invalid, Throttled, Unauthenticated
+from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
+from hsmpub.keeper.book import Book
+from hsmpub.model import entry as e
+from hsmpub.wire import messages as m
+from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
+
+#: A session ends with its token, and after this many seconds at the latest.
+MAX_SESSION_SECONDS = 600
+MAX_SESSIONS = 4096
+#: Token ids are remembered this long past their expiry: more than the leeway of the check.
+REMEMBER_SECONDS = 900
+_WINDOW = 1024
+
+
+class TokenReplayed(Conflict):
+    advice = "Each identity token opens one session. Get a fresh one."
+
+
+class SessionUnknown(Unauthenticated):
+    advice = "The session ended or the keeper restarted. Open a new one with a fresh token; nothing was done."
+    retry_is_safe = True
+
+
+class RequestNotAuthentic(Unauthenticated):
+    advice = "The request was altered on its way, or made with another session's key."
+
+
+class RequestReplayed(Conflict):
+    advice = "Each request carries a counter of its own; send it again with the next one."
+
+
+class SessionKeyMalformed(Invalid):
+    advice = "Send a raw X25519 public key of 32 bytes."
+
+
+class TooManySessions(Throttled):
+    pass
+
+
+@dataclass
+class Session:
+    """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3)."""
+
+    id: str
+    who: CiIdentity
+    expires_at: int
+    mac_key: bytes = field(repr=False)
+    newest: int = 0
+    window: int = 0
+    decisions: dict[object, object] = field(default_factory=dict, repr=False)
+
+    def check_counter(self, counter: int) -> None:
+        """Raises RequestReplayed: seen before, or too far behind to know."""
+        if counter > self.newest:
+            shift = min(counter - self.newest, _WINDOW)
+            self.window = ((self.window << shift) | 1) & ((1 << _WINDOW) - 1)
+            self.newest = counter
+            return
+        bit = 1 << (self.newest - counter)
+        if self.newest - counter >= _WINDOW or self.window & bit:
+            raise RequestReplayed("This request was already received.")
+        self.window |= bit
+
+
+class Sessions:
+    """The sessions that are open now; none survives a restart of the keeper."""
+
+    def __init__(self, book: Book, identity: Ed25519PrivateKey) -> None:
+        self._book = book
+        self._identity = identity
+        self._open: dict[bytes, Session] = {}
+        self._jwks: dict[str, tuple[str, IssuerKeySet]] = {}
+
+    async def open(self, message: m.OpenSession) -> m.SessionReply:
+        """Verifies the token against the policy's issuers, uses it up, and agrees on a MAC key.
+
+        Raises:
+            TokenReplayed, SessionKeyMalformed, and the rules of hsmpub.identity.
+        """
+        if len(message.client_key) != 32:
+            raise SessionKeyMalformed("The session key has the wrong length.")
+        now = self._book.now()
+        self._drop_expired(now)
+        who = verify_token(
+            message.token,
+            client_key=message.client_key,
+            policy=self._book.policy,
+            issuer_keys=self._issuer_keys(),
+            now=now,
+        )
+        private = X25519PrivateKey.generate()
+        session, keeper_key = secrets.token_bytes(16), private.public_key().public_bytes_raw()
+        expires_at = min(who.expires_at, now + MAX_SESSION_SECONDS)
+        mac_key = session_mac_key(
+            private, message.client_key, session=session, client_key=message.client_key, keeper_key=keeper_key
+        )
+        await self._use_up(who, session.hex())
+        self._open[session] = Session(session.hex(), who, expires_at, mac_key)
+        signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
+        return m.SessionReply(session, keeper_key, signature, expires_at)
+
+    def authenticate(self, message: m.Submit) -> Session:
+        """The session of an authentic, fresh request.
+
+        Raises:
+            SessionUnknown, RequestNotAuthentic, RequestReplayed.
+        """
+        session = self._open.get(message.session)
+        if session is None or session.expires_at <= self._book.now():
+            raise SessionUnknown("There is no such session.")
+        if not 0 < message.counter < 1 << 63:
+            raise RequestReplayed("The request's counter is out of range.")
+        mac = request_mac(session.mac_key, message.counter, message.body)
+        if not hmac.compare_digest(mac, message.mac):
+            raise RequestNotAuthentic("The request does not come from the job that opened the session.")
+        session.check_counter(message.counter)
+        return session
+
+    def forget_decisions(self) -> None:
+        """After a new policy: whatever was decided under the old one is decided again."""
+        for session in self._open.values():
+            session.decisions.clear()
+
+    async def _use_up(self, who: CiIdentity, session: str) -> None:
+        async with self._book.turn():
+            if who.token_id in self._book.state.used_tokens:
+                raise TokenReplayed("This identity token was already used.")
+            await self._book.record(
+                e.SessionOpened(
+                    at=self._book.now(),
+                    session=session,
+                    issuer=who.issuer,
+                    subject=who.subject,
+                    token_id=who.token_id,
+                    token_expires_at=who.forget_at,
+                    claims=dict(who.claims),
+                )
+            )
+
+    def _issuer_keys(self) -> dict[str, IssuerKeySet]:
+        """Parsed keys of every issuer, parsed again only when the log says that they changed."""
+        for name, text in self._book.state.issuer_keys.items():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if self._jwks.get(name, ("", None))[0] != digest:
+                self._jwks[name] = (digest, parse_jwks(text.encode()))
+        return {name: keys for name, (_, keys) in self._jwks.items()}
+
+    def _drop_expired(self, now: int) -> None:
+        self._open = {key: s for key, s in self._open.items() if s.expires_at > now}
+        self._book.state.forget_expired_tokens(now - REMEMBER_SECONDS)
+        if len(self._open) >= MAX_SESSIONS:
+            raise TooManySessions(f"{MAX_SESSIONS} sessions are open.")

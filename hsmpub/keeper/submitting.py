@@ -1,0 +1,153 @@
+"""Step 1 and 2 of a request's way: who asks, may they, and what exactly is asked: the statement."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from hsmpub.approval import check_personal_request
+from hsmpub.errors import Conflict
+from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.book import Book
+from hsmpub.keeper.credentials import Credentials
+from hsmpub.keeper.sessions import Session
+from hsmpub.model import entry as e
+from hsmpub.model import submission as s
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.fold import Request
+from hsmpub.model.statement import Predicate, Subject, dump_statement
+from hsmpub.policy import PersonalGrant
+
+
+class VersionAlreadyRequested(Conflict):
+    advice = "One version has one release. Raise the version, or look at the request that stands."
+
+
+class PersonalRequestReplayed(Conflict):
+    advice = "Each signed request is used once; sign it anew."
+
+
+class Submitting:
+    """Turns submissions into requests."""
+
+    def __init__(self, book: Book, artifacts: Artifacts, credentials: Credentials) -> None:
+        self._book = book
+        self._artifacts = artifacts
+        self._credentials = credentials
+
+    async def release(self, session: Session, body: s.AskRelease) -> Request:
+        """A release of files that were uploaded before; the same release asked again is the same request.
+
+        Raises:
+            VersionAlreadyRequested: this version stands with other files or another commit.
+            The rules of hsmpub.policy and of the artifact store.
+        """
+        self._book.policy.decide_release(session.who, body.project, body.version)
+        for file in body.files:
+            await self._artifacts.check(file)
+        subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
+        async with self._book.turn():
+            # Decided again: another policy may have been adopted while the files were hashed.
+            rule = self._book.policy.decide_release(session.who, body.project, body.version)
+            standing = self._standing(body, subjects)
+            if standing is not None:
+                return standing
+            now = self._book.now()
+            return await self._enter(
+                subjects,
+                Predicate(
+                    request=secrets.token_hex(8),
+                    kind="release",
+                    requester=requester_of(session),
+                    policy_sha256=self._book.policy_sha256,
+                    nonce=secrets.token_hex(16),
+                    requested_at=now,
+                    expires_at=now + rule.expires,
+                    approvals=rule.approvals,
+                    project=body.project,
+                    version=body.version,
+                    commit=body.commit,
+                    sizes=tuple(f.size for f in body.files),
+                    sign=rule.sign,
+                    publish=rule.publish,
+                ),
+            )
+
+    def check_person(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
+        """The signed request of an enrolled person, fresh and never used.
+
+        Raises:
+            PersonalRequestReplayed, and the rules of hsmpub.approval.
+        """
+        check_personal_request(raw, body.person, body.at, signature, self._book.roster, self._book.now())
+        if f"{body.person} {body.nonce}" in self._book.state.used_nonces:
+            raise PersonalRequestReplayed("This signed request was already used.")
+
+    async def personal(
+        self, body: s.AskPolicy | s.AskRoster | s.AskCredential, raw: bytes, signature: bytes
+    ) -> Request:
+        """A person's request to adopt a policy or roster, or to seal a credential."""
+        self.check_person(body, raw, signature)
+        self._decide(body)
+        subject, text, credential = await self._content(body)
+        async with self._book.turn():
+            self.check_person(body, raw, signature)
+            rule = self._decide(body)
+            now = self._book.now()
+            return await self._enter(
+                (subject,),
+                Predicate(
+                    request=secrets.token_hex(8),
+                    kind=s.kind_of(body),
+                    requester={"person": body.person, "nonce": body.nonce},
+                    policy_sha256=self._book.policy_sha256,
+                    nonce=secrets.token_hex(16),
+                    requested_at=now,
+                    expires_at=now + rule.expires,
+                    approvals=rule.approvals,
+                    text=text,
+                    credential=credential,
+                ),
+            )
+
+    def _decide(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> PersonalGrant:
+        credential = body.name if isinstance(body, s.AskCredential) else ""
+        return self._book.policy.decide_personal(s.kind_of(body), credential=credential)
+
+    async def _content(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> tuple[Subject, str, str]:
+        """What would be adopted, checked now, so that nobody is asked to approve what cannot load."""
+        if isinstance(body, s.AskCredential):
+            sealed = await self._credentials.seal(body)
+            return Subject(f"credential/{body.name}", {"sha256": sealed}), "", body.name
+        if isinstance(body, s.AskPolicy):
+            self._book.load_policy(body.text)
+            name = "policy.toml"
+        else:
+            self._book.check_roster(body.text)
+            name = "roster.toml"
+        return Subject(name, {"sha256": sha256_hex(body.text.encode())}), body.text, ""
+
+    def _standing(self, body: s.AskRelease, subjects: Sequence[Subject]) -> Request | None:
+        """The request that already stands for this version, when it is for the same content."""
+        request_id = self._book.state.releases.get((body.project, body.version))
+        if request_id is None:
+            return None
+        request = self._book.state.requests[request_id]
+        if request.state in ("declined", "expired"):
+            return None
+        standing = {(s.name, s.sha256) for s in request.statement.subject}
+        if standing != {(s.name, s.sha256) for s in subjects} or request.statement.predicate.commit != body.commit:
+            raise VersionAlreadyRequested(
+                f"{body.project} {body.version} is already request {request.id}, with other files or another commit."
+            )
+        return request
+
+    async def _enter(self, subjects: tuple[Subject, ...], predicate: Predicate) -> Request:
+        text = dump_statement(subjects, predicate).decode()
+        await self._book.record(e.Requested(self._book.now(), predicate.request, text))
+        return self._book.state.requests[predicate.request]
+
+
+def requester_of(session: Session) -> dict[str, str]:
+    """Who asks, as the statement names it: issuer, subject and the token's claims."""
+    return {**session.who.as_requester(), "session": session.id}

@@ -1,0 +1,192 @@
+"""Sealed and unsealed: the attempt to which holders hand in their shares, and the signers it brings to life."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.book import Book
+from hsmpub.model import entry as e
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.attempt import UnsealAttempt
+from hsmpub.shares.record import UnsealRecord
+from hsmpub.wire import messages as m
+
+log = logging.getLogger("hsmpub.keeper")
+
+ATTEMPT_SECONDS = 900
+ATTEMPT_CONTEXT = b"hsmpub attempt v1"
+
+
+class AlreadyUnsealed(Conflict):
+    advice = "Nothing is to be done."
+
+
+class AttemptOver(Conflict):
+    advice = "Ask for the attempt that is open now and hand in your share again."
+    retry_is_safe = True
+
+
+class HsmDidNotOpen(Unavailable):
+    advice = "The quorum was right. See 'hsmpub status' for what the HSM says, then hand the shares in again."
+
+
+class EpochDiffers(Conflict):
+    advice = "The unseal record and the log speak of different epochs: restore the record of this epoch."
+
+
+class Unsealing:
+    """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed."""
+
+    def __init__(
+        self,
+        book: Book,
+        record: UnsealRecord,
+        hsm: HsmConfig,
+        identity: Ed25519PrivateKey,
+        *,
+        workers: int,
+        on_unsealed: Callable[[], Awaitable[None]],
+        on_sealed: Callable[[], None],
+    ) -> None:
+        if record.epoch != book.state.epoch:
+            raise EpochDiffers(f"The log is in epoch {book.state.epoch}, the unseal record in {record.epoch}.")
+        self._book = book
+        self.record = record
+        self._hsm = hsm
+        self._identity = identity
+        self._workers = workers
+        self._on_unsealed = on_unsealed
+        self._on_sealed = on_sealed
+        self._attempt: UnsealAttempt | None = None
+        self._signers: Signers | None = None
+        self._pin: SecretPage | None = None
+        self._turn = asyncio.Lock()
+        self.why = "The service was started and waits for its holders."
+
+    @property
+    def is_unsealed(self) -> bool:
+        return self._signers is not None
+
+    def signers(self) -> Signers:
+        """Raises Sealed."""
+        if self._signers is None:
+            raise Sealed("The service is sealed.")
+        return self._signers
+
+    async def attempt(self) -> m.AttemptReply:
+        """The open attempt; opens one when there is none or its time is over.
+
+        Raises:
+            AlreadyUnsealed.
+        """
+        async with self._turn:
+            attempt = await self._open_attempt()
+            return self._reply(attempt)
+
+    async def hand_in(self, message: m.HandIn) -> m.HandInReply:
+        """Takes or refuses one share at once; with the last one needed the HSM is opened.
+
+        Raises:
+            AlreadyUnsealed, AttemptOver, HsmDidNotOpen, and the rules of hsmpub.shares.
+        """
+        async with self._turn:
+            attempt = await self._open_attempt()
+            if message.attempt != attempt.attempt:
+                raise AttemptOver("This unseal attempt is over.")
+            accepted = await attempt.hand_in(message.holder, message.box)
+            name = attempt.attempt.hex()
+            async with self._book.turn():
+                await self._book.record(e.ShareHandedIn(self._book.now(), message.holder, self.record.epoch, name))
+            if len(accepted) >= self.record.threshold:
+                await self._unseal(attempt)
+            return m.HandInReply(
+                message.holder, accepted, self.record.threshold, "unsealed" if self.is_unsealed else "sealed"
+            )
+
+    async def seal(self, reason: str, person: str = "") -> None:
+        """Seals at once: the signers die, the PIN is wiped; then the log says so."""
+        signers, self._signers = self._signers, None
+        pin, self._pin = self._pin, None
+        if signers is not None:
+            signers.close()
+        if pin is not None:
+            pin.close()
+        self._on_sealed()
+        if signers is None and not person:
+            return
+        self.why = f"Sealed: {reason}"
+        async with self._book.turn():
+            await self._book.record(e.SealedBy(self._book.now(), reason, person))
+
+    async def close(self) -> None:
+        """Ends without a word in the log: the process stops, which seals as well."""
+        if self._signers is not None:
+            self._signers.close()
+        if self._pin is not None:
+            self._pin.close()
+        if self._attempt is not None:
+            await self._attempt.close()
+
+    async def _open_attempt(self) -> UnsealAttempt:
+        if self.is_unsealed:
+            raise AlreadyUnsealed("The service is unsealed already.")
+        now = self._book.now()
+        if self._attempt is not None and self._attempt.expires_at <= now:
+            await self._end_attempt()
+        if self._attempt is None:
+            self._attempt = await UnsealAttempt.start(self.record, now=now, lifetime=ATTEMPT_SECONDS)
+        return self._attempt
+
+    async def _end_attempt(self) -> None:
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            with contextlib.suppress(Exception):
+                await attempt.close()
+
+    async def _unseal(self, attempt: UnsealAttempt) -> None:
+        pin = SecretPage()
+        try:
+            await attempt.take_pin(pin)
+            self._signers = await Signers.start(
+                self._hsm, self._book.genesis.keys, pin, workers=self._workers, on_alarm=self._alarm
+            )
+            self._pin = pin
+        except HsmpubError as error:
+            pin.close()
+            self.why = f"The HSM did not open: {error.detail}"
+            log.error("the HSM did not open: %s", error.detail, extra={"rule": error.rule})
+            raise HsmDidNotOpen(f"The quorum is complete, but the HSM did not open: {error.detail}") from error
+        finally:
+            await self._end_attempt()
+        async with self._book.turn():
+            await self._book.record(
+                e.UnsealedBy(self._book.now(), tuple(attempt.accepted), self.record.epoch, attempt.attempt.hex())
+            )
+        self.why = ""
+        await self._on_unsealed()
+
+    def _alarm(self, reason: str) -> None:
+        log.error("alarm: %s", reason)
+        self._alarm_task = asyncio.get_running_loop().create_task(self.seal(f"alarm: {reason}"))
+
+    def _reply(self, attempt: UnsealAttempt) -> m.AttemptReply:
+        body = ATTEMPT_CONTEXT + attempt.attempt + attempt.key + attempt.expires_at.to_bytes(8, "big")
+        return m.AttemptReply(
+            attempt=attempt.attempt,
+            key=attempt.key,
+            signature=self._identity.sign(body),
+            keeper_key=self._identity.public_key().public_bytes_raw(),
+            epoch=self.record.epoch,
+            threshold=self.record.threshold,
+            holders=tuple(h.name for h in self.record.holders),
+            accepted=tuple(attempt.accepted),
+            expires_at=attempt.expires_at,
+        )

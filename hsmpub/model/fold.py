@@ -1,0 +1,209 @@
+"""The state of the service as a fold over its log: nothing else is the truth.
+
+`ServiceState.apply` takes the entries in their order. It holds what is needed to decide, not history; the
+exact bytes of a statement are read again from the log, against its root, before anything is done with them.
+
+A request goes one way through these states:
+
+    pending ── approved by everybody needed ──► signed ──► published        (a release)
+       │                                          └──────► done             (nothing to publish, or an adoption)
+       ├── a refusal ───► declined                signed ──► failed          (a target holds something else)
+       └── its time ────► expired
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hsmpub.errors import Broken
+from hsmpub.model import entry as e
+from hsmpub.model.statement import Statement, load_statement
+
+State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
+OPEN: frozenset[State] = frozenset({"pending", "signed"})
+ItemState = Literal["waiting", "attempting", "accepted", "already-same", "conflict", "failed", "unknown"]
+FINISHED: frozenset[ItemState] = frozenset({"accepted", "already-same"})
+
+
+class LogContradictsItself(Broken):
+    advice = "The log holds an entry that cannot follow the ones before it: it was altered. Restore from a backup."
+
+
+@dataclass
+class Item:
+    """Publishing of one thing to one target. `attempt` counts from 1; 0 means none yet."""
+
+    sha256: str
+    state: ItemState = "waiting"
+    attempt: int = 0
+    detail: str = ""
+
+
+@dataclass
+class Request:
+    """Where one request stands. `index` is its entry, `entries` all that speak of it."""
+
+    id: str
+    index: int
+    statement: Statement
+    state: State = "pending"
+    why: str = ""
+    approvals: dict[str, e.Approved] = field(default_factory=dict)
+    signed: dict[str, tuple[e.Output, ...]] = field(default_factory=dict)
+    items: dict[tuple[str, str], Item] = field(default_factory=dict)
+    entries: list[int] = field(default_factory=list)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN
+
+    @property
+    def is_signed_whole(self) -> bool:
+        """Every subject has its signatures."""
+        return all(s.name in self.signed for s in self.statement.subject)
+
+
+@dataclass
+class ServiceState:
+    """What the log says is so."""
+
+    size: int = 0
+    at: int = 0
+    genesis: e.Genesis | None = None
+    epoch: int = 0
+    policy: e.PolicyAdopted | None = None
+    roster: e.RosterAdopted | None = None
+    policies: list[int] = field(default_factory=list)
+    rosters: list[int] = field(default_factory=list)
+    issuer_keys: dict[str, str] = field(default_factory=dict)
+    used_tokens: dict[str, int] = field(default_factory=dict)
+    used_nonces: set[str] = field(default_factory=set)
+    session_entries: dict[str, int] = field(default_factory=dict)
+    requests: dict[str, Request] = field(default_factory=dict)
+    releases: dict[tuple[str, str], str] = field(default_factory=dict)
+    credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
+    routine: int = 0
+
+    def apply(self, index: int, entry: e.Entry) -> None:
+        """Takes the next fact.
+
+        Raises:
+            LogContradictsItself: this fact cannot follow the ones before it.
+        """
+        # Routine signatures are appended side by side and may be applied out of order: they change no state.
+        self.size = max(self.size, index + 1)
+        self.at = max(self.at, entry.at)
+        match entry:
+            case e.Genesis():
+                self._require(index == 0 and self.genesis is None, index, "a second genesis")
+                self.genesis, self.epoch = entry, entry.epoch
+            case e.PolicyAdopted():
+                self.policy = entry
+                self.policies.append(index)
+                self._finish(entry.request, index)
+            case e.RosterAdopted():
+                self.roster = entry
+                self.rosters.append(index)
+                self._finish(entry.request, index)
+            case e.CredentialSealed():
+                self.credentials[entry.name] = entry
+                self._finish(entry.request, index)
+            case e.IssuerKeys():
+                self.issuer_keys[entry.issuer] = entry.jwks
+            case e.SessionOpened():
+                self._require(entry.token_id not in self.used_tokens, index, "a token used twice")
+                self.used_tokens[entry.token_id] = entry.token_expires_at
+                self.session_entries[entry.session] = index
+            case e.RoutineSigned():
+                self.routine += 1
+            case e.Restored():
+                self.epoch = entry.epoch
+            case e.ShareHandedIn() | e.UnsealedBy() | e.SealedBy():
+                pass
+            case _:
+                self._apply_to_request(index, entry)
+
+    def forget_expired_tokens(self, before: int) -> None:
+        """Drops token ids that expired before this time (seconds); the caller leaves more than the leeway."""
+        self.used_tokens = {t: exp for t, exp in self.used_tokens.items() if exp >= before}
+
+    def open_requests(self) -> list[Request]:
+        return [r for r in self.requests.values() if r.is_open]
+
+    def _apply_to_request(self, index: int, entry: e.Entry) -> None:
+        if isinstance(entry, e.Requested):
+            self._requested(index, entry)
+            return
+        assert isinstance(entry, e.Approved | e.Declined | e.Expired | e.Signed | e.PublishIntent | e.PublishOutcome)
+        request = self.requests.get(entry.request)
+        self._require(request is not None and request.is_open, index, "a fact about no open request")
+        assert request is not None
+        request.entries.append(index)
+        match entry:
+            case e.Approved():
+                self._require(entry.person not in request.approvals, index, "an approval given twice")
+                request.approvals[entry.person] = entry
+            case e.Declined():
+                request.state, request.why = "declined", f"{entry.person} refused"
+            case e.Expired():
+                request.state, request.why = "expired", entry.reason or "not approved in time"
+            case e.Signed():
+                request.signed[entry.artifact] = entry.outputs
+                self._settle(request)
+            case e.PublishIntent():
+                item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))
+                self._require(entry.attempt == item.attempt + 1, index, "an attempt out of turn")
+                item.attempt, item.state = entry.attempt, "attempting"
+            case e.PublishOutcome():
+                item = request.items.setdefault((entry.target, entry.item), Item(entry.observed))
+                self._require(entry.attempt == item.attempt, index, "an outcome without its attempt")
+                item.state, item.detail = entry.result, entry.detail
+                self._settle(request)
+
+    def _requested(self, index: int, entry: e.Requested) -> None:
+        self._require(entry.request not in self.requests, index, "a request made twice")
+        statement = load_statement(entry.statement.encode())
+        predicate = statement.predicate
+        request = Request(entry.request, index, statement, entries=[index])
+        self.requests[entry.request] = request
+        if predicate.kind == "release":
+            self.releases[predicate.project, predicate.version] = entry.request
+        if "person" in predicate.requester:
+            self.used_nonces.add(f"{predicate.requester['person']} {predicate.requester['nonce']}")
+
+    def _settle(self, request: Request) -> None:
+        """A release with everything signed is done, or waits for its targets, or has failed at one of them."""
+        if not request.is_signed_whole:
+            return
+        request.state = "signed"
+        conflicts = [key for key, item in request.items.items() if item.state == "conflict"]
+        if conflicts:
+            request.state = "failed"
+            request.why = f"{conflicts[0][0]} already holds a different {conflicts[0][1]}"
+        elif not request.statement.predicate.publish:
+            request.state = "done"
+        elif all(self._is_published(request, target) for target in request.statement.predicate.publish):
+            request.state = "published"
+
+    @staticmethod
+    def _is_published(request: Request, target: str) -> bool:
+        """Targets of files hold every subject; a git target holds its one tag, signed under `git:<target>`."""
+        tag = request.signed.get(f"git:{target}")
+        names = [tag[0].name] if tag else [s.name for s in request.statement.subject]
+        items = (request.items.get((target, name)) for name in names)
+        return all(item is not None and item.state in FINISHED for item in items)
+
+    def _finish(self, request_id: str, index: int) -> None:
+        if not request_id:
+            return
+        request = self.requests.get(request_id)
+        self._require(request is not None and request.state == "pending", index, "an adoption without its request")
+        assert request is not None
+        request.state = "done"
+        request.entries.append(index)
+
+    @staticmethod
+    def _require(holds: bool, index: int, what: str) -> None:
+        if not holds:
+            raise LogContradictsItself(f"Entry {index} of the log is {what}.")

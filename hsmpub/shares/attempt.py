@@ -1,0 +1,213 @@
+"""A gathering of shares, from the side of whoever needs the secret: the keeper, or a restore.
+
+The keeper's process holds sealed boxes and, at the end, the PIN in a SecretPage; shares and secret stay in the child.
+A refused share changes nothing. Nobody can cancel or prolong an attempt: it ends by its k-th share or its time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from typing import Self
+
+from hsmpub.errors import Conflict, Unavailable
+from hsmpub.sandbox import python_command
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.channel import (
+    MAX_FRAME,
+    Accepted,
+    Gather,
+    Gathers,
+    HandInBox,
+    HandInFile,
+    Reply,
+    frame,
+    read_reply,
+)
+from hsmpub.shares.gathering import EnoughShares, TooFewHolders
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+
+
+class AttemptExpired(Conflict):
+    advice = "Ask for the attempt that is open now, and hand the share in there."
+
+
+class AttemptLost(Unavailable):
+    advice = "Ask for the attempt that is open now: everybody hands in again."
+
+
+class _Attempt:
+    """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970."""
+
+    purpose: Purpose
+
+    def __init__(self, record: UnsealRecord | RecoveryRecord, process: asyncio.subprocess.Process, *, attempt: bytes,
+                 key: bytes, expires_at: int, deadline: float, release: int) -> None:  # fmt: skip
+        self.record = record
+        self.attempt = attempt
+        self.key = key
+        self.expires_at = expires_at
+        self.accepted: tuple[str, ...] = ()
+        self._process = process
+        self._deadline = deadline
+        self._release = release
+        self._released: tuple[int, ...] = ()
+        self._turn = asyncio.Lock()
+
+    @classmethod
+    async def _start(cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int) -> Self:
+        release, to_release = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *python_command("hsmpub.shares.unsealer"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=(to_release,),
+                limit=MAX_FRAME,
+            )
+        except BaseException:
+            os.close(release)
+            raise
+        finally:
+            os.close(to_release)
+        attempt = secrets.token_bytes(16)
+        made = cls(record, process, attempt=attempt, key=b"", expires_at=now + lifetime,
+                   deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
+        try:
+            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release)
+            made.key = (await made._ask(frame(order), Gathers)).key
+        except BaseException:
+            await made.close()
+            raise
+        return made
+
+    @property
+    def is_complete(self) -> bool:
+        """Enough shares are in, and what they open is ready to be taken."""
+        return bool(self._released)
+
+    @property
+    def is_open(self) -> bool:
+        """Shares can still be handed in."""
+        return not self._released and self._process.returncode is None and time.monotonic() < self._deadline
+
+    async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
+        """Hands in a share that its holder sealed to `key`, info = `b"hsmpub share v1" + attempt + holder`.
+
+        Returns:
+            The holders whose shares are in, this one last.
+
+        Raises:
+            AttemptExpired, AttemptLost, EnoughShares: no share can be handed in here any more.
+            The rules of hsmpub.shares.gathering and hsmpub.shares.slip39: this one was refused; nothing changed.
+        """
+        return await self._hand_in(frame(HandInBox(holder, box)))
+
+    async def close(self) -> None:
+        """Ends the child and forgets what it gathered. Twice is harmless."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        if self._release >= 0:
+            os.close(self._release)
+            self._release = -1
+
+    async def _hand_in(self, message: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
+        # whoever goes away in the middle must not leave an answer behind for the next one
+        turn = asyncio.ensure_future(self._in_turn(message, secret))
+        turn.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(turn)
+
+    async def _in_turn(self, message: bytes, secret: bytearray | None) -> tuple[str, ...]:
+        async with self._turn:
+            if self._released:
+                raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
+            if time.monotonic() >= self._deadline:
+                await self.close()
+                raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
+            reply = await self._ask(message, Accepted, secret)
+            self.accepted, self._released = reply.holders, reply.released
+            return self.accepted
+
+    async def _take(self, *pages: SecretPage) -> None:
+        if not self._released:
+            missing = self.record.threshold - len(self.accepted)
+            raise TooFewHolders(f"{missing} more of the holders are needed.")
+        if self._release < 0:
+            raise AttemptLost("What the shares opened was taken already.")
+        # the child wrote everything before it answered: nothing here waits
+        for page, size in zip(pages, self._released, strict=True):
+            page.fill_from(self._release, size)
+        await self.close()
+
+    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | None = None) -> Reply:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            stdin.write(message)
+            if secret is not None:
+                stdin.write(secret)
+            await stdin.drain()
+            size = int.from_bytes(await stdout.readexactly(4), "big")
+            body = await stdout.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise AttemptLost("The process that gathers the shares has ended.") from None
+        return read_reply(body, kind)
+
+
+class UnsealAttempt(_Attempt):
+    """One attempt to unseal: at the k-th share the child opens the PIN box."""
+
+    purpose = "unseal"
+
+    @classmethod
+    async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> Self:
+        """Starts the child and its key. lifetime: seconds.
+
+        Raises:
+            AttemptLost: the child did not come up.
+            RecordMalformed: of the record.
+        """
+        return await cls._start(record, now, lifetime)
+
+    async def take_pin(self, page: SecretPage) -> None:
+        """Moves the PIN into `page`, once.
+
+        Raises:
+            TooFewHolders: the threshold is not reached.
+            AttemptLost: it was taken before.
+        """
+        await self._take(page)
+
+
+class RecoveryAttempt(_Attempt):
+    """One gathering for a restore: at the k-th share the child opens wrapping key and keeper identity."""
+
+    purpose = "recovery"
+
+    @classmethod
+    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int) -> Self:
+        """As UnsealAttempt.start."""
+        return await cls._start(record, now, lifetime)
+
+    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
+        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
+
+        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
+
+        Raises:
+            As hand_in, and the rules of hsmpub.shares.identity.
+        """
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+
+    async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
+        """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.
+
+        Raises as UnsealAttempt.take_pin does.
+        """
+        await self._take(wrapping_key, identity)

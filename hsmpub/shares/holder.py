@@ -1,0 +1,111 @@
+"""What a holder's own machine does: open the share file, seal the words to the attempt, and nothing before it has
+checked that the attempt is the keeper's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from hsmpub.errors import Forbidden
+from hsmpub.secret.box import seal_box
+from hsmpub.secret.page import wipe
+from hsmpub.shares.commitment import share_commitment
+from hsmpub.shares.gathering import SHARE_CONTEXT, ShareAltered
+from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.record import HolderRecord, Purpose
+from hsmpub.shares.slip39 import canonical, read_share
+
+ATTEMPT_CONTEXT = b"hsmpub attempt v1"
+
+
+class AttemptNotOfKeeper(Forbidden):
+    advice = "Hand nothing in: somebody answers in the keeper's place, or the pinned keeper key is of another service."
+
+
+class AttemptFields(Protocol):
+    """What an announced attempt says; hsmpub.wire.messages.AttemptReply has it."""
+
+    @property
+    def attempt(self) -> bytes: ...
+    @property
+    def key(self) -> bytes: ...
+    @property
+    def signature(self) -> bytes: ...
+    @property
+    def expires_at(self) -> int: ...
+
+
+def attempt_to_sign(attempt: bytes, key: bytes, expires_at: int) -> bytes:
+    """What the keeper's identity signs when it announces an attempt."""
+    return ATTEMPT_CONTEXT + attempt + key + expires_at.to_bytes(8, "big")
+
+
+def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
+    """The pinned keeper announced this attempt. keeper_key: raw Ed25519, 32 bytes.
+
+    Raises:
+        AttemptNotOfKeeper: it did not.
+    """
+    message = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at)
+    try:
+        if len(attempt.attempt) != 16 or len(attempt.key) != 32:
+            raise InvalidSignature
+        Ed25519PublicKey.from_public_bytes(keeper_key).verify(attempt.signature, message)
+    except (InvalidSignature, ValueError):
+        raise AttemptNotOfKeeper("The attempt is not signed by the pinned keeper.") from None
+
+
+def box_for_attempt(
+    share_file: bytes, identity: bytes | bytearray, attempt: AttemptFields, holder: str, keeper_key: bytes
+) -> bytes:
+    """The share, sealed so that only the process that gathers this attempt's shares can read it.
+
+    Args:
+        share_file: the holder's age file, or the words themselves (from an age plugin's own tool).
+        identity: content of the holder's private key file (age or SSH); not looked at for words.
+        keeper_key: the pinned one (trust.json), raw Ed25519, 32 bytes.
+
+    Returns:
+        The box of a `HandIn`.
+
+    Raises:
+        AttemptNotOfKeeper: before anything is opened.
+        IdentityUnusable, IdentityEncrypted, ShareFileOfAnother, ShareMalformed.
+    """
+    check_attempt(attempt, keeper_key)
+    return seal_share(open_share_file(share_file, identity), attempt.attempt, attempt.key, holder)
+
+
+def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> bytes:
+    """The box; `mnemonic` is wiped. A misspelt share is refused here already. Raises ShareMalformed."""
+    try:
+        words = canonical(mnemonic)
+    finally:
+        wipe(mnemonic)
+    try:
+        read_share(words)
+        return seal_box(key, SHARE_CONTEXT + attempt + holder.encode(), words)
+    finally:
+        wipe(words)
+
+
+def check_own_share(
+    share_file: bytes, identity: bytes | bytearray, *, purpose: Purpose, epoch: int, holder: HolderRecord
+) -> None:
+    """A holder's own look at their share, without unsealing anything: it is the one that the ceremony committed to.
+
+    epoch, holder: as the ceremony's transcript has them.
+
+    Raises:
+        ShareMalformed, ShareAltered: it is not.
+        IdentityUnusable, IdentityEncrypted, ShareFileOfAnother: it could not be opened.
+    """
+    words = canonical(open_share_file(share_file, identity))
+    try:
+        read_share(words)
+        if share_commitment(purpose, epoch, holder.name, words) != holder.commitment:
+            raise ShareAltered(f"This is not the {purpose} share of epoch {epoch} that was made for {holder.name}.")
+    finally:
+        wipe(words)

@@ -1,0 +1,29 @@
+"""Every rule of this package by name: a child process refuses, and its parent raises the same rule."""
+
+from __future__ import annotations
+
+from hsmpub.errors import HsmpubError, rule_name
+from hsmpub.shares.derive import PinBoxAltered, SecretFailsKeyCheck
+from hsmpub.shares.gathering import (
+    EnoughShares,
+    ShareAlreadyHandedIn,
+    ShareAltered,
+    ShareBoxUnreadable,
+    ShareOfAnotherHolder,
+    TooFewHolders,
+)
+from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
+from hsmpub.shares.record import RecordMalformed, UnknownHolder
+from hsmpub.shares.recovery import RecoveryBoxAltered
+from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch, SharesDoNotCombine
+
+RULES: dict[str, type[HsmpubError]] = {
+    rule_name(rule): rule
+    for rule in (
+        EnoughShares, IdentityEncrypted, IdentityUnusable, PinBoxAltered, RecipientUnusable, RecordMalformed,
+        RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
+        ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
+        ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
+    )
+}  # fmt: skip

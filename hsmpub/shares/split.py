@@ -1,0 +1,132 @@
+"""Splitting, from the ceremony's side: a child makes the secret; only records and encrypted files come back."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hsmpub.errors import Unavailable
+from hsmpub.sandbox import python_command
+from hsmpub.shares.channel import HolderKey, Split, SplitDone, frame, read_reply, receive_frame, send
+from hsmpub.shares.recipient import parse_recipient
+from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord, WrappedKey, check_quorum
+
+
+class SplitterLost(Unavailable):
+    advice = "Nothing was kept: run the ceremony again."
+
+
+@dataclass(frozen=True)
+class NewUnseal:
+    """record: for the keeper; files: share file (age) of each holder, by name."""
+
+    record: UnsealRecord
+    files: dict[str, bytes]
+
+
+@dataclass(frozen=True)
+class NewRecovery:
+    """A recovery quorum whose boxes are still to be filled with `record`.
+
+    public_key: raw X25519, 32 bytes; files: share file (age) of each holder, by name.
+    """
+
+    epoch: int
+    public_key: bytes
+    files: dict[str, bytes]
+    threshold: int
+    holders: tuple[HolderRecord, ...]
+    _done: SplitDone
+
+    def record(
+        self, *, wrapping_key_box: str, so_pin_box: str, identity_box: str, wrapped: Sequence[WrappedKey]
+    ) -> RecoveryRecord:
+        """The finished record; boxes are of hsmpub.shares.recovery.seal_for_recovery."""
+        record = RecoveryRecord(
+            epoch=self.epoch,
+            identifier=self._done.identifier,
+            extendable=self._done.extendable,
+            iteration_exponent=self._done.iteration_exponent,
+            threshold=self.threshold,
+            holders=self.holders,
+            check=self._done.check,
+            public_key=self.public_key.hex(),
+            wrapping_key_box=wrapping_key_box,
+            so_pin_box=so_pin_box,
+            identity_box=identity_box,
+            wrapped=tuple(wrapped),
+        )
+        check_quorum(record)
+        return record
+
+
+def split_unseal(
+    holders: Sequence[HolderKey], threshold: int, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = ()
+) -> NewUnseal:
+    """A new unseal secret that opens a box with `pin` (which is left as it is), split k-of-n.
+
+    avoid: SLIP-39 identifiers of earlier sets, so that an old share is recognised as one.
+
+    Raises:
+        RecipientUnusable: a holder's public key.
+        SplitNotProven, ShareFileNotProven, SplitterLost: nothing was kept.
+    """
+    order = Split("unseal", epoch, threshold, tuple(holders), tuple(avoid), len(pin))
+    done = _run(order, pin)
+    record = UnsealRecord(
+        epoch=epoch,
+        identifier=done.identifier,
+        extendable=done.extendable,
+        iteration_exponent=done.iteration_exponent,
+        threshold=threshold,
+        holders=_holders(order, done),
+        check=done.check,
+        pin_box=done.pin_box.hex(),
+    )
+    check_quorum(record)
+    return NewUnseal(record, _files(order, done))
+
+
+def split_recovery(
+    holders: Sequence[HolderKey], threshold: int, *, epoch: int, avoid: Sequence[int] = ()
+) -> NewRecovery:
+    """A new recovery secret, split k-of-n; its public key is known from here on, its private key to nobody.
+
+    Raises as split_unseal does.
+    """
+    order = Split("recovery", epoch, threshold, tuple(holders), tuple(avoid), 0)
+    done = _run(order, bytearray())
+    return NewRecovery(epoch, done.public_key, _files(order, done), threshold, _holders(order, done), done)
+
+
+def _run(order: Split, pin: bytearray | memoryview) -> SplitDone:
+    command = python_command("hsmpub.shares.splitter")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            send(child.stdin.fileno(), frame(order))
+            send(child.stdin.fileno(), pin)
+            return read_reply(receive_frame(child.stdout.fileno()), SplitDone)
+        except (EOFError, BrokenPipeError):
+            raise SplitterLost("The process that splits the secret ended early.") from None
+        finally:
+            child.kill()
+
+
+def _holders(order: Split, done: SplitDone) -> tuple[HolderRecord, ...]:
+    return tuple(
+        HolderRecord(
+            name=holder.name,
+            index=index,
+            commitment=made.commitment,
+            recipient=parse_recipient(holder.recipient).text,
+            fingerprint=parse_recipient(holder.recipient).fingerprint,
+        )
+        for index, (holder, made) in enumerate(zip(order.holders, done.shares, strict=True))
+    )
+
+
+def _files(order: Split, done: SplitDone) -> dict[str, bytes]:
+    return {holder.name: made.file for holder, made in zip(order.holders, done.shares, strict=True)}

@@ -1,0 +1,102 @@
+"""Main of the short-lived child that makes a quorum's secret and splits it. Secret and words never leave it.
+
+1 draws the secret (32 random bytes) and an identifier that no earlier set of the service had
+2 splits it, and combines shares again: the first k, the last k, and fewer than k, which must fail
+3 seals the PIN (unseal), or derives the recovery key (recovery)
+4 encrypts each share to its holder's own key and checks the file as far as that can be done without it
+5 answers with commitments, check value and encrypted files
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from hsmpub.errors import Broken
+from hsmpub.secret.page import wipe
+from hsmpub.shares.channel import MadeShare, Split, SplitDone, frame, read_message, receive, receive_frame, send
+from hsmpub.shares.child import run_child
+from hsmpub.shares.commitment import share_commitment
+from hsmpub.shares.derive import SECRET_BYTES, check_value, recovery_key, seal_pin
+from hsmpub.shares.layout import Layout
+from hsmpub.shares.recipient import check_share_file, encrypt_to, parse_recipient
+from hsmpub.shares.slip39 import SharesDoNotCombine, combine_shares, read_share, split_secret
+
+#: The secret is random, so PBKDF2 protects nothing here: the smallest exponent of the library's default.
+ITERATION_EXPONENT = 1
+_IN, _OUT = 0, 1
+
+
+class SplitNotProven(Broken):
+    advice = "Nothing was kept: run the ceremony again, and report this if it happens twice."
+
+
+def main() -> None:
+    """Entry point of the child process."""
+    run_child("splitter", _serve)
+
+
+def _serve() -> None:
+    order = read_message(receive_frame(_IN))
+    if not isinstance(order, Split):
+        raise Broken("A splitting child was sent a message of another kind.")
+    pin = receive(_IN, order.pin_size)
+    secret = bytearray(os.urandom(SECRET_BYTES))
+    try:
+        send(_OUT, frame(split_quorum_secret(order, secret, pin)))
+    finally:
+        wipe(secret)
+        wipe(pin)
+
+
+def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray) -> SplitDone:
+    """Splits `secret` as ordered. Raises SplitNotProven, RecipientUnusable, ShareFileNotProven."""
+    layout = Layout(_new_identifier(order.avoid), True, ITERATION_EXPONENT, 1, ((order.threshold, len(order.holders)),))
+    (mnemonics,) = split_secret(secret, layout)
+    check_split(mnemonics, layout, secret)
+    shares = tuple(_for_holder(order, index, mnemonic) for index, mnemonic in enumerate(mnemonics))
+    for mnemonic in mnemonics:
+        wipe(mnemonic)
+    pin_box = public_key = b""
+    if order.purpose == "unseal":
+        pin_box = seal_pin(secret, order.epoch, pin)
+    else:
+        private, public_key = recovery_key(secret, order.epoch)
+        wipe(private)
+    check = check_value(order.purpose, order.epoch, secret)
+    return SplitDone(
+        layout.identifier, layout.extendable, layout.iteration_exponent, check, shares, pin_box, public_key
+    )
+
+
+def check_split(mnemonics: list[bytearray], layout: Layout, secret: bytearray) -> None:
+    """Every share takes part in a combination that gives the secret; one share fewer gives nothing.
+
+    Raises:
+        SplitNotProven: the split is not what was asked for.
+    """
+    ((threshold, _),) = layout.groups
+    shares = [read_share(mnemonic) for mnemonic in mnemonics]
+    for first in range(len(shares) - threshold + 1):
+        if combine_shares(shares[first : first + threshold], layout) != secret:
+            raise SplitNotProven("The new shares do not give the secret back.")
+    try:
+        combine_shares(shares[: threshold - 1], layout)
+    except SharesDoNotCombine:
+        return
+    raise SplitNotProven("Fewer shares than the threshold combined.")
+
+
+def _for_holder(order: Split, index: int, mnemonic: bytearray) -> MadeShare:
+    holder = order.holders[index]
+    recipient = parse_recipient(holder.recipient)
+    words = bytes(mnemonic) + b"\n"
+    file = encrypt_to(recipient, words)
+    check_share_file(file, recipient, len(words))
+    return MadeShare(share_commitment(order.purpose, order.epoch, holder.name, mnemonic), file)
+
+
+def _new_identifier(avoid: tuple[int, ...]) -> int:
+    while (identifier := secrets.randbits(15)) in avoid:
+        pass
+    return identifier

@@ -1,0 +1,101 @@
+"""Main of the short-lived child that gathers the shares of one attempt and opens what they lock.
+
+1 makes the attempt's X25519 key; its private half never leaves this process
+2 opens each box, accepts or refuses the share in it (hsmpub.shares.gathering)
+3 at the k-th combines, tests the key-check value
+4 opens the box (PIN; or wrapping key and identity) and writes its content to the release pipe
+5 wipes and ends; it ends also when its time is over or its parent is gone
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from hsmpub.errors import Broken, HsmpubError, Problem
+from hsmpub.secret.page import wipe
+from hsmpub.shares.channel import (
+    Accepted,
+    Gather,
+    Gathers,
+    HandInBox,
+    HandInFile,
+    frame,
+    read_message,
+    receive,
+    receive_frame,
+    send,
+)
+from hsmpub.shares.child import run_child
+from hsmpub.shares.derive import open_pin
+from hsmpub.shares.gathering import Gathering
+from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.recovery import open_recovery
+
+_IN, _OUT = 0, 1
+
+
+def main() -> None:
+    """Entry point of the child process."""
+    run_child("unsealer", _serve)
+
+
+def _serve() -> None:
+    order = read_message(receive_frame(_IN))
+    if not isinstance(order, Gather):
+        raise Broken("The first message to a gathering child was of another kind.")
+    signal.alarm(max(order.lifetime, 1))  # default action: the process ends, and its memory with it
+    record = _record(order)
+    key = X25519PrivateKey.generate()
+    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()))
+    send(_OUT, frame(Gathers(key.public_key().public_bytes_raw())))
+    while True:
+        try:
+            _take(gathering)
+            reply: Accepted | Problem = Accepted(gathering.accepted)
+            if gathering.is_complete:
+                reply = Accepted(gathering.accepted, _release(gathering, record, order.release_fd))
+        except HsmpubError as error:
+            reply = Problem.of(error)
+        send(_OUT, frame(reply))
+        if isinstance(reply, Accepted) and reply.released:
+            return
+
+
+def _record(order: Gather) -> UnsealRecord | RecoveryRecord:
+    if order.purpose == "unseal":
+        return load_unseal_record(order.record)
+    return load_recovery_record(order.record)
+
+
+def _take(gathering: Gathering) -> None:
+    message = read_message(receive_frame(_IN))
+    if isinstance(message, HandInBox):
+        gathering.hand_in_box(message.holder, message.box)
+    elif isinstance(message, HandInFile):
+        identity = receive(_IN, message.identity_size)
+        try:
+            gathering.hand_in(message.holder, open_share_file(message.file, identity))
+        finally:
+            wipe(identity)
+    else:
+        raise Broken("A gathering child takes shares only.")
+
+
+def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, fd: int) -> tuple[int, ...]:
+    secret = gathering.secret()
+    try:
+        if isinstance(record, UnsealRecord):
+            contents = [open_pin(secret, record.epoch, bytes.fromhex(record.pin_box))]
+        elif isinstance(record, RecoveryRecord):
+            contents = list(open_recovery(record, secret))
+    finally:
+        wipe(secret)
+    for content in contents:
+        send(fd, content)
+        wipe(content)
+    os.close(fd)
+    return tuple(len(content) for content in contents)

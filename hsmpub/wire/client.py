@@ -1,0 +1,107 @@
+"""The calling side of a channel to the keeper: one connection, many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from hsmpub.errors import Problem, Unavailable
+from hsmpub.wire import messages as m
+from hsmpub.wire.frame import Framed
+
+Message = TypeVar("Message")
+Reply = TypeVar("Reply")
+
+
+class KeeperUnreachable(Unavailable):
+    advice = "See on the host whether the keeper runs; then send it again."
+
+
+class Channel(Generic[Message, Reply]):
+    """One connection to the keeper, made when first needed and made anew when it broke.
+
+    Args:
+        path: the channel's socket.
+        wrap: makes a call of an id and a message; answer: the type of an answer.
+        token: the channel's token (32 bytes), where the channel asks for one. It is sent first.
+    """
+
+    def __init__(self, path: Path, wrap: Callable[[int, Message], Any], answer: type[Any], token: bytes = b"") -> None:
+        self._path = path
+        self._wrap = wrap
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(answer).decode
+        self._token = token
+        self._wire: Framed | None = None
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._next = 0
+        self._connecting = asyncio.Lock()
+
+    async def call(self, message: Message, *, timeout: float = 60.0) -> Reply:
+        """Sends one message and waits for its answer.
+
+        Raises:
+            Refused: the keeper's own refusal, unchanged.
+            KeeperUnreachable: no keeper, or it went away before it answered; the outcome may be unknown.
+        """
+        wire = self._wire if self._wire is not None and self._wire.is_open else await self._connect()
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        try:
+            wire.send(self._encode(self._wrap(number, message)))
+            await wire.drained()
+            reply = await asyncio.wait_for(future, timeout)
+        except (ConnectionError, TimeoutError) as e:
+            raise KeeperUnreachable("The keeper did not answer.") from e
+        finally:
+            self._waiting.pop(number, None)
+        if isinstance(reply, Problem):
+            raise reply.as_error()
+        answer: Reply = reply
+        return answer
+
+    async def _connect(self) -> Framed:
+        async with self._connecting:
+            if self._wire is not None and self._wire.is_open:
+                return self._wire
+            wire = Framed(self._answered, self._lost)
+            try:
+                await asyncio.get_running_loop().create_unix_connection(lambda: wire, str(self._path))
+            except OSError as e:
+                raise KeeperUnreachable("The keeper's socket does not answer.") from e
+            if self._token:
+                wire.send(self._token)
+            self._wire = wire
+            return wire
+
+    def _answered(self, data: bytes) -> None:
+        answer = self._decode(data)
+        future = self._waiting.get(answer.id)
+        if future is not None and not future.done():
+            future.set_result(answer.reply)
+
+    def _lost(self) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(ConnectionError("the keeper closed the connection"))
+
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
+
+
+def front_channel(path: Path) -> Channel[m.FrontMessage, m.FrontReply]:
+    """What the front speaks."""
+    return Channel(path, m.FrontCall, m.FrontAnswer)
+
+
+def courier_channel(path: Path, token: bytes = b"") -> Channel[m.CourierMessage, m.CourierReply]:
+    """What the courier and its children speak. token: 32 bytes, or empty where uids tell them apart."""
+    return Channel(path, m.CourierCall, m.CourierAnswer, token)

@@ -1,0 +1,91 @@
+"""Frames on a Unix socket: four-byte big-endian length, then that many bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from hsmpub.errors import Invalid
+
+#: More than any honest message takes: a batch of 256 files with names and hash states is under 128 KiB.
+MAX_FRAME_BYTES = 4 * 1024 * 1024
+_HEADER = 4
+
+
+class FrameTooLarge(Invalid):
+    advice = "Split the request."
+
+
+def frame(data: bytes) -> bytes:
+    """`data` with its length before it."""
+    if len(data) > MAX_FRAME_BYTES:
+        raise FrameTooLarge(f"A message of {len(data):,} bytes is over the cap of {MAX_FRAME_BYTES:,}.")
+    return len(data).to_bytes(_HEADER, "big") + data
+
+
+class Framed(asyncio.Protocol):
+    """Cuts a byte stream into frames; hands each to `on_frame`. A frame over the cap ends the connection."""
+
+    def __init__(self, on_frame: Callable[[bytes], None], on_lost: Callable[[], None] | None = None) -> None:
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._buffer = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        if self._transport is None:
+            raise ConnectionError("not connected")
+        return self._transport
+
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.Transport) or hasattr(transport, "write"):
+            self._transport = transport  # type: ignore[assignment]  # uvloop's is not a subclass
+
+    def data_received(self, data: bytes) -> None:
+        buffer = self._buffer
+        buffer += data
+        start = 0
+        while len(buffer) - start >= _HEADER:
+            length = int.from_bytes(buffer[start : start + _HEADER], "big")
+            if length > MAX_FRAME_BYTES:
+                self.close()
+                return
+            end = start + _HEADER + length
+            if len(buffer) < end:
+                break
+            self._on_frame(bytes(buffer[start + _HEADER : end]))
+            start = end
+        if start:
+            del buffer[:start]
+
+    def pause_writing(self) -> None:
+        self._drained.clear()
+
+    def resume_writing(self) -> None:
+        self._drained.set()
+
+    async def drained(self) -> None:
+        """Waits while the other side reads too slowly."""
+        await self._drained.wait()
+
+    def send(self, data: bytes) -> None:
+        """Queues one frame. Raises ConnectionError when the connection is gone."""
+        if not self.is_open:
+            raise ConnectionError("the connection is closed")
+        self.transport.write(frame(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._drained.set()
+        if self._on_lost is not None:
+            self._on_lost()
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()

@@ -1,0 +1,133 @@
+"""The keeper's end of a channel: checks who connects, decodes the closed set, answers each call."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hsmpub.errors import Broken, HsmpubError, Invalid, Problem
+from hsmpub.wire.frame import Framed
+from hsmpub.wire.peer import peer_of
+
+log = logging.getLogger("hsmpub.wire")
+
+
+class UnknownMessage(Invalid):
+    advice = "Only the messages of this channel are understood."
+
+
+class InternalFault(Broken):
+    advice = "Look at the keeper's log; nothing was released."
+
+
+class _Connection(Framed):
+    """One peer. With a channel token its first frame must be that token, or the connection ends."""
+
+    def __init__(self, server: ChannelServer) -> None:
+        super().__init__(self._frame, self._gone)
+        self._server = server
+        self._trusted = not server.token
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        sock: socket.socket = transport.get_extra_info("socket")
+        peer = peer_of(sock)
+        if peer.uid not in self._server.uids:
+            log.warning("refused peer uid=%d pid=%d on %s", peer.uid, peer.pid, self._server.path.name)
+            self.close()
+            return
+        self._server.connections.add(self)
+
+    def _gone(self) -> None:
+        self._server.connections.discard(self)
+
+    def _frame(self, data: bytes) -> None:
+        if not self._trusted:
+            if not hmac.compare_digest(data, self._server.token):
+                log.warning("refused a peer without the token of %s", self._server.path.name)
+                self.close()
+            self._trusted = True
+            return
+        if self.is_open:
+            self._server.answer(self, data)
+
+
+class ChannelServer:
+    """Listens on one Unix socket.
+
+    Args:
+        path: the socket, made with mode 0600 (0660 when other uids are allowed).
+        call: type of a call; answer: makes an answer of an id and a reply.
+        handle: answers one message; raises HsmpubError to refuse.
+        uids: which peers may connect. token: their first frame, where uids cannot tell them apart.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        call: type[Any],
+        answer: Callable[[int, Any], Any],
+        handle: Callable[[Any], Awaitable[Any]],
+        *,
+        uids: Collection[int],
+        token: bytes = b"",
+    ) -> None:
+        self.path = path
+        self.uids = frozenset(uids)
+        self.token = token
+        self.connections: set[_Connection] = set()
+        self._decode = msgspec.msgpack.Decoder(call).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._wrap = answer
+        self._handle = handle
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self.path.unlink(missing_ok=True)
+        own = self.uids <= {os.getuid()}
+        mask = os.umask(0o177 if own else 0o117)
+        try:
+            self._server = await asyncio.get_running_loop().create_unix_server(
+                lambda: _Connection(self), str(self.path), backlog=256
+            )
+        finally:
+            os.umask(mask)
+
+    def answer(self, connection: _Connection, data: bytes) -> None:
+        task = asyncio.get_running_loop().create_task(self._answer(connection, data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, connection: _Connection, data: bytes) -> None:
+        try:
+            call = self._decode(data)
+        except msgspec.MsgspecError:
+            connection.close()  # no id to answer to: not one of ours
+            return
+        try:
+            reply = await self._handle(call.message)
+        except HsmpubError as e:
+            reply = Problem.of(e)
+        except Exception:
+            log.exception("a %s failed", type(call.message).__name__)
+            reply = Problem.of(InternalFault("The keeper met an unexpected fault."))
+        if connection.is_open:
+            connection.send(self._encode(self._wrap(call.id, reply)))
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self.connections):
+            connection.close()
+        for task in list(self._tasks):
+            task.cancel()
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,87 @@
+"""A front that runs: real HTTP on loopback, a fake keeper behind it, both in one thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import httpx
+from fake_keeper import FakeKeeper
+
+from api.main import bind, server
+from api.settings import FrontConfig, Settings
+from hsmpub.home import Home
+
+T = TypeVar("T")
+
+
+class Running:
+    """url: of the front. keeper: to script and to look at. home: its folders."""
+
+    def __init__(self, home: Home, caps: FrontConfig, *, keeper: bool = True) -> None:
+        self.home = home
+        self.keeper = FakeKeeper(home.front_socket)
+        self._with_keeper = keeper
+        self._listener = bind("127.0.0.1:0")
+        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.server = server(Settings(home=home, front=caps), loggers=None)
+        self._loop = asyncio.new_event_loop()
+        self._up = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="front")
+
+    def do(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine beside the front."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def settle(self) -> None:
+        """Waits until every request that was answered is also logged."""
+
+        async def settled() -> None:
+            for task in list(self.server.server_state.tasks):
+                await asyncio.wait([task])
+
+        self.do(settled())
+
+    def start(self) -> None:
+        self._thread.start()
+        assert self._up.wait(30)
+        with httpx.Client(base_url=self.url, trust_env=False) as client:  # the listener queues it until it is served
+            client.get("/openapi.json")
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self._thread.join(30)
+        self._listener.close()
+
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        if self._with_keeper:
+            await self.keeper.start()
+        self._up.set()
+        await self.server.serve(sockets=[self._listener])
+        await self.keeper.stop()
+
+
+@contextmanager
+def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = True, **caps: Any) -> Iterator[Running]:
+    """A front with these caps, in a home of its own. The path is short: sockets' names are."""
+    with TemporaryDirectory(prefix="hsmpub-") as folder:
+        home = Home(Path(folder))
+        home.run.mkdir(parents=True)
+        home.artifacts.mkdir()
+        if prepare is not None:
+            prepare(home)
+        front = Running(home, FrontConfig(**caps), keeper=keeper)
+        front.start()
+        try:
+            yield front
+        finally:
+            front.stop()

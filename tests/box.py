@@ -1,0 +1,69 @@
+"""A whole service in a folder, for tests and benchmarks: real ceremony, real processes, real commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from deploy.demo import acts
+from deploy.demo.papers import write_ceremony, write_policy, write_roster
+from deploy.demo.people import gather
+from deploy.demo.servers.devpi import Devpi
+from deploy.demo.servers.git_http import GitServer
+from deploy.demo.servers.issuer import Issuer
+from deploy.demo.stage import Stage
+from deploy.demo.world import Service, World
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Stands for a server of the outside world that this test does not need: nothing listens there."""
+
+    url: str = "http://127.0.0.1:1/nothing.git"
+    upload_url: str = "http://127.0.0.1:1/upload/"
+    simple_url: str = "http://127.0.0.1:1/simple/"
+    user: str = "nobody"
+
+
+NOWHERE = _Place()
+
+
+def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: GitServer | None = None) -> World:
+    """People and papers below `root`; no ceremony yet."""
+    stage = Stage(root, Console(quiet=True))
+    return World(
+        stage=stage,
+        people=gather(stage),
+        issuer=issuer,
+        index=index or NOWHERE,  # type: ignore[arg-type]
+        git=git or NOWHERE,  # type: ignore[arg-type]
+        home=root / "home",
+        index_password=b"",
+        git_password=b"",
+    )
+
+
+def genesis(world: World, *, extra_policy: str = "") -> None:
+    papers = world.stage.root / "ceremony"
+    papers.mkdir()
+    write_policy(papers / "policy.toml", world.issuer, world.index, world.git)
+    with (papers / "policy.toml").open("a") as policy:
+        policy.write(extra_policy)
+    write_roster(papers / "roster.toml", world.people)
+    write_ceremony(papers / "ceremony.toml", world.people)
+    world.stage.run(world.stage.bin / "hsmpub-ceremony", "genesis", papers / "ceremony.toml", "--home", world.home)
+
+
+@contextmanager
+def running(world: World, *, unsealed: bool = True) -> Iterator[World]:
+    """The service of a world, with three shares handed in, stopped at the end."""
+    with Service(world.stage, world.home) as world.service:
+        if unsealed:
+            for holder in world.people.holders[:3]:
+                acts.hand_in(world, world.home, holder)
+        yield world
+    world.service = None

@@ -1,0 +1,171 @@
+"""What holds for every format and every kind of key that it takes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from software_hsm import CONTEXT, artifact_of, key_record, make, sign_raw
+
+from hsmpub.errors import Invalid
+from hsmpub.formats.format import Context, OutputForAnother, OutputMalformed, RawSignatureMalformed
+from hsmpub.formats.public_key import PublicKeyUnfit, SignatureDoesNotVerify, check_claim
+from hsmpub.formats.purposes import (
+    BARE_FORMATS,
+    FormatNotAllowed,
+    KeyKindUnfit,
+    PurposesMixed,
+)
+from hsmpub.formats.registry import FORMATS, UnknownFormat, check_key, get_format
+from hsmpub.model.key import KeyRecord
+
+DATA = bytes(range(256)) * 3
+CASES = [(format_, kind) for format_ in FORMATS.values() for kind in sorted(format_.key_kinds)]
+every_format = pytest.mark.parametrize(("format_", "kind"), CASES, ids=lambda value: getattr(value, "name", value))
+
+
+def test_there_are_the_formats_that_the_policy_knows():
+    assert set(FORMATS) == {"openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature"}
+    assert {name for name, format_ in FORMATS.items() if format_.bare} == BARE_FORMATS
+    assert len({format_.suffix for format_ in FORMATS.values()}) == len(FORMATS)
+
+
+@every_format
+def test_own_output_passes_and_claims_what_was_asked(format_, kind):
+    key = key_record(kind, format_.name)
+    prepared = format_.prepare(artifact_of(DATA), key, CONTEXT)
+    raw = sign_raw(prepared)
+    output = format_.assemble(prepared, raw)
+    format_.check(output, artifact_of(DATA), key)
+    format_.check(output, artifact_of(DATA), key, CONTEXT)
+    claim = format_.read(output, artifact_of(DATA), key, CONTEXT)
+    assert (claim.payload, claim.hash, claim.signature) == (prepared.payload, prepared.hash, raw)
+
+
+@every_format
+def test_refuses_another_file(format_, kind):
+    key = key_record(kind, format_.name)
+    output = make(format_, DATA, key)
+    with pytest.raises((OutputForAnother, SignatureDoesNotVerify)):
+        format_.check(output, artifact_of(DATA + b"\n"), key)
+
+
+@every_format
+def test_refuses_the_same_name_by_another_key(format_, kind):
+    key, other = key_record(kind, format_.name), key_record(kind, format_.name, number=1)
+    output = make(format_, DATA, other, number=1)
+    with pytest.raises((OutputForAnother, SignatureDoesNotVerify)):
+        format_.check(output, artifact_of(DATA), key)
+
+
+@every_format
+def test_refuses_a_signature_by_another_key_under_the_right_name(format_, kind):
+    key = key_record(kind, format_.name)
+    output = make(format_, DATA, key, number=1)
+    with pytest.raises(SignatureDoesNotVerify):
+        format_.check(output, artifact_of(DATA), key)
+
+
+@every_format
+def test_refuses_any_altered_byte(format_, kind):
+    key, artifact = key_record(kind, format_.name), artifact_of(DATA)
+    output = make(format_, DATA, key)
+
+    @given(st.integers(0, len(output) - 1), st.integers(1, 255))
+    @settings(max_examples=150)
+    def refuses(at: int, change: int) -> None:
+        altered = output[:at] + bytes((output[at] ^ change,)) + output[at + 1 :]
+        with pytest.raises(Invalid):
+            format_.check(altered, artifact, key)
+
+    refuses()
+
+
+@every_format
+def test_refuses_a_cut_or_longer_output(format_, kind):
+    key, artifact = key_record(kind, format_.name), artifact_of(DATA)
+    output = make(format_, DATA, key)
+    for altered in [output[:at] for at in range(0, len(output), 17)] + [output[:-1], output + b"\n", output * 2]:
+        with pytest.raises(Invalid):
+            format_.check(altered, artifact, key)
+
+
+@given(st.binary(max_size=600), st.sampled_from(CASES))
+def test_refuses_garbage_without_crashing(garbage, case):
+    format_, kind = case
+    with pytest.raises((OutputMalformed, OutputForAnother, SignatureDoesNotVerify)):
+        format_.check(garbage, artifact_of(DATA), key_record(kind, format_.name))
+
+
+@every_format
+def test_refuses_a_raw_signature_of_another_length(format_, kind):
+    prepared = format_.prepare(artifact_of(DATA), key_record(kind, format_.name), CONTEXT)
+    for raw in (b"", sign_raw(prepared)[:-1], sign_raw(prepared) + b"\0"):
+        with pytest.raises(RawSignatureMalformed):
+            format_.assemble(prepared, raw)
+
+
+@every_format
+def test_refuses_a_key_that_its_ceremony_gave_another_purpose(format_, kind):
+    with pytest.raises(FormatNotAllowed):
+        format_.prepare(artifact_of(DATA), key_record(kind), CONTEXT)
+
+
+@pytest.mark.parametrize("bare", sorted(BARE_FORMATS))
+@pytest.mark.parametrize("framed", sorted(set(FORMATS) - BARE_FORMATS))
+def test_refuses_a_key_for_bare_and_framed_formats_at_once(bare, framed):
+    key = key_record("p256", bare, framed)
+    with pytest.raises(PurposesMixed):
+        check_key(key)
+    for name in (bare, framed):
+        with pytest.raises(PurposesMixed):
+            FORMATS[name].prepare(artifact_of(DATA), key, CONTEXT)
+
+
+def test_a_key_may_have_all_framed_or_all_bare_formats():
+    check_key(key_record("p256", "openpgp", "sshsig", "dsse"))
+    check_key(key_record("p256", "sigstore-bundle", "der-signature"))
+    check_key(KeyRecord("sealing", "aes256", "", 0))
+
+
+def test_refuses_formats_that_do_not_exist_or_do_not_fit_the_key():
+    with pytest.raises(UnknownFormat):
+        get_format("open-pgp")
+    with pytest.raises(UnknownFormat):
+        check_key(key_record("p256", "open-pgp"))
+    with pytest.raises(KeyKindUnfit):
+        check_key(key_record("ed25519", "sigstore-bundle"))
+
+
+def test_refuses_a_record_whose_public_key_is_of_another_kind():
+    wrong = KeyRecord("k", "rsa3072", key_record("p256").public, 0, ("sshsig",))
+    with pytest.raises(PublicKeyUnfit):
+        FORMATS["sshsig"].prepare(artifact_of(DATA), wrong, CONTEXT)
+    with pytest.raises(PublicKeyUnfit):
+        FORMATS["sshsig"].prepare(artifact_of(DATA), KeyRecord("k", "p256", "", 0, ("sshsig",)), CONTEXT)
+
+
+@pytest.mark.parametrize("name", ["openpgp", "dsse"])
+def test_refuses_an_output_of_another_time(name):
+    key = key_record("p256", name)
+    output = make(FORMATS[name], DATA, key)
+    with pytest.raises(OutputForAnother):
+        FORMATS[name].check(output, artifact_of(DATA), key, Context(at=CONTEXT.at + 1))
+
+
+def test_a_bare_signature_over_a_chosen_file_is_one_of_openpgp():
+    """Why bare formats have keys of their own: the file below is what an OpenPGP signature hashes."""
+    pgp_key, bare_key = key_record("p256", "openpgp"), key_record("p256", "der-signature")
+    openpgp, bare = FORMATS["openpgp"], FORMATS["der-signature"]
+    prepared = openpgp.prepare(artifact_of(DATA), pgp_key, CONTEXT)
+    chosen = DATA + prepared.parts[0] + b"\x04\xff" + len(prepared.parts[0]).to_bytes(4, "big")
+    output = make(bare, chosen, bare_key)
+    raw = bare.read(output, artifact_of(chosen), bare_key).signature
+    openpgp.check(openpgp.assemble(prepared, raw), artifact_of(DATA), pgp_key)
+
+
+def test_a_claim_of_no_known_hash_is_refused():
+    key = key_record("p256", "sshsig")
+    claim = FORMATS["sshsig"].read(make(FORMATS["sshsig"], DATA, key), artifact_of(DATA), key)
+    with pytest.raises(SignatureDoesNotVerify):
+        check_claim(type(claim)(claim.payload, "none", claim.signature), key)
