@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -44,7 +43,9 @@ def run() -> None:
     except HsmpubError as error:
         _fail(f"{error.detail} {error.next_step}")
     except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or ''}. Nothing was kept; make room or choose another place.")
+        _fail(
+            f"{error.strerror or error}: {error.filename or ''}. Nothing was kept; make room or choose another place."
+        )
     except KeyboardInterrupt:
         _fail("Interrupted; nothing was kept. Start the ceremony again.", 130)
 
@@ -59,7 +60,7 @@ def _now() -> int:
 
 
 def _console(stderr: bool = False) -> Console:
-    return Console(stderr=stderr)
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -81,10 +82,12 @@ def genesis(
         console.print("Rehearsed; nothing was kept.")
         return
     done = run_genesis(plan, home, now=_now, told=step_printer(console), protections=protections)
-    console.print(f"\n{done.trust.service} is in {done.home}, sealed.", soft_wrap=True)
-    console.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.", soft_wrap=True)
-    console.print("Read the words of the fingerprints aloud, and let every participant keep genesis/transcript.json")
-    console.print("and trust.json. Then start it: 'hsmpub serve', and let the holders run 'hsmpub unseal'.")
+    console.print(f"\n{done.trust.service} is in {done.home}, sealed.")
+    console.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.")
+    console.print(
+        "Read the words of the fingerprints aloud; every participant keeps genesis/transcript.json and trust.json."
+    )
+    console.print("Then start it with 'hsmpub serve', and the holders run 'hsmpub unseal'.")
 
 
 @app.command()
@@ -97,7 +100,7 @@ def backup(
     harden("keeper")
     manifest = make_backup(Home(home.resolve()), out.absolute(), now=_now(), artifacts=artifacts)
     console = _console()
-    console.print(f"{out}: {len(manifest.files)} files, a log of {manifest.log_size} entries.", soft_wrap=True)
+    console.print(f"{out}: {len(manifest.files)} files, a log of {manifest.log_size} entries.")
     console.print("Its keys are sealed to the recovery quorum; keep it where the service's machine is not.")
 
 
@@ -107,7 +110,9 @@ def restore(
     trust: TrustOption,
     share: Annotated[list[str], typer.Option("--share", help="HOLDER=FILE: a recovery share; FILE - is stdin.")],
     home: HomeOption = Path("home"),
-    identity: Annotated[list[str], typer.Option("--identity", help="HOLDER=FILE: the holder's private key.")] = [],  # noqa: B006
+    identity: Annotated[
+        list[str] | None, typer.Option("--identity", help="HOLDER=FILE: the holder's private key, age or SSH.")
+    ] = None,
     ceremony: Annotated[Path | None, typer.Option("--ceremony", help="New unseal holders, new HSM.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Newest checkpoint known elsewhere: the backup must reach it.")
@@ -117,15 +122,15 @@ def restore(
     pins = read_trust(trust)
     file = None if ceremony is None else load_ceremony_file(read_file(ceremony).decode())
     known = None if checkpoint is None else read_checkpoint_note(checkpoint, pins)
-    shares: list[ShareAtHand] = read_shares(share, identity)
+    shares: list[ShareAtHand] = read_shares(share, identity or [])
     protections = harden("keeper", network=file is not None and file.hsm.network)
     console = _console()
     with open_backup(backup, pins, known=known) as checked:
         done = run_restore(
             checked, pins, shares, home, now=_now, file=file, told=step_printer(console), protections=protections
         )
-    console.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.", soft_wrap=True)
-    console.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;", soft_wrap=True)
+    console.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
+    console.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")
     console.print("shares of earlier epochs open nothing any more.")
 
 
@@ -165,5 +170,4 @@ def check_own(
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     run()

@@ -1,13 +1,13 @@
 """Restore: from a backup and a recovery quorum to a fresh token with the same keys, in a new epoch of unseal shares.
 
-    1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
-    2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
-    3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
-    4 a new unseal secret is split: the shares of the old epoch open nothing here
-    5 files of the backup are taken over; records, configuration and shares are written
-    6 the transcript is signed by the log key in the fresh token and by the keeper's identity
-    7 the log goes on with the entry `restore`, and a checkpoint is signed
-    8 the home is moved into place; it starts sealed
+1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
+2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
+3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
+4 a new unseal secret is split: the shares of the old epoch open nothing here
+5 files of the backup are taken over; records, configuration and shares are written
+6 the transcript is signed by the log key in the fresh token and by the keeper's identity
+7 the log goes on with the entry `restore`, and a checkpoint is signed
+8 the home is moved into place; it starts sealed
 """
 
 from __future__ import annotations
