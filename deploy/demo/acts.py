@@ -113,7 +113,7 @@ def co_sign(world: World) -> None:
 def publish(world: World) -> None:
     """Signed in the HSM, logged, then published by one child process a job."""
     wait_for(world, world.request, "published")
-    world.hsmpub("release", "fetch", world.request, "--into", world.outputs)
+    world.hsmpub("release", "fetch", world.request, "--to", world.outputs)
     world.stage.say(
         "signed, uploaded to the package index, tag pushed to the git server; signatures and receipt fetched"
     )
