@@ -27,10 +27,28 @@ class HsmSection(_Section):
 
 
 class FrontSection(_Section):
-    """listen: `host:port`; port 0 takes a free one. max_upload_bytes: cap of one uploaded file."""
+    """listen: `host:port`; port 0 takes a free one. Sizes in bytes, times in seconds, rates in requests a second.
+
+    max_upload_bytes: cap of one uploaded file; max_uploads: at the same time. body_timeout: for a whole small body;
+    idle_timeout: between two pieces of an upload; checkpoint_timeout: how long a receipt waits for its checkpoint.
+    address_*: of one address, everything; costly_*: of one address, what costs before anybody is authenticated;
+    session_*: of one CI session.
+    """
 
     listen: str = "127.0.0.1:8700"
-    max_upload_bytes: int = 8 << 30
+    max_upload_bytes: int = Field(8 << 30, gt=0)
+    max_uploads: int = Field(16, gt=0)
+    max_body_bytes: int = Field(1 << 20, gt=0)
+    max_header_bytes: int = Field(16 << 10, gt=0)
+    body_timeout: float = Field(15.0, gt=0)
+    idle_timeout: float = Field(30.0, gt=0)
+    checkpoint_timeout: float = Field(20.0, gt=0)
+    address_rate: float = Field(5000.0, gt=0)
+    address_burst: float = Field(10_000.0, gt=0)
+    costly_rate: float = Field(20.0, gt=0)
+    costly_burst: float = Field(200.0, gt=0)
+    session_rate: float = Field(5000.0, gt=0)
+    session_burst: float = Field(10_000.0, gt=0)
 
 
 class KeeperSection(_Section):

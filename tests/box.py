@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.demo import acts
-from deploy.demo.papers import find_softhsm, write_ceremony, write_policy, write_roster
+from deploy.demo.papers import write_ceremony, write_policy, write_roster
 from deploy.demo.people import gather
 from deploy.demo.servers.devpi import Devpi
 from deploy.demo.servers.git_http import GitServer
@@ -54,7 +54,7 @@ def genesis(world: World, *, extra_policy: str = "") -> None:
     with (papers / "policy.toml").open("a") as policy:
         policy.write(extra_policy)
     write_roster(papers / "roster.toml", world.people)
-    write_ceremony(papers / "ceremony.toml", world.people, find_softhsm())
+    write_ceremony(papers / "ceremony.toml", world.people)
     world.stage.run(world.stage.bin / "hsmpub-ceremony", "genesis", papers / "ceremony.toml", "--home", world.home)
 
 

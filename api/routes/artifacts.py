@@ -42,9 +42,7 @@ async def upload(request: Request) -> Response:
     expect = header(headers, SHA256).decode("latin-1") or None
     with front.uploads.take():
         caps = front.settings.front
-        pieces = body_pieces(
-            request.scope, request.receive, cap=caps.max_upload_bytes, idle_timeout=caps.idle_timeout
-        )
+        pieces = body_pieces(request.scope, request.receive, cap=caps.max_upload_bytes, idle_timeout=caps.idle_timeout)
         stored = await front.store.write(pieces, cap=caps.max_upload_bytes, expect=expect)
     front.metrics.upload_bytes.inc(stored.size)
     return json_reply(StoredBody(stored.sha256, stored.size), 201, {"location": f"/v1/artifacts/{stored.sha256}"})

@@ -10,7 +10,7 @@ import tarfile
 import time
 from pathlib import Path
 
-from deploy.demo.papers import find_softhsm, write_ceremony, write_policy, write_roster
+from deploy.demo.papers import write_ceremony, write_policy, write_roster
 from deploy.demo.people import Person
 from deploy.demo.stage import PROJECT, DemoFailed
 from deploy.demo.world import World
@@ -24,7 +24,7 @@ def genesis(world: World) -> None:
     papers.mkdir()
     write_policy(papers / "policy.toml", world.issuer, world.index, world.git)
     write_roster(papers / "roster.toml", world.people)
-    write_ceremony(papers / "ceremony.toml", world.people, find_softhsm())
+    write_ceremony(papers / "ceremony.toml", world.people)
     ceremony = stage.bin / "hsmpub-ceremony"
     stage.run(ceremony, "genesis", papers / "ceremony.toml", "--home", world.home, "--dry-run")
     stage.say("rehearsed with the same steps on a throw-away token")
@@ -45,9 +45,7 @@ def unseal(world: World, home: Path, holders: tuple[Person, ...]) -> None:
     world.stage.refused(f"a share under another holder's name: {shorten(said)}")
     hand_in(world, home, second)
     hand_in(world, home, third)
-    status = world.json("status")
-    assert isinstance(status, dict)
-    if status["state"] != "unsealed":
+    if world.state() != "unsealed":
         raise DemoFailed("three shares did not unseal the service")
     world.stage.say(f"unsealed by {first.name}, {second.name} and {third.name}")
 
@@ -115,7 +113,7 @@ def co_sign(world: World) -> None:
 def publish(world: World) -> None:
     """Signed in the HSM, logged, then published by one child process a job."""
     wait_for(world, world.request, "published")
-    world.hsmpub("release", "fetch", world.request, "--to", world.outputs)
+    world.hsmpub("release", "fetch", world.request, "--into", world.outputs)
     world.stage.say(
         "signed, uploaded to the package index, tag pushed to the git server; signatures and receipt fetched"
     )
@@ -223,7 +221,7 @@ def recover(world: World) -> Path:
     for holder in two:
         share = world.home / "genesis" / "recovery" / f"{holder.name}.age"
         arguments += ["--share", f"{holder.name}={share}", "--identity", f"{holder.name}={holder.identity}"]
-    stage.run(ceremony, "restore", archive, "--home", fresh, *arguments)
+    stage.run(ceremony, "restore", archive, "--home", fresh, "--trust", world.trust, *arguments)
     stage.say(f"{two[0].name} and {two[1].name} restored the keys into a fresh token, with new shares for the holders")
     return fresh
 

@@ -83,7 +83,7 @@ def write_roster(path: Path, people: People) -> None:
     )
 
 
-def write_ceremony(path: Path, people: People, module: str) -> None:
+def write_ceremony(path: Path, people: People) -> None:
     path.write_text(
         f"""\
 # Reviewed by everybody who takes part, before the ceremony.
@@ -92,7 +92,6 @@ name = "hsmpub-demo"
 openpgp_user_id = "hsmpub demo <releases@demo.invalid>"
 
 [hsm]
-module = "{module}"
 token = "hsmpub-demo"
 
 [unseal]

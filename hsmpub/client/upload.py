@@ -50,10 +50,12 @@ def refer_to(path: Path) -> FileRef:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
 
 
-def upload(http: Http, session: CiSession, path: Path, *, progress: Progress | None = None) -> FileRef:
+def upload(http: Http, session: CiSession, path: Path, *, reference: FileRef | None = None,
+           progress: Progress | None = None) -> FileRef:  # fmt: skip
     """Makes sure that the service has the file.
 
     Args:
+        reference: what `refer_to` said of it, where that was asked before.
         progress: called with the number of bytes that went on their way since the last call.
 
     Raises:
@@ -61,7 +63,7 @@ def upload(http: Http, session: CiSession, path: Path, *, progress: Progress | N
         HostileName, FileUnreadable, Refused, ServiceUnreachable.
     """
     told = progress or (lambda _: None)
-    reference = refer_to(path)
+    reference = reference or refer_to(path)
     if http.exists(f"/v1/artifacts/{reference.sha256}"):
         told(reference.size)
         return reference

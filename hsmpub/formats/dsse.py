@@ -15,7 +15,7 @@ import msgspec
 from hsmpub.formats.der_signature import ecdsa_der
 from hsmpub.formats.dsse_read import read_attestation
 from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim, spki_sha256
+from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -45,20 +45,19 @@ class Dsse:
             }
         )
         encoded = pae(statement)
-        parts = (statement, spki_sha256(key.public).hex().encode())
         if key.kind == "ed25519":
-            return Prepared(encoded, "none", key.kind, parts)
-        return Prepared(hashlib.sha256(encoded).digest(), "sha256", key.kind, parts)
+            return Prepared(encoded, "none", key.kind, (statement,))
+        return Prepared(hashlib.sha256(encoded).digest(), "sha256", key.kind, (statement,))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)
-        statement, keyid = prepared.parts
         if prepared.kind == "p256":
             signature = ecdsa_der(signature)
         envelope = {
-            "payload": statement,
+            "payload": prepared.parts[0],
             "payloadType": PAYLOAD_TYPE,
-            "signatures": [{"keyid": keyid.decode(), "sig": signature}],
+            # cosign skips a signature whose key id is another than it computed itself; the empty one fits all
+            "signatures": [{"keyid": "", "sig": signature}],
         }
         return msgspec.json.encode(envelope) + b"\n"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hsmpub.config import KeeperSection, load_config
+from hsmpub.config import Config, KeeperSection, load_config
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
@@ -45,17 +45,19 @@ def main() -> None:
     log_to_stderr("keeper")
     token = _read_token(options.courier_token_fd)
     try:
-        uvloop.run(serve(Home(options.home.resolve()), token))
+        home = Home(options.home.resolve())
+        config = load_config(home)
+        # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
+        uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
         log.critical("%s", error, extra={"rule": error.rule})
         sys.exit(1)
 
 
-async def serve(home: Home, token: bytes) -> None:
+async def serve(home: Home, config: Config, protections: dict[str, str], token: bytes) -> None:
     """Opens and checks the log, then answers both channels until it is told to stop."""
-    config = load_config(home)
     trust = load_trust(home.trust.read_bytes())
-    protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
     keeper = Keeper(
         KeeperParts(
             home=home,

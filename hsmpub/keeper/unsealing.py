@@ -162,7 +162,8 @@ class Unsealing:
         except HsmpubError as error:
             pin.close()
             self.why = f"The HSM did not open: {error.detail}"
-            raise HsmDidNotOpen("The quorum is complete, but the HSM did not open.") from error
+            log.error("the HSM did not open: %s", error.detail, extra={"rule": error.rule})
+            raise HsmDidNotOpen(f"The quorum is complete, but the HSM did not open: {error.detail}") from error
         finally:
             await self._end_attempt()
         async with self._book.turn():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +17,7 @@ def needs(program: str) -> None:
 
 def run(*argv: object, stdin: bytes = b"", cwd: Path | None = None, env: dict[str, str] | None = None):
     """Output and exit code; nothing is raised for a refusal."""
-    home = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **(env or {})}
+    home = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", **(env or {})}
     return subprocess.run(
         [str(part) for part in argv], input=stdin, capture_output=True, cwd=cwd, env=home, timeout=60, check=False
     )

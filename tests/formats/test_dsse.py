@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from software_hsm import CONTEXT, artifact_of, key_record, make, pem_of, sign_raw
 
-from hsmpub.formats.dsse_read import DsseKeyDiffers, DssePredicateDiffers, DsseSubjectDiffers
+from hsmpub.formats.dsse_read import DsseMalformed, DssePredicateDiffers, DsseSubjectDiffers
 from hsmpub.formats.format import Context
+from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS
 
 DSSE = FORMATS["dsse"]
@@ -86,5 +87,13 @@ def test_refuses_an_attestation_about_another_file_or_by_another_key():
     for other in (artifact_of(DATA + b"!"), artifact_of(DATA, "y.whl")):
         with pytest.raises(DsseSubjectDiffers):
             DSSE.check(output, other, key)
-    with pytest.raises(DsseKeyDiffers):
+    with pytest.raises(SignatureDoesNotVerify):
         DSSE.check(output, artifact_of(DATA), key_record("p256", "dsse", number=1))
+
+
+def test_refuses_a_key_id_because_cosign_would_skip_the_signature():
+    key = key_record("p256", "dsse")
+    output = make(DSSE, DATA, key)
+    assert json.loads(output)["signatures"][0]["keyid"] == ""
+    with pytest.raises(DsseMalformed):
+        DSSE.check(output.replace(b'"keyid":""', b'"keyid":"x"'), artifact_of(DATA), key)

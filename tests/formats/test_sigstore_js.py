@@ -29,8 +29,9 @@ def verifier(tmp_path_factory):
     needs("npm")
     folder = tmp_path_factory.mktemp("sigstore_js") / "verifier"
     shutil.copytree(SOURCE, folder)
-    env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    installed = run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder, env=env)
+    # the person's own home: their npm may need settings to reach its registry
+    home = {"HOME": os.environ.get("HOME", str(folder))}
+    installed = run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder, env=home)
     if installed.returncode:
         pytest.skip("npm could not install sigstore's verifier")
     return folder
@@ -55,7 +56,7 @@ def test_attestation_verifies_and_tampering_is_refused(verifier, tmp_path, kind)
     envelope = json.loads(make(FORMATS["dsse"], DATA, key_record(kind, "dsse")))
     bundle = {
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "verificationMaterial": {"publicKey": {"hint": envelope["signatures"][0]["keyid"]}},
+        "verificationMaterial": {"publicKey": {"hint": "release"}},
         "dsseEnvelope": envelope,
     }
     good = json.dumps(bundle).encode()

@@ -1,0 +1,44 @@
+"""`hsmpub policy …`: the policy file, checked here and adopted by co-signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsmpub.approval import load_roster
+from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Url, connect, pins
+from hsmpub.cli.person import fresh, say_outcome, submit
+from hsmpub.cli.say import say
+from hsmpub.cli.text_file import read_text
+from hsmpub.model.submission import AskPolicy
+from hsmpub.policy import load_policy
+
+app = typer.Typer(help="Check the policy and have it adopted.", no_args_is_help=True)
+File = Annotated[Path, typer.Argument(help="The policy, TOML.")]
+
+
+@app.command()
+def check(
+    file: File,
+    roster: Annotated[Path, typer.Option("--roster", help="The roster, for its groups.")],
+    trust: Pins = None,
+) -> None:
+    """Check a policy on this machine, as the keeper would."""
+    known = pins(trust)
+    groups = load_roster(read_text(roster)).groups
+    load_policy(read_text(file), keys={key.name: key for key in known.keys}, groups=groups)
+    say(f"{file} is a valid policy.")
+
+
+@app.command()
+def adopt(
+    file: File, person: Person, key: Key, agent: Agent = False, url: Url = DEFAULT_URL, trust: Pins = None,
+    ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """Ask for a policy's adoption. It is in force once enough people have approved it."""
+    nonce, at = fresh()
+    ask = AskPolicy(person=person, nonce=nonce, at=at, text=read_text(file))
+    with connect(url, trust, ca_file) as client:
+        say_outcome(submit(client, ask, key, agent))

@@ -1,0 +1,154 @@
+"""`hsmpub release …`: ask for a release, look after it, fetch what it made."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsmpub.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    Audience,
+    CaFile,
+    Pins,
+    TokenCommand,
+    TokenFile,
+    Url,
+    connect,
+    connect_ci,
+)
+from hsmpub.cli.person import missing_words
+from hsmpub.cli.progress import bars
+from hsmpub.cli.release_fetch import fetch_release
+from hsmpub.cli.release_submit import submit_or_resume
+from hsmpub.cli.say import console, note, say, say_json
+from hsmpub.cli.statement_view import show_statement
+from hsmpub.cli.visible import visible
+from hsmpub.errors import Conflict, Unavailable
+from hsmpub.model.statement import load_statement
+from hsmpub.wire.messages import RequestView
+
+app = typer.Typer(help="Ask for releases, look after them, fetch what they made.", no_args_is_help=True)
+Request = Annotated[str, typer.Argument(help="The request, as 'hsmpub release list' names it.")]
+GOOD = frozenset({"published", "done"})
+BAD = frozenset({"declined", "expired", "failed"})
+
+
+class NotReleased(Conflict):
+    advice = "See 'hsmpub release show'; what is refused or expired is asked for anew."
+
+
+class StillWaiting(Unavailable):
+    advice = "Wait again: 'hsmpub release wait' resumes where it stands, and asks for nothing anew."
+
+
+@app.command()
+def submit(
+    files: Annotated[list[Path], typer.Argument(help="The files of the release.", exists=True, dir_okay=False)],
+    project: Annotated[str, typer.Option("--project")],
+    version: Annotated[str, typer.Option("--version")],
+    commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")],
+    token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "", as_json: AsJson = False,
+    url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """Upload files and ask for their release. A release that was asked for before is resumed, not doubled."""
+    with (
+        connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client,
+        bars() as start,
+    ):
+        references = [client.upload(path, progress=start(path.name, path.stat().st_size)) for path in files]
+        view, resumed = submit_or_resume(client, project, version, commit, references)
+    if as_json:
+        say_json(view)
+        return
+    if resumed:
+        say("This release was asked for before; it goes on from there.")
+    _say_view(view)
+
+
+@app.command("list")
+def list_(
+    everything: Annotated[bool, typer.Option("--all", help="Finished ones too.")] = False, as_json: AsJson = False,
+    url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """List requests that wait for somebody or something."""
+    with connect(url, trust, ca_file) as client:
+        found = client.requests(open_only=not everything)
+    if as_json:
+        say_json(found)
+        return
+    for view in found:
+        waiting = f"; waits for {missing_words(view)}" if view.missing else ""
+        what = " ".join(visible(part) for part in (view.kind, view.project, view.version) if part)
+        say(f"{visible(view.request)}  {what}: {visible(view.state)}{waiting}")
+    if not found:
+        note("There is no such request.")
+
+
+@app.command()
+def show(
+    request: Request, as_json: AsJson = False, url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None
+) -> None:
+    """Show a request in full."""
+    with connect(url, trust, ca_file) as client:
+        view = client.request(request)
+    if as_json:
+        say_json(view)
+        return
+    show_statement(console(), load_statement(view.statement), view.statement)
+    _say_view(view)
+
+
+@app.command()
+def wait(
+    request: Request,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most; 0 looks once.")] = 3600.0,
+    every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.05)] = 1.0,
+    url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """Wait until a release is out, or will never be."""
+    deadline, told = time.monotonic() + timeout, ""
+    with connect(url, trust, ca_file) as client:
+        while True:
+            view = client.request(request)
+            if view.state != told:
+                told = view.state
+                _say_view(view)
+            if view.state in GOOD:
+                return
+            if view.state in BAD:
+                raise NotReleased(
+                    f"Request {visible(view.request)} is {visible(view.state)}. {visible(view.why)}".strip()
+                )
+            if time.monotonic() >= deadline:
+                raise StillWaiting(f"Request {visible(view.request)} is still {visible(view.state)}.")
+            time.sleep(min(every, max(0.0, deadline - time.monotonic())))
+
+
+@app.command()
+def fetch(
+    request: Request,
+    into: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
+    url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """Fetch the signatures that a release made, and its receipt."""
+    into.mkdir(parents=True, exist_ok=True)
+    with connect(url, trust, ca_file) as client:
+        for path in fetch_release(client, request, into):
+            say(str(path))
+
+
+def _say_view(view: RequestView) -> None:
+    what = " ".join(visible(part) for part in (view.project, view.version) if part)
+    why = f" {visible(view.why)}" if view.why else ""
+    say(f"Request {visible(view.request)}{f' ({what})' if what else ''} is {visible(view.state)}.{why}")
+    for approval in view.approvals:
+        say(f"  approved by {visible(approval.person)}")
+    if view.missing:
+        say(f"  still to approve: {missing_words(view)}")
+    for item in view.publishing:
+        detail = f" ({visible(item.detail)})" if item.detail else ""
+        say(f"  {visible(item.target)}: {visible(item.item)} {visible(item.state)}{detail}")

@@ -1,0 +1,105 @@
+"""`hsmpub sign`: routine signatures in one call, written beside the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect_ci
+from hsmpub.cli.progress import Started, bars
+from hsmpub.cli.say import REFUSED, note, say
+from hsmpub.cli.visible import visible
+from hsmpub.client.client import Client
+from hsmpub.client.outputs import write_whole
+from hsmpub.client.receipts import check_receipt
+from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
+from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
+from hsmpub.model.digest import sha256_hex
+from hsmpub.receipt.model import SUFFIX
+
+
+def sign(
+    files: Annotated[list[Path], typer.Argument(help="The files to sign.")],
+    project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")],
+    formats: Annotated[list[str], typer.Option("--format", help="Which signature; may be given more than once.")],
+    key: Annotated[str, typer.Option("--signing-key", help="The key's name, where the policy leaves a choice.")] = "",
+    send: Annotated[bool, typer.Option("--upload", help="Send the files, not only their hashes.")] = False,
+    token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "",
+    url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
+) -> None:  # fmt: skip
+    """Sign files that need no approval; only their hashes leave this machine. Writes FILE.asc and the like, and
+    FILE.receipt.json, beside each file. Exits with 1 if any file was not signed, and names it."""
+    failed: list[str] = []
+    with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
+        for batch in batches(list(_ready(client, files, send, failed)), len(formats)):
+            try:
+                made = sign_batch(client, batch, project, formats, key)
+            except HsmpubError as e:
+                for work in batch:
+                    _note_failure(work.path, _problem(e), failed)
+                continue
+            _write(client, made, failed)
+    if failed:
+        note(f"Not signed: {', '.join(failed)}.")
+        raise typer.Exit(REFUSED)
+
+
+def _ready(client: Client, files: list[Path], send: bool, failed: list[str]) -> Iterator[Work]:
+    with bars() as start:
+        for path in files:
+            try:
+                yield _work(client, path, send, start)
+            except HsmpubError as e:
+                _note_failure(path, _problem(e), failed)
+
+
+def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
+    progress = start(path.name, path.stat().st_size if path.is_file() else 0)
+    return upload_work(client, path, progress=progress) if send else digest_work(path, progress=progress)
+
+
+def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
+    """1. gets the batch's receipt, 2. checks that the log holds every output, 3. writes them file by file.
+
+    A receipt that is only late keeps no signature back; one that does not verify keeps back all.
+    """
+    receipt, late = b"", None
+    try:
+        if batch[0].entry < 0:  # nothing was made, so nothing was logged
+            raise NothingMade("No signature was made.")
+        receipt = client.routine_receipt(batch[0].entry)
+        digests = [sha256_hex(output) for one in batch for output in one.outputs.values()]
+        check_receipt(receipt, client.trust, digests)
+    except HsmpubError as e:
+        late = _problem(e)
+        if late.family != Unavailable.family:
+            for one in batch:
+                _note_failure(one.path, late, failed)
+            return
+    for one in batch:
+        for problem in [*one.problems, *([late] if late else [])]:
+            _note_failure(one.path, problem, failed)
+        try:
+            for name, output in one.outputs.items():
+                say(str(write_whole(one.path.parent, name, output)))
+            if one.outputs and receipt:
+                write_whole(one.path.parent, f"{one.path.name}{SUFFIX}", receipt)
+        except HsmpubError as e:
+            _note_failure(one.path, _problem(e), failed)
+
+
+class NothingMade(Invalid):
+    advice = "See the reasons above."
+
+
+def _problem(error: HsmpubError) -> Problem:
+    return error.problem if isinstance(error, Refused) else Problem.of(error)
+
+
+def _note_failure(path: Path, problem: Problem, failed: list[str]) -> None:
+    note(f"{path}: {problem.detail} {problem.next_step}".rstrip())
+    if visible(str(path)) not in failed:
+        failed.append(visible(str(path)))

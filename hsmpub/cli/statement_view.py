@@ -1,0 +1,62 @@
+"""The statement on the terminal, in full: everything that a signature would stand for, nothing interpreted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+from hsmpub.cli.visible import visible
+from hsmpub.model.clock import rfc3339
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.statement import Predicate, Statement
+
+
+def show_statement(console: Console, statement: Statement, exact: bytes) -> None:
+    """Prints every member of the statement. exact: its bytes, whose digest is shown too."""
+    predicate = statement.predicate
+    console.print(Text(_title(predicate), style="bold"))
+    for label, value in _facts(predicate):
+        console.print(Text(f"  {label:<13}{value}"))
+    _show_files(console, statement)
+    _show_work(console, predicate)
+    if predicate.text:
+        console.print(Text("  The whole new text:"))
+        for line in visible(predicate.text, lines=True).split("\n"):
+            console.print(Text(f"  | {line}"))
+    console.print(Text(f"  statement    sha256 {sha256_hex(exact)}, {len(exact):,} bytes"))
+
+
+def _title(predicate: Predicate) -> str:
+    what = " ".join(visible(part) for part in (predicate.project, predicate.version, predicate.credential) if part)
+    return f"Request {visible(predicate.request)}: {visible(predicate.kind)} {what}".rstrip()
+
+
+def _facts(predicate: Predicate) -> Iterator[tuple[str, str]]:
+    for name, value in sorted(predicate.requester.items()):
+        yield ("asked by" if name in ("subject", "person") else f"· {visible(name)}", visible(value))
+    if predicate.commit:
+        yield "commit", visible(predicate.commit)
+    yield "asked at", rfc3339(predicate.requested_at)
+    yield "expires at", rfc3339(predicate.expires_at)
+    yield "policy", f"sha256 {visible(predicate.policy_sha256)}"
+    yield "nonce", visible(predicate.nonce)
+    quorums = [f"{quorum.count} of {visible(quorum.group)}" for quorum in predicate.approvals]
+    yield "approvals", ", ".join(quorums) or "none needed"
+
+
+def _show_files(console: Console, statement: Statement) -> None:
+    sizes = statement.predicate.sizes
+    for index, subject in enumerate(statement.subject):
+        size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
+        console.print(Text(f"  file         {visible(subject.name)}{size}"))
+        console.print(Text(f"               sha256 {visible(subject.sha256)}"))
+
+
+def _show_work(console: Console, predicate: Predicate) -> None:
+    for signing in predicate.sign:
+        formats = ", ".join(visible(name) for name in signing.formats)
+        console.print(Text(f"  sign with    {visible(signing.key)}: {formats}"))
+    if predicate.publish:
+        console.print(Text(f"  publish to   {', '.join(visible(target) for target in predicate.publish)}"))

@@ -1,0 +1,26 @@
+"""Files that people write: small, UTF-8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hsmpub.errors import Invalid
+
+MAX_BYTES = 48 * 1024  # a log entry holds it, with what surrounds it
+
+
+class TextUnreadable(Invalid):
+    advice = "Name a UTF-8 text file of at most 48 KiB."
+
+
+def read_text(path: Path) -> str:
+    """Raises TextUnreadable: missing, too large, or not UTF-8."""
+    try:
+        data = path.read_bytes()
+        if len(data) > MAX_BYTES:
+            raise TextUnreadable(f"{path} has {len(data):,} bytes.")
+        return data.decode()
+    except OSError as e:
+        raise TextUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    except UnicodeDecodeError:
+        raise TextUnreadable(f"{path} is not UTF-8.") from None

@@ -1,0 +1,39 @@
+"""Files that the service made, written beside the work: checked name, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from hsmpub.errors import Unavailable
+from hsmpub.model.submission import check_file_name
+
+
+class NotWritten(Unavailable):
+    advice = "Make room or choose another folder, then do it again."
+
+
+def write_whole(folder: Path, name: str, data: bytes) -> Path:
+    """Writes `folder/name` atomically; an older file of that name is replaced.
+
+    Raises:
+        HostileName: the service gave a name that is no plain base name.
+        NotWritten: the disk refused.
+    """
+    check_file_name(name)
+    target, passing = folder / name, folder / f".{name[:180]}.{secrets.token_hex(6)}"
+    try:
+        fd = os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            passing.replace(target)
+        except BaseException:
+            passing.unlink(missing_ok=True)
+            raise
+    except OSError as e:
+        raise NotWritten(f"{target} cannot be written: {e.strerror}.") from None
+    return target

@@ -1,0 +1,29 @@
+"""Receipts as they come from the service: believed only once they verify against the pinned log key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hsmpub.errors import Broken
+from hsmpub.model.trust import Trust
+from hsmpub.receipt import Report, verify_receipt
+
+
+class OutputNotInLog(Broken):
+    advice = "Use nothing of it: the service gave a signature that its log does not hold."
+
+
+def check_receipt(receipt: bytes, trust: Trust, outputs: Collection[str] = ()) -> Report:
+    """The receipt verifies, and records every one of these outputs.
+
+    Args:
+        outputs: SHA-256 of signatures that were given out, hex.
+
+    Raises:
+        OutputNotInLog, and what verify_receipt raises.
+    """
+    report = verify_receipt(receipt, trust.log_key)
+    missing = set(outputs) - {seen.sha256 for seen in report.signatures}
+    if missing:
+        raise OutputNotInLog(f"{len(missing)} signatures are not in the log as the receipt shows it.")
+    return report

@@ -1,0 +1,134 @@
+"""Routine signing of many files: hashed here, asked for in batches, every signature checked before anybody sees it.
+
+1. hash (or upload) each file, 2. ask for a batch, 3. check each output with the pinned key and with code that shares
+nothing with what made it, 4. give results file by file: one bad file spoils no other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from hsmpub.client.client import Client
+from hsmpub.client.sha256 import NotAPlainFile, hash_file
+from hsmpub.client.trust import pinned_key
+from hsmpub.client.upload import FileUnreadable, Progress, upload
+from hsmpub.errors import Broken, HsmpubError, Problem
+from hsmpub.formats.format import Artifact
+from hsmpub.formats.registry import get_format
+from hsmpub.formats.sha256state import FileHash, HeldSha256, Sha256State
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
+from hsmpub.wire.messages import MadeSignature, SignReply
+
+#: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
+_ENTRY_ROOM = 52_000
+_SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
+
+
+class SignatureMissing(Broken):
+    advice = "Nothing was written for this file; report it with the request's name."
+
+
+class Work(msgspec.Struct, frozen=True):
+    """A file that is ready to be signed: by its unfinished hash, or as an upload."""
+
+    path: Path
+    hash: FileHash
+    ask: HashState | FileRef
+
+
+class Made(msgspec.Struct, frozen=True):
+    """What came of one file. outputs: file name → exact bytes; problems: why others were not made."""
+
+    path: Path
+    entry: int
+    outputs: dict[str, bytes]
+    problems: tuple[Problem, ...] = ()
+
+
+def digest_work(path: Path, *, progress: Progress | None = None) -> Work:
+    """Hashes; the file stays here. Raises HostileName, FileUnreadable, FileChanged, LibcryptoMissing."""
+    check_file_name(path.name)
+    try:
+        state = hash_file(path, progress=progress)
+    except OSError as e:
+        raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    return Work(path, Sha256State.of_state(state), state)
+
+
+def upload_work(client: Client, path: Path, *, progress: Progress | None = None) -> Work:
+    """Hashes and uploads. Raises HostileName, FileUnreadable, FileChanged, Refused."""
+    check_file_name(path.name)
+    try:
+        if not path.is_file():
+            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
+        with path.open("rb") as file:
+            digest = hashlib.sha256()
+            while piece := file.read(1 << 20):
+                digest.update(piece)
+            reference = FileRef(path.name, digest.hexdigest(), file.tell())
+    except OSError as e:
+        raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    upload(client.http, client.session, path, reference=reference, progress=progress)
+    return Work(path, HeldSha256(digest, reference.size), reference)
+
+
+def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
+    """Groups that one request may hold: at most 256 signatures, one log entry's room, each name once."""
+    held: list[Work] = []
+    room = _ENTRY_ROOM
+    for work in works:
+        needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        twice = any(work.path.name == other.path.name for other in held)
+        if held and (twice or needs > room or (len(held) + 1) * formats > MAX_FILES):
+            yield held
+            held, room = [], _ENTRY_ROOM
+        held.append(work)
+        room -= needs
+    if held:
+        yield held
+
+
+def sign_batch(
+    client: Client, works: Sequence[Work], project: str, formats: Sequence[str], key: str = ""
+) -> list[Made]:
+    """Asks for one batch and checks what comes.
+
+    Raises:
+        Refused: the whole batch, with the service's reason. KeyNotPinned.
+    """
+    reply = client.sign(
+        project,
+        formats,
+        key=key,
+        states=[work.ask for work in works if isinstance(work.ask, HashState)],
+        files=[work.ask for work in works if isinstance(work.ask, FileRef)],
+    )
+    pinned = pinned_key(client.trust, reply.key)
+    return [_made(work, reply, formats, pinned) for work in works]
+
+
+def _made(work: Work, reply: SignReply, formats: Sequence[str], key: KeyRecord) -> Made:
+    outputs: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for name in formats:
+        found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
+        try:
+            outputs[work.path.name + get_format(name).suffix] = _checked(work, found, key)
+        except HsmpubError as e:
+            problems.append(getattr(e, "problem", None) or Problem.of(e))
+    return Made(work.path, reply.entry, outputs, tuple(problems))
+
+
+def _checked(work: Work, found: Sequence[MadeSignature], key: KeyRecord) -> bytes:
+    if len(found) != 1:
+        raise SignatureMissing(f"The service gave {len(found)} signatures where one was asked for.")
+    if found[0].problem is not None:
+        raise found[0].problem.as_error()
+    output = found[0].output
+    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash), key)
+    return output
