@@ -12,6 +12,12 @@ import pytest
 from hsmpub.client.http import AddressRefused, AnswerNotUnderstood, Http, ServiceUnreachable, check_address
 from hsmpub.errors import Refused
 
+PROBLEM = b'{"type":"urn:hsmpub:rule:no","detail":"No.","family":"conflict","next_step":"Stop."}'
+ELSEWHERE = (
+    "http://example.org", "ftp://127.0.0.1", "example.org", "https://", "http://10.0.0.1",
+    "http://127.0.0.1.example.org", "http://[fe80::1]",
+)  # fmt: skip
+
 
 class _Proxy(BaseHTTPRequestHandler):
     """Something before the service."""
@@ -20,7 +26,7 @@ class _Proxy(BaseHTTPRequestHandler):
         answers = {
             "/redirect": (302, {"location": "http://127.0.0.1:1/"}, b""),
             "/gateway": (502, {"content-type": "text/html"}, b"<h1>Bad gateway</h1>"),
-            "/problem": (409, {}, b'{"type":"urn:hsmpub:rule:no","detail":"No.","family":"conflict","next_step":"Stop."}'),
+            "/problem": (409, {}, PROBLEM),
             "/strange": (400, {}, b'{"type":"about:blank","detail":"Odd.","family":"made-up"}'),
             "/text": (200, {}, b"not json"),
         }
@@ -31,7 +37,7 @@ class _Proxy(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
@@ -48,13 +54,15 @@ def http() -> Iterator[Http]:
     server.server_close()
 
 
-@pytest.mark.parametrize("url", ["http://example.org", "ftp://127.0.0.1", "example.org", "https://", "http://10.0.0.1", "http://127.0.0.1.example.org", "http://[fe80::1]"])  # fmt: skip
+@pytest.mark.parametrize("url", ELSEWHERE)
 def test_refuses_plain_http_to_anywhere_else(url: str) -> None:
     with pytest.raises(AddressRefused):
         check_address(url)
 
 
-@pytest.mark.parametrize("url", ["https://example.org", "http://127.0.0.1:8700", "http://[::1]:8700", "http://localhost"])
+@pytest.mark.parametrize(
+    "url", ["https://example.org", "http://127.0.0.1:8700", "http://[::1]:8700", "http://localhost"]
+)
 def test_takes_https_and_loopback(url: str) -> None:
     check_address(url)
 

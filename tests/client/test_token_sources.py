@@ -27,7 +27,7 @@ class _Forge(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps({"value": f"token-for:{asked['audience'][0]}"}).encode() if good else b"{}")
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, *args: object) -> None:
         pass
 
 
