@@ -95,9 +95,17 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
                     name = str(path.relative_to(home.root))
                     files[name] = _add(tar, name, path, now)
                 manifest = Manifest(
-                    "hsmpub backup v1", trust.service, now, record.epoch, size, root.hex(),
-                    "" if home.softhsm_conf.exists() else config.hsm.module, config.hsm.token, config.front.listen, files,
-                )  # fmt: skip
+                    backup="hsmpub backup v1",
+                    service=trust.service,
+                    at=now,
+                    epoch=record.epoch,
+                    log_size=size,
+                    log_root=root.hex(),
+                    module="" if home.softhsm_conf.exists() else config.hsm.module,
+                    token=config.hsm.token,
+                    listen=config.front.listen,
+                    files=files,
+                )
                 body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
                 _add_bytes(tar, MANIFEST, body, now)
                 _add_bytes(tar, SIGNATURE, identity.sign(manifest_message(body)).hex().encode() + b"\n", now)
@@ -109,11 +117,11 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
 
 def copy_log(source: Path, target: Path) -> None:
     """A consistent copy of a log that may be written meanwhile, by SQLite's own backup. Raises OutputNotWritten."""
+    live = f"{source.resolve().as_uri()}?mode=ro"
     try:
-        with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as live:
-            with closing(sqlite3.connect(target)) as copy:
-                live.backup(copy)
-                copy.execute("PRAGMA journal_mode=DELETE")
+        with closing(sqlite3.connect(live, uri=True)) as source_db, closing(sqlite3.connect(target)) as copy:
+            source_db.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
         raise OutputNotWritten(f"The log cannot be copied: {error}.") from None
 
@@ -160,7 +168,7 @@ class _Hashing(io.RawIOBase):
 def _add(tar: tarfile.TarFile, name: str, path: Path, now: int) -> FileFacts:
     info = _info(name, path.stat().st_size, now)
     with closing(_Hashing(path)) as file:
-        tar.addfile(info, file)  # type: ignore[arg-type]
+        tar.addfile(info, file)
         return FileFacts(file.hash.hexdigest(), info.size)
 
 

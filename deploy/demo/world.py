@@ -101,6 +101,12 @@ class World:
     def json(self, *arguments: str | Path) -> object:
         return json.loads(self.hsmpub(*arguments, "--json"))
 
+    def state(self) -> str:
+        """`sealed` or `unsealed`."""
+        answer = self.json("status")
+        assert isinstance(answer, dict)
+        return str(answer["state"])
+
     def ci(self, **claims: str) -> dict[str, str]:
         """The environment of a CI job with these claims."""
         return self.issuer.job(**claims).environment

@@ -131,7 +131,7 @@ def standing_approvals(
         approvals: person → armoured signature, as recorded.
 
     Returns: their names, in order, without those who were revoked since, left the group, became known to be the
-        requester, or whose key was taken from the roster.
+        requester, or whose key was taken from the roster. Whether the request expired is another question.
     """
     standing = []
     for person, signature in approvals.items():

@@ -98,7 +98,7 @@ def disk_errors() -> Iterator[None]:
         yield
     except OSError as e:
         if e.errno in _FULL:
-            raise ArtifactStoreFull("The disk of the artifact store is full.") from e
+            raise ArtifactStoreFull("The disk of the artifact store is full, or a limit on it is reached.") from e
         raise ArtifactStoreFailed(f"The artifact store failed: {os.strerror(e.errno or 0)}.") from e
 
 

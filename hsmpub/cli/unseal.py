@@ -39,7 +39,7 @@ def unseal(
         held, private = _read(share), bytearray()
         try:
             private = _read(str(identity)) if identity is not None else private
-            box = box_for_attempt(held, private, attempt, holder, keeper_identity(client.trust))
+            box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
             wipe(private)

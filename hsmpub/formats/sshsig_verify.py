@@ -1,7 +1,7 @@
 """Check SSH signatures (SSHSIG) as `ssh-keygen -Y sign` makes them: the way in which people co-sign.
 
 Stricter than `ssh-keygen -Y verify`, which accepts an authenticator's signature that nobody touched:
- 1. one armoured block and nothing else, in canonical form, so that one signature has one text;
+ 1. one armoured block and nothing else, in canonical form, so that no byte of it goes unread;
  2. magic, version 1, the namespace that is asked for, nothing reserved, hash SHA-256 or SHA-512;
  3. the signing key is one of the given keys, byte for byte;
  4. the signature verifies (never SHA-1, never RSA under 2048 bits);

@@ -24,7 +24,7 @@ from hsmpub.sandbox.python import python_command
 from hsmpub.secret.page import SecretPage
 
 _T = TypeVar("_T")
-Secret = bytearray | SecretPage
+Secret = bytes | bytearray | SecretPage
 ANSWER: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
@@ -50,13 +50,14 @@ class Child:
                 env=_environment(hsm),
                 start_new_session=True,  # an interrupt at the terminal is for the parent to handle
             )
-        except BaseException:
+        except OSError as error:
             ours.close()
-            raise
+            raise HsmFailed(f"A process for the HSM cannot be started ({error.strerror}).") from error
         finally:
             theirs.close()
         self.channel = ours
         self.channel.settimeout(timeout)
+        self._detached = False
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then `receive` tells why
             self.channel.sendall(pack_frame(Opening(hsm, order, tuple(len(secret) for secret in secrets))))
             for secret in secrets:
@@ -79,9 +80,16 @@ class Child:
         except OSError as error:
             raise SignerLost("A process of the HSM is gone.") from error
 
+    def detach(self) -> socket.socket:
+        """Gives the channel to an event loop, which closes it from then on."""
+        self._detached = True
+        self.channel.setblocking(False)
+        return self.channel
+
     def kill(self) -> None:
         """Kills and reaps; harmless when it is dead already."""
-        self.channel.close()
+        if not self._detached:
+            self.channel.close()
         self.process.kill()
         self.process.wait()
 

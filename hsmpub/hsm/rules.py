@@ -6,7 +6,19 @@ into the same rule, so that a caller meets one class whichever process found the
 
 from __future__ import annotations
 
-from hsmpub.errors import Broken, Conflict, Forbidden, HsmpubError, Invalid, NotFound, Problem, Unavailable, rule_name
+from hsmpub.errors import (
+    Broken,
+    Conflict,
+    Forbidden,
+    HsmpubError,
+    Invalid,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unavailable,
+    rule_name,
+)
+from hsmpub.secret.box import BoxKeyMalformed, BoxNotOpened
 
 
 class TokenGone(Unavailable):
@@ -76,6 +88,10 @@ class KeyUnfit(Invalid):
     advice = "EC and RSA keys take digests, Ed25519 keys take messages with hash 'none'."
 
 
+class ItemTooLarge(TooLarge):
+    advice = "Sign its digest."
+
+
 class UnknownKey(NotFound):
     advice = "Use a key that the genesis ceremony made; 'hsmpub status' lists them."
 
@@ -95,6 +111,7 @@ class SealedSecretRefused(Broken):
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
     NoFreeSlot, KeyExists, KeyNotProven, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
+    ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

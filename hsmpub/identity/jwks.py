@@ -100,19 +100,19 @@ def _parse_key(jwk: dict[str, Any]) -> IssuerKey | None:
 def _parse_public(jwk: dict[str, Any]) -> tuple[VerifyingKey, frozenset[str]] | None:
     match jwk.get("kty"), jwk.get("crv"):
         case "RSA", _:
-            e, n = (int.from_bytes(decode_base64url(jwk[part]), "big") for part in "en")
+            e, n = (int.from_bytes(decode_base64url(jwk.get(part)), "big") for part in "en")
             if not MIN_RSA_BITS <= n.bit_length() <= MAX_RSA_BITS or not 3 <= e < 1 << 33:
                 raise IssuerKeyTooWeak(f"A key of the issuer is RSA of {n.bit_length()} bits, or its exponent strange.")
             return rsa.RSAPublicNumbers(e, n).public_key(), frozenset({"RS256", "PS256"})
         case "EC", "P-256" | "P-384" as name:
             curve, size, algorithm = _EC[name]
-            x, y = (decode_base64url(jwk[part]) for part in "xy")
+            x, y = (decode_base64url(jwk.get(part)) for part in "xy")
             if len(x) != size or len(y) != size:
                 raise ValueError("coordinates of another length")
             point = b"\x04" + x + y
             return ec.EllipticCurvePublicKey.from_encoded_point(curve, point), frozenset({algorithm})
         case "OKP", "Ed25519":
-            return Ed25519PublicKey.from_public_bytes(decode_base64url(jwk["x"])), frozenset({"EdDSA", "Ed25519"})
+            return Ed25519PublicKey.from_public_bytes(decode_base64url(jwk.get("x"))), frozenset({"EdDSA", "Ed25519"})
     return None
 
 

@@ -8,22 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
 
+from hsmpub.formats.purposes import PurposesMixed, check_purposes
+from hsmpub.formats.registry import FORMATS
 from hsmpub.identity.ci import REGISTERED, RESERVED
-from hsmpub.model.key import KeyKind, KeyRecord
-from hsmpub.model.toml_lines import Path, TomlText
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.toml_lines import TomlText
+from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.address import check_tag, check_url
 from hsmpub.policy.glob import is_wild, may_both_match
 from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
 
-#: Kinds of keys that each format can be made with, so that its ecosystem's tools verify it.
-FORMAT_KINDS: Mapping[str, frozenset[KeyKind]] = {
-    "openpgp": frozenset({"rsa3072", "p256"}),
-    "sshsig": frozenset({"ed25519", "p256", "rsa3072"}),
-    "dsse": frozenset({"p256", "rsa3072", "ed25519"}),
-    "sigstore-bundle": frozenset({"p256", "rsa3072"}),
-    "der-signature": frozenset({"p256", "rsa3072"}),
-}
 Groups = Collection[str] | Mapping[str, Collection[str]]
 
 
@@ -130,14 +125,16 @@ class _Check:
         record = self.keys.get(key)
         if record is None:
             raise rule.UnknownSigningKey(f"The service has no key {key!r}.", line=line)
-        if format_name not in FORMAT_KINDS:
-            raise rule.UnknownFormat(
-                f"There is no format {format_name!r}; there are {_listed(FORMAT_KINDS)}.", line=line
-            )
-        if record.kind not in FORMAT_KINDS[format_name]:
+        if format_name not in FORMATS:
+            raise rule.UnknownFormat(f"There is no format {format_name!r}; there are {', '.join(FORMATS)}.", line=line)
+        if record.kind not in FORMATS[format_name].key_kinds:
             raise rule.KeyUnfitForFormat(f"{record.kind} keys make no {format_name}.", line=line)
         if format_name not in record.formats:
             raise rule.KeyNotMeantForFormat(f"The ceremony did not make {key!r} for {format_name}.", line=line)
+        try:
+            check_purposes(record)
+        except PurposesMixed as e:
+            raise rule.KeyPurposesMixed(e.detail, line=line, next_step=e.next_step) from None
 
     def approvals(self, path: Path, approvals: Iterable[Approvals]) -> None:
         asked = list(enumerate(approvals))
@@ -175,7 +172,3 @@ def _share_something(a: Project, b: Project) -> bool:
         return {(s.key, name) for s in project.sign for name in s.formats}
 
     return bool(made(a) & made(b) or set(a.publish) & set(b.publish))
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from pydantic import ValidationError
 
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.toml_lines import Path, TomlText, load_toml
+from hsmpub.model.toml_lines import TomlText, load_toml
+from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.check import check_policy
 from hsmpub.policy.decide import Policy

@@ -52,6 +52,10 @@ class KeyNotMeantForFormat(PolicyRefused):
     advice = "The ceremony pinned what the key makes; use another key for this format."
 
 
+class KeyPurposesMixed(PolicyRefused):
+    pass
+
+
 class QuorumOutOfReach(PolicyRefused):
     advice = "Put more people into the group first, or ask for fewer."
 

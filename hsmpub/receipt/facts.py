@@ -90,7 +90,9 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
         raise ReceiptIncomplete(f"The receipt holds {len(facts.asked)} requests instead of one.")
     own = facts.request.request
     for index, entry in entries:
-        about = getattr(entry, "request", own)
+        about = getattr(entry, "request", None)
+        if about is None:
+            continue
         if about != own and not isinstance(entry, e.PolicyAdopted | e.RosterAdopted):
             raise ReceiptContradicts(f"Entry {index} is about another request.")
         if about == own and index < facts.request_index:

@@ -135,8 +135,8 @@ class _Attempt:
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            missing = self.record.threshold - len(self.accepted)
-            raise TooFewHolders(f"{missing} more of the holders are needed.")
+            have, need = len(self.accepted), self.record.threshold
+            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
         # the child wrote everything before it answered: nothing here waits

@@ -3,99 +3,19 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import subprocess
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ssh_signers import MESSAGE, NAMESPACE, Authenticator, armor, envelope, keygen, mpint, sign, signed_data, string
 
+from hsmpub.errors import Invalid, Unauthenticated
 from hsmpub.formats import sshsig_verify as rule
 from hsmpub.formats.ssh_key import SshKeyMalformed, SshKeyRefused, load_ssh_key
 from hsmpub.formats.sshsig_verify import verify_sshsig
-
-MESSAGE = b"DSSEv1 exact bytes of a statement"
-NAMESPACE = "hsmpub-approval"
-
-
-def string(data: bytes) -> bytes:
-    return len(data).to_bytes(4, "big") + data
-
-
-def mpint(value: int) -> bytes:
-    return string(value.to_bytes(value.bit_length() // 8 + 1, "big") if value else b"")
-
-
-def armor(blob: bytes, width: int = 70) -> bytes:
-    text = base64.b64encode(blob)
-    lines = [text[i : i + width] for i in range(0, len(text), width)]
-    return b"\n".join([b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""])
-
-
-def envelope(key: bytes, signature: bytes, *, namespace: bytes = NAMESPACE.encode(), hash_name: bytes = b"sha512",
-             magic: bytes = b"SSHSIG\0\0\0\1", reserved: bytes = b"", tail: bytes = b"") -> bytes:  # fmt: skip
-    return magic + b"".join(map(string, (key, namespace, reserved, hash_name, signature))) + tail
-
-
-def signed_data(message: bytes, namespace: str = NAMESPACE) -> bytes:
-    return b"SSHSIG" + b"".join(map(string, (namespace.encode(), b"", b"sha512", hashlib.sha512(message).digest())))
-
-
-class Authenticator:
-    """Signs as a FIDO security key does. Source: OpenSSH PROTOCOL.u2f, 'SSH U2F signatures'."""
-
-    def __init__(self, kind: str = "ed25519", application: bytes = b"ssh:") -> None:
-        self.application = application
-        if kind == "ed25519":
-            self.type = b"sk-ssh-ed25519@openssh.com"
-            self.key: Ed25519PrivateKey | ec.EllipticCurvePrivateKey = Ed25519PrivateKey.generate()
-            self.blob = string(self.type) + string(self.key.public_key().public_bytes_raw()) + string(application)
-        else:
-            self.type = b"sk-ecdsa-sha2-nistp256@openssh.com"
-            self.key = ec.generate_private_key(ec.SECP256R1())
-            point = self.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            self.blob = string(self.type) + string(b"nistp256") + string(point) + string(application)
-
-    @property
-    def line(self) -> str:
-        return f"{self.type.decode()} {base64.b64encode(self.blob).decode()} holder-1"
-
-    def raw(self, data: bytes, flags: int, counter: int) -> bytes:
-        authenticator_data = hashlib.sha256(self.application).digest() + bytes([flags]) + counter.to_bytes(4, "big")
-        to_sign = authenticator_data + hashlib.sha256(data).digest()
-        if isinstance(self.key, Ed25519PrivateKey):
-            return string(self.key.sign(to_sign))
-        r, s = decode_dss_signature(self.key.sign(to_sign, ec.ECDSA(SHA256())))
-        return string(mpint(r) + mpint(s))
-
-    def sign(
-        self, message: bytes = MESSAGE, *, flags: int = 5, counter: int = 7, said_flags: int | None = None
-    ) -> bytes:
-        said = flags if said_flags is None else said_flags
-        signature = (
-            string(self.type)
-            + self.raw(signed_data(message), flags, counter)
-            + bytes([said])
-            + counter.to_bytes(4, "big")
-        )
-        return armor(envelope(self.blob, signature))
-
-
-def keygen(folder: Path, *options: str) -> Path:
-    path = folder / "key"
-    subprocess.run(["ssh-keygen", "-q", "-N", "", "-C", "holder-1", "-f", path, *options], check=True)
-    return path
-
-
-def sign(key: Path, *, namespace: str = NAMESPACE, options: tuple[str, ...] = ()) -> bytes:
-    command = ["ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), *options]
-    return subprocess.run(command, input=MESSAGE, capture_output=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +212,7 @@ def test_refuses_every_changed_byte_of_the_armour(signatures: list[tuple[str, by
     at = data.draw(st.integers(0, len(signature) - 1))
     byte = data.draw(st.integers(0, 255).filter(lambda b: b != signature[at]))
     changed = signature[:at] + bytes([byte]) + signature[at + 1 :]
-    with pytest.raises((rule.Invalid, rule.Unauthenticated)):
+    with pytest.raises((Invalid, Unauthenticated)):
         verify_sshsig(changed, MESSAGE, NAMESPACE, [line])
 
 
@@ -305,7 +225,7 @@ def test_refuses_every_changed_inserted_or_lost_byte_inside(
     inner = _inner(signature)
     at = data.draw(st.integers(0, len(inner) - 1))
     piece = data.draw(st.binary(max_size=4).filter(lambda b: b != inner[at : at + 1]))
-    with pytest.raises((rule.Invalid, rule.Unauthenticated)):
+    with pytest.raises((Invalid, Unauthenticated)):
         verify_sshsig(armor(inner[:at] + piece + inner[at + 1 :]), MESSAGE, NAMESPACE, [line])
 
 
@@ -313,7 +233,7 @@ def test_refuses_every_changed_inserted_or_lost_byte_inside(
 @given(armored=st.binary(max_size=300), inner=st.binary(max_size=300))
 def test_refuses_noise_by_name(armored: bytes, inner: bytes) -> None:
     for noise in (armored, armor(inner), armor(b"SSHSIG\0\0\0\1" + inner)):
-        with pytest.raises((rule.Invalid, rule.Unauthenticated)):
+        with pytest.raises((Invalid, Unauthenticated)):
             verify_sshsig(noise, MESSAGE, NAMESPACE, [])
 
 
@@ -327,3 +247,19 @@ def test_refuses_broken_keys_by_name(blob: bytes, kind: bytes) -> None:
     except (SshKeyMalformed, SshKeyRefused):
         return
     assert key.line == line
+
+
+@pytest.mark.parametrize("namespace", ["n", "nn", "nnn"])
+def test_refuses_base64_with_stray_bits_at_its_end(namespace: str) -> None:
+    authenticator = Authenticator()
+    signature = authenticator.sign(namespace=namespace)
+    verify_sshsig(signature, MESSAGE, namespace, [authenticator.line])
+    body, end = signature.split(b"\n-----END")
+    padding = len(body) - len(body.rstrip(b"="))
+    if padding:
+        last = body.rstrip(b"=")
+        stray = bytes([last[-1] + 1])  # the letters that end padded base64 are followed by ones with a bit more
+        with pytest.raises(rule.SshsigMalformed, match="one form"):
+            verify_sshsig(
+                last[:-1] + stray + b"=" * padding + b"\n-----END" + end, MESSAGE, namespace, [authenticator.line]
+            )

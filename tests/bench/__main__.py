@@ -112,7 +112,7 @@ def artifacts(world: World, folder: Path) -> list[tuple[str, float, float, str]]
             claims = world.ci(repository="example/bench")
             times[way].append(
                 timed(lambda extra=extra, claims=claims: world.hsmpub(  # type: ignore[misc]
-                    "sign", file, "--project", "bench", "--key-name", "release", "--format", "sshsig", *extra, **claims
+                    "sign", file, "--project", "bench", "--signing-key", "release", "--format", "sshsig", *extra, **claims
                 ))
             )  # fmt: skip
     file.unlink()

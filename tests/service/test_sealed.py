@@ -26,25 +26,19 @@ def world(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[
     world.stage.close()
 
 
-def state(world: World) -> dict[str, object]:
-    answer = world.json("status")
-    assert isinstance(answer, dict)
-    return answer
-
-
 def hand_in_refused(world: World, name: str, share: Path, identity: Path) -> str:
     return world.hsmpub_refused("unseal", "--holder", name, "--share", share, "--identity", identity)
 
 
 def test_three_of_five_in_any_order_unseal_and_a_restart_seals_again(world: World) -> None:
     with running(world, unsealed=False):
-        assert state(world)["state"] == "sealed"
+        assert world.state() == "sealed"
         for holder in (world.people.holders[4], world.people.holders[0], world.people.holders[2]):
-            assert state(world)["state"] == "sealed"
+            assert world.state() == "sealed"
             acts.hand_in(world, world.home, holder)
-        assert state(world)["state"] == "unsealed"
+        assert world.state() == "unsealed"
     with running(world, unsealed=False):
-        assert state(world)["state"] == "sealed"
+        assert world.state() == "sealed"
 
 
 def test_refused_shares_change_nothing_and_the_next_holder_goes_on(world: World) -> None:
@@ -56,10 +50,10 @@ def test_refused_shares_change_nothing_and_the_next_holder_goes_on(world: World)
         assert hand_in_refused(world, three.name, mine, two.identity)
         again = hand_in_refused(world, one.name, acts.share_of(world.home, one), one.identity)
         assert "already" in again
-        assert state(world)["state"] == "sealed"
+        assert world.state() == "sealed"
         acts.hand_in(world, world.home, two)
         acts.hand_in(world, world.home, three)
-        assert state(world)["state"] == "unsealed"
+        assert world.state() == "unsealed"
 
 
 def test_an_enrolled_person_seals_at_once_and_a_stranger_does_not(world: World) -> None:
@@ -67,9 +61,9 @@ def test_an_enrolled_person_seals_at_once_and_a_stranger_does_not(world: World) 
     with running(world):
         world.hsmpub_refused("seal", "--person", "nobody", "--key", officer.identity)
         world.hsmpub_refused("seal", "--person", officer.name, "--key", holder.identity)
-        assert state(world)["state"] == "unsealed"
+        assert world.state() == "unsealed"
         world.hsmpub("seal", "--person", officer.name, "--key", officer.identity)
-        assert state(world)["state"] == "sealed"
+        assert world.state() == "sealed"
 
 
 def test_kill_9_of_the_keeper_leaves_it_sealed(world: World) -> None:
@@ -78,11 +72,11 @@ def test_kill_9_of_the_keeper_leaves_it_sealed(world: World) -> None:
             signal.pidfd_send_signal(pid, signal.SIGKILL)
         for _ in range(100):
             try:
-                if state(world)["state"] == "sealed":
+                if world.state() == "sealed":
                     break
             except Exception:  # it is on its way up again
                 pass
-        assert state(world)["state"] == "sealed"
+        assert world.state() == "sealed"
 
 
 def keepers(world: World) -> Iterator[int]:

@@ -102,7 +102,7 @@ def test_refusals_name_the_holder_and_change_nothing(holders: Holders, other_hol
             assert attempt.accepted == ("holder-1",)
             with SecretPage() as page:
                 said = await refused(TooFewHolders, attempt.take_pin(page))
-            assert said.startswith("2 more of the holders are needed.")
+            assert said.startswith("1 of the 3 holders that are needed have handed in their shares.")
             await hand_in("holder-2", mine)
             await hand_in("holder-4", holders.words("holder-4"))
             assert attempt.is_complete

@@ -171,7 +171,7 @@ def _handler(issuer: Issuer) -> type[BaseHTTPRequestHandler]:
             elif url.path == "/jwks":
                 self._send(200, issuer.jwks())
             elif url.path == "/job/token":
-                claims = issuer.job_claims(self.headers.get("Authorization", "").removeprefix("Bearer "))
+                claims = issuer.job_claims(self.headers.get("Authorization", "").partition(" ")[2])
                 audience = parse_qs(url.query).get("audience", [issuer.url])[0]
                 if claims is None:
                     self._send(401, {"error": "no such job"})

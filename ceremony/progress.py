@@ -1,0 +1,68 @@
+"""What whoever watches a ceremony sees: each step in a line as it is done, with what is to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from ceremony.transcript import Step
+
+Print = Callable[[Step], None]
+
+
+def step_printer(console: Console) -> Print:
+    """Prints each step in one line, with lines of fingerprints below it."""
+
+    def told(step: Step) -> None:
+        console.print(f"[bold]{step.number:>3}[/bold]  {escape(_sentence(step))}", highlight=False, soft_wrap=True)
+        for line in _details(step):
+            console.print(f"     [dim]{escape(line)}[/dim]", highlight=False, soft_wrap=True)
+
+    return told
+
+
+def _sentence(step: Step) -> str:
+    facts = step.facts
+    match step.what:
+        case "ceremony file":
+            return f"ceremony file read and checked, sha256 {facts['sha256']}"
+        case "backup":
+            return f"backup checked: a log of {facts['log_size']} entries, root {facts['log_root'][:16]}…"
+        case "recovery quorum" | "unseal quorum":
+            count = len(facts["holders"])
+            return f"{step.what}: {facts['threshold']} of {count}, each share encrypted to its holder's own key"
+        case "recovery share":
+            return f"share of {facts['holder']} accepted, {facts['accepted']}"
+        case "keys born":
+            return "keys born in a throw-away token, wrapped, the token destroyed"
+        case "keys restored":
+            return "keys unwrapped; they are the pinned ones"
+        case "token":
+            return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
+        case "keeper identity":
+            return "keeper identity made"
+        case "backup of the keys":
+            return f"sealed to the recovery quorum: {', '.join(facts['sealed'])}"
+        case "public keys":
+            return f"certificates made; log key {facts['log_key']}"
+        case "outputs":
+            return f"{len(facts['sha256'])} files written"
+    return step.what
+
+
+def _details(step: Step) -> Iterator[str]:
+    facts: dict[str, Any] = step.facts
+    if step.what in ("recovery quorum", "unseal quorum"):
+        for holder in facts["holders"]:
+            yield f"{holder['name']}  {holder['fingerprint']}"
+    elif step.what in ("keys born", "keys restored"):
+        for key in facts["keys"]:
+            yield f"{key['name']} ({key['kind']})  {key.get('words', '')}".rstrip()
+    elif step.what == "keeper identity":
+        yield facts["words"]
+    elif step.what == "public keys":
+        for certificate in facts["openpgp"]:
+            yield f"{certificate['key']}  OpenPGP {certificate['fingerprint']}"

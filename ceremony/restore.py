@@ -1,0 +1,246 @@
+"""Restore: from a backup and a recovery quorum to a fresh token with the same keys, in a new epoch of unseal shares.
+
+1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
+2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
+3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
+4 a new unseal secret is split: the shares of the old epoch open nothing here
+5 files of the backup are taken over; records, configuration and shares are written
+6 the transcript is signed by the log key in the fresh token and by the keeper's identity
+7 the log goes on with the entry `restore`, and a checkpoint is signed
+8 the home is moved into place; it starts sealed
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ceremony import birth
+from ceremony.backup import LOG
+from ceremony.backup_check import Backup, copy_into
+from ceremony.file import CeremonyFile, HsmTable
+from ceremony.gather import ShareAtHand, gather_recovery
+from ceremony.genesis import close_with_checkpoint, config_toml
+from ceremony.log_snapshot import iterate_log
+from ceremony.place import Place, check_free
+from ceremony.transcript import Recorder, Step
+from ceremony.transcript_check import check_transcript
+from hsmpub.errors import Broken
+from hsmpub.home import Home
+from hsmpub.hsm.config import BornKey, HsmConfig
+from hsmpub.hsm.custody import import_keys
+from hsmpub.hsm.signer import TokenSigner
+from hsmpub.hsm.token import init_token, new_pin
+from hsmpub.model import entry as e
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.shares.channel import HolderKey
+from hsmpub.shares.record import (
+    RecoveryRecord,
+    UnsealRecord,
+    dump_record,
+    load_recovery_record,
+    load_unseal_record,
+)
+from hsmpub.shares.recovery import seal_for_recovery
+from hsmpub.shares.split import split_unseal
+from hsmpub.tlog.log import Log
+
+
+class RestoredKeysDiffer(Broken):
+    advice = "Use nothing of this backup: its keys are not those that the service's trust.json pins."
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of it. transcript: the exact bytes of home/restore-<epoch>/transcript.json."""
+
+    home: Path
+    epoch: int
+    transcript: bytes
+
+
+def run_restore(
+    backup: Backup,
+    trust: Trust,
+    shares: Sequence[ShareAtHand],
+    home: Path,
+    *,
+    now: Callable[[], int],
+    file: CeremonyFile | None = None,
+    told: Callable[[Step], None] = lambda step: None,
+    protections: Mapping[str, str] | None = None,
+) -> Restored:
+    """Runs the whole ceremony.
+
+    Args:
+        backup: of open_backup, which has checked it against `trust`.
+        shares: of the recovery holders; their private keys are wiped.
+        file: who holds the new unseal shares, and the HSM; None: the holders, keys and HSM of the backup.
+        now, told, protections: as for run_genesis.
+
+    Raises:
+        HomeExists, CeremonyUnfinished: before anything is done.
+        TooFewHolders and the rules of a refused share: nothing was opened.
+        RestoredKeysDiffer: nothing was kept.
+        TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.tlog: nothing was kept, but for the new
+            token in an HSM other than SoftHSM.
+    """
+    check_free(home)
+    recorder = Recorder("restore", trust.service, now, told, rehearsal=False)
+    with Place(home) as place, birth.open_secrets() as secrets:
+        ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now())
+        epoch, transcript = ceremony.run(shares, dict(protections or {}))
+        place.finish()
+    return Restored(place.home, epoch, transcript)
+
+
+class _Ceremony:
+    """The state of one restore between its steps."""
+
+    def __init__(
+        self, backup: Backup, trust: Trust, file: CeremonyFile | None, place: Place, recorder: Recorder,
+        secrets: birth.Secrets, at: int,
+    ) -> None:  # fmt: skip
+        self._backup = backup
+        self._trust = trust
+        self._file = file
+        self._place = place
+        self._home = Home(place.root)
+        self._recorder = recorder
+        self._secrets = secrets
+        self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
+        self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
+        self._at, self._epoch = _continue_log(backup, at)
+        self._outputs: dict[str, str] = {}
+
+    def run(self, shares: Sequence[ShareAtHand], protections: dict[str, str]) -> tuple[int, bytes]:
+        """Steps 1 to 7. Returns the new epoch and the transcript's bytes."""
+        manifest = self._backup.manifest
+        self._recorder.record(
+            "backup", taken_at=manifest.at, log_size=manifest.log_size, log_root=manifest.log_root,
+            log_sha256=manifest.files[LOG].sha256, protections=protections,
+        )  # fmt: skip
+        holders = self._gather(shares)
+        hsm = self._fill_token()
+        copy_into(self._backup, self._place.root)
+        self._split_unseal()
+        self._write_keeper(hsm)
+        with TokenSigner(hsm, self._secrets.pin) as signer:
+            transcript = self._finish_transcript(signer)
+            self._continue(transcript, holders, signer)
+        birth.settle_hsm(hsm, self._place)
+        return self._epoch, transcript
+
+    @property
+    def _folder(self) -> Path:
+        return self._place.root / f"restore-{self._epoch}"
+
+    def _gather(self, shares: Sequence[ShareAtHand]) -> tuple[str, ...]:
+        def accepted(holders: tuple[str, ...]) -> None:
+            threshold = self._recovery.threshold
+            self._recorder.record("recovery share", holder=holders[-1], accepted=f"{len(holders)} of {threshold}")
+
+        secrets = self._secrets
+        holders = asyncio.run(
+            gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, now=self._at,
+                            accepted=accepted)
+        )  # fmt: skip
+        if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
+            raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
+        return holders
+
+    def _fill_token(self) -> HsmConfig:
+        table, secrets = self._hsm_table(), self._secrets
+        born = [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in self._recovery.wrapped]
+        pinned = [(key.name, key.kind, key.public) for key in self._trust.keys]
+        if [(key.name, key.kind, key.public_pem) for key in born] != pinned:
+            raise RestoredKeysDiffer("The keys in the backup are not the pinned ones.")
+        hsm = birth.prepare_hsm(table, self._place)
+        secrets.pin.take(new_pin(table.pin_length))
+        secrets.so_pin.take(new_pin(table.pin_length))
+        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
+        import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+        birth.record_keys(self._recorder, "keys restored", self._trust.keys)
+        self._recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+        return hsm
+
+    def _hsm_table(self) -> HsmTable:
+        if self._file is not None:
+            return self._file.hsm
+        return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
+
+    def _split_unseal(self) -> None:
+        if self._file is not None:
+            holders, threshold = self._file.unseal.holder_keys, self._file.unseal.threshold
+        else:
+            holders = tuple(HolderKey(holder.name, holder.recipient) for holder in self._old.holders)
+            threshold = self._old.threshold
+        avoid = (self._old.identifier, self._recovery.identifier)
+        split = split_unseal(holders, threshold, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
+        for name, share in split.files.items():
+            self._output(self._folder / "shares" / f"{name}.age", share)
+        self._output(self._home.unseal_record, dump_record(split.record))
+        birth.record_quorum(self._recorder, "unseal quorum", split.record)
+
+    def _write_keeper(self, hsm: HsmConfig) -> None:
+        public, so_pin = bytes.fromhex(self._recovery.public_key), self._secrets.so_pin.view
+        so_pin_box = seal_for_recovery(public, self._recovery.epoch, "SO PIN", so_pin)
+        self._output(
+            self._home.recovery_record, dump_record(msgspec.structs.replace(self._recovery, so_pin_box=so_pin_box))
+        )
+        birth.write_identity(self._secrets.identity, self._place)
+        self._home.trust.unlink()  # the pinned one, not that of the backup
+        self._output(self._home.trust, dump_trust(self._trust))
+        listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
+        self._output(self._home.config, config_toml(hsm, listen))
+
+    def _finish_transcript(self, signer: TokenSigner) -> bytes:
+        self._recorder.record("outputs", sha256=self._outputs)
+        keeper_key, keeper_sign = birth.identity_sign(self._secrets.identity)
+        transcript = self._recorder.sign(
+            [("log", self._trust.log_key, birth.log_sign(signer)), ("keeper", keeper_key, keeper_sign)]
+        )
+        check_transcript(transcript, self._trust)
+        self._place.write(self._folder / "transcript.json", transcript)
+        return transcript
+
+    def _continue(self, transcript: bytes, holders: tuple[str, ...], signer: TokenSigner) -> None:
+        self._home.log.parent.mkdir()
+        log = Log.create(self._home.log, self._home.log_head, log_key=self._trust.log_key)
+        restored = e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
+
+        async def append() -> None:
+            for entries in iterate_log(self._backup.root / LOG):
+                await log.append(entries)
+            if (log.size, log.root.hex()) != (self._backup.manifest.log_size, self._backup.manifest.log_root):
+                raise RestoredKeysDiffer("The restored log is not the one in the backup.")
+            await log.append([e.dump_entry(restored)])
+
+        try:
+            asyncio.run(append())
+        except BaseException:
+            log.close()
+            raise
+        close_with_checkpoint(log, signer)
+        for folder in (self._home.artifacts, self._home.courier, self._home.run):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _output(self, path: Path, data: bytes) -> None:
+        self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
+
+
+def _continue_log(backup: Backup, at: int) -> tuple[int, int]:
+    """Time of the next entry (never before the last) and the next epoch."""
+    epoch = 0
+    for entries in iterate_log(backup.root / LOG):
+        for data in entries:
+            entry = e.load_entry(data)
+            at = max(at, entry.at)
+            if isinstance(entry, e.Genesis | e.Restored):
+                epoch = entry.epoch
+    return at, epoch + 1

@@ -1,0 +1,124 @@
+"""Requests cut into pieces that signers take: fair between requests, large enough to be cheap.
+
+A piece is as long as costs allow: a frame should keep a signer busy for a millisecond or three, so that
+large requests spread over all signers and small ones do not wait behind them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hsmpub.errors import HsmpubError
+from hsmpub.hsm.messages import Group
+from hsmpub.model.key import KeyKind
+
+#: What an item costs, in P-256 signatures with their verification (about 0.1 ms).
+COSTS: dict[KeyKind, int] = {"p256": 1, "ed25519": 2, "rsa3072": 32, "aes256": 1}
+#: What a frame may cost; one item goes whatever it costs.
+FRAME_COST = 16
+
+
+class Request:
+    """One call of `sign`, until every item has its signature."""
+
+    __slots__ = ("cost", "future", "hash", "items", "key", "left", "signatures")
+
+    def __init__(self, key: str, hash_name: str, items: Sequence[bytes], cost: int) -> None:
+        self.key = key
+        self.hash = hash_name
+        self.items = items
+        self.cost = cost
+        self.left = len(items)
+        self.signatures: list[bytes] = [b""] * len(items)
+        self.future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+
+    def keep(self, place: int, signatures: Sequence[bytes]) -> None:
+        self.signatures[place : place + len(signatures)] = signatures
+        self.left -= len(signatures)
+        if not self.left and not self.future.done():
+            self.future.set_result(self.signatures)
+
+    def fail(self, error: HsmpubError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(slots=True)
+class Piece:
+    """Items `start` to `stop` of a request. failures: how often a signer failed with it in hand."""
+
+    request: Request
+    start: int
+    stop: int
+    failures: int = 0
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+class Backlog:
+    """Pieces that no signer has taken yet."""
+
+    def __init__(self) -> None:
+        self._pieces: deque[Piece] = deque()
+        self.cost = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    def add(self, request: Request) -> None:
+        self._pieces.append(Piece(request, 0, len(request.items)))
+        self.cost += len(request.items) * request.cost
+
+    def put_back(self, piece: Piece) -> None:
+        """A piece that came back undone goes first."""
+        self._pieces.appendleft(piece)
+        self.cost += len(piece) * piece.request.cost
+
+    def take(self, budget: int) -> list[Piece]:
+        """Pieces that cost `budget` together, at least one item; the rest of a long request goes to the end."""
+        taken: list[Piece] = []
+        while self._pieces and (budget > 0 or not taken):
+            piece = self._pieces[0]
+            cost = piece.request.cost
+            if taken and cost > budget:
+                break
+            self._pieces.popleft()
+            self.cost -= len(piece) * cost
+            if piece.request.future.done():  # given up, or failed in another piece
+                continue
+            fits = max(1, budget // cost)
+            if fits < len(piece):
+                rest = Piece(piece.request, piece.start + fits, piece.stop, piece.failures)
+                piece.stop = rest.start
+                self._pieces.append(rest)
+                self.cost += len(rest) * cost
+            taken.append(piece)
+            budget -= len(piece) * cost
+        return taken
+
+    def fail_all(self, error: HsmpubError) -> None:
+        while self._pieces:
+            self._pieces.popleft().request.fail(again(error))
+        self.cost = 0
+
+
+def groups_of(pieces: Sequence[Piece]) -> list[tuple[Group, list[Piece]]]:
+    """Neighbouring pieces for the same key and hash as one group."""
+    groups: list[tuple[Group, list[Piece]]] = []
+    for piece in pieces:
+        request = piece.request
+        if not groups or (groups[-1][0].key, groups[-1][0].hash) != (request.key, request.hash):
+            groups.append((Group(request.key, request.hash, []), []))
+        group, members = groups[-1]
+        group.items.extend(request.items[piece.start : piece.stop])
+        members.append(piece)
+    return groups
+
+
+def again(error: HsmpubError) -> HsmpubError:
+    """A copy of an error for one more caller, without the traceback of the last."""
+    return type(error)(error.detail, next_step=error.next_step, retry=error.retry)
