@@ -101,7 +101,7 @@ class Delivery:
         self.ask(m.RecordOutcome(request, target, name, verdict.attempt, result, verdict.observed, verdict.detail))
 
     def note(self, request: str, target: str, name: str, tried: Attempted) -> None:
-        """Records why no attempt could be made. What the keeper itself refused it knows already."""
+        """Records why no attempt could be made. Raises Refused, KeeperUnreachable."""
         reason = tried.problem.detail if tried.problem else tried.detail
         result: PublishResult = "unknown" if tried.open_before else "failed"
         self.record(request, target, name, Verdict(result, tried.attempt, detail=reason))

@@ -7,7 +7,6 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Callable
 
 import msgspec
 
@@ -25,9 +24,6 @@ class ChildLost(Unavailable):
     advice = "The target is read back before anything is tried again."
 
 
-Run = Callable[[Task, float], Report]
-
-
 class Children:
     """Starts children of this courier.
 
@@ -41,7 +37,7 @@ class Children:
         self._token = token
         self._lock = lock
 
-    def run(self, task: Task, patience: float, *, trusted: bool = False) -> Report:
+    def run(self, task: Task, patience: float, trusted: bool) -> Report:
         """Does `task` in a child of its own.
 
         Args:

@@ -59,6 +59,8 @@ class PublishWorkflow(DBOSConfiguredInstance):
             last = turn == patience.tries - 1 or (tried.problem is not None and not tried.problem.retry)
             if tried.came in ("unreadable", "refused"):
                 _say("waits", request, target, name, tried.problem.detail if tried.problem else tried.detail)
+                if tried.problem is not None and tried.problem.rule == "sealed":
+                    return "given-up"  # nothing about the item: it goes on when holders have unsealed
                 if last:
                     self.note(request, target, name, msgspec.to_builtins(tried))
                     return "given-up"
