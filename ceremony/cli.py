@@ -13,11 +13,10 @@ from rich.console import Console
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file import load_ceremony_file
-from ceremony.gather import ShareAtHand
 from ceremony.genesis import run_genesis
-from ceremony.inputs import read_checkpoint_note, read_file, read_shares, read_trust
+from ceremony.inputs import read_checkpoint_note, read_file, read_secret_file, read_shares, read_trust
 from ceremony.own_share import check_share
-from ceremony.plan import load_plan
+from ceremony.plan import load_plan, read_text
 from ceremony.progress import step_printer
 from ceremony.rehearsal import rehearse_genesis
 from ceremony.restore import run_restore
@@ -46,13 +45,11 @@ def run() -> None:
         _fail(
             f"{error.strerror or error}: {error.filename or ''}. Nothing was kept; make room or choose another place."
         )
-    except KeyboardInterrupt:
-        _fail("Interrupted; nothing was kept. Start the ceremony again.", 130)
 
 
-def _fail(sentence: str, status: int = 1) -> None:
+def _fail(sentence: str) -> None:
     print(f"hsmpub-ceremony: {sentence}", file=sys.stderr)
-    sys.exit(status)
+    sys.exit(1)
 
 
 def _now() -> int:
@@ -120,10 +117,10 @@ def restore(
 ) -> None:
     """Restore the keys into a fresh token, with a recovery quorum; the public keys stay the same."""
     pins = read_trust(trust)
-    file = None if ceremony is None else load_ceremony_file(read_file(ceremony).decode())
+    file = None if ceremony is None else load_ceremony_file(read_text(ceremony))
     known = None if checkpoint is None else read_checkpoint_note(checkpoint, pins)
-    shares: list[ShareAtHand] = read_shares(share, identity or [])
     protections = harden("keeper", network=file is not None and file.hsm.network)
+    shares = read_shares(share, identity or [])
     console = _console()
     with open_backup(backup, pins, known=known) as checked:
         done = run_restore(
@@ -131,7 +128,7 @@ def restore(
         )
     console.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
     console.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")
-    console.print("shares of earlier epochs open nothing any more.")
+    console.print("shares of earlier epochs open nothing any more. Never start the old instance again.")
 
 
 @app.command()
@@ -163,9 +160,9 @@ def check_own(
     identity: Annotated[Path, typer.Option("--identity", help="Your private key, age or SSH.")],
 ) -> None:
     """Check your own share against the transcript, without unsealing anything."""
-    checked = check_transcript(read_file(transcript), read_trust(trust))
     harden("keeper")
-    purpose, epoch = check_share(checked, holder, read_file(share), bytearray(read_file(identity)))
+    checked = check_transcript(read_file(transcript), read_trust(trust))
+    purpose, epoch = check_share(checked, holder, read_file(share), read_secret_file(identity))
     _console().print(f"This is the {purpose} share of {holder}, epoch {epoch}, as the ceremony made it.")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
+import shutil
 import tarfile
 import time
 from collections.abc import Sequence
@@ -131,6 +133,20 @@ def test_no_word_pin_or_secret_in_backup_or_restored_home(born: Born, backup: Pa
     assert not [name for name, content in outputs.items() if any(secret in content for secret in secrets)]
     with tarfile.open(backup) as tar:
         assert not [name for name in tar.getnames() if "identity" in name or "tokens" in name or name.endswith("head")]
+
+
+def test_a_running_keeper_is_backed_up_with_what_no_checkpoint_covers_yet(born: Born, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    shutil.copytree(born.done.home, home.root)
+    log = Log.open(home.log, home.log_head, log_key=born.done.trust.log_key)
+    try:
+        asyncio.run(log.append([e.dump_entry(e.SealedBy(now(), f"reason {n}")) for n in range(300)]))
+        manifest = make_backup(home, tmp_path / "out.tar", now=now())
+        assert (manifest.log_size, bytes.fromhex(manifest.log_root)) == log.head == (303, log.root)
+    finally:
+        log.close()
+    with open_backup(tmp_path / "out.tar", born.done.trust) as checked:
+        assert checked.manifest == manifest
 
 
 @pytest.mark.parametrize(

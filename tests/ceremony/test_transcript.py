@@ -17,6 +17,7 @@ from ceremony.transcript_check import (
     load_transcript,
 )
 from hsmpub.errors import HsmpubError
+from hsmpub.model.trust import TrustMalformed
 from hsmpub.shares.gathering import ShareAltered
 from hsmpub.shares.record import UnknownHolder
 
@@ -30,6 +31,12 @@ def test_any_flipped_bit_is_found(born: Born, data: st.DataObject) -> None:
     altered[at] ^= 1 << data.draw(st.integers(0, 7))
     with pytest.raises((TranscriptAltered, TranscriptMalformed, TranscriptUntrusted)):
         check_transcript(bytes(altered), born.done.trust)
+
+
+def test_a_signature_has_one_spelling(born: Born) -> None:
+    start, mark, rest = born.done.transcript.rpartition(b'"signature":"')
+    with pytest.raises(TranscriptAltered, match="signature"):
+        check_transcript(start + mark + rest.replace(b"a", b"A"), born.done.trust)
 
 
 def test_the_altered_step_is_named(born: Born) -> None:
@@ -58,6 +65,8 @@ def test_refuses_other_pins_and_a_missing_signature(born: Born) -> None:
     ):
         with pytest.raises(TranscriptUntrusted):
             check_transcript(good, msgspec.structs.replace(trust, **changed))
+    with pytest.raises(TrustMalformed):
+        check_transcript(good, msgspec.structs.replace(trust, keeper_key="no key"))
     lines = good.split(b"\n")
     one_signature = b"\n".join([*lines[:-4], lines[-4].removesuffix(b","), *lines[-2:]])
     with pytest.raises(TranscriptUntrusted, match="both"):
