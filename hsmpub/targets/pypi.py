@@ -16,7 +16,7 @@ from urllib.parse import quote, urljoin
 from hsmpub.targets.basic import basic_header
 from hsmpub.targets.distribution import form_fields, project_of
 from hsmpub.targets.index import ACCEPT, find_file
-from hsmpub.targets.multipart import FileForm
+from hsmpub.targets.multipart import FileForm, check_stored
 from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost, Place, load_place
 from hsmpub.targets.scrub import scrub
 from hsmpub.targets.target import (
@@ -48,6 +48,7 @@ class PypiTarget:
 
     def check(self, item: Item) -> None:
         """Raises DistributionMalformed, ArtifactChanged."""
+        check_stored(_path(item), item.sha256, item.size)
         self._fields(item)
 
     def observe(self, item: Item, credential: bytearray | None = None) -> Observation:
