@@ -17,7 +17,8 @@ from hsmpub.targets.basic import basic_header
 from hsmpub.targets.distribution import form_fields, project_of
 from hsmpub.targets.index import ACCEPT, find_file
 from hsmpub.targets.multipart import FileForm, check_stored
-from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost, Place, load_place
+from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost
+from hsmpub.targets.place import Place, load_place
 from hsmpub.targets.scrub import scrub
 from hsmpub.targets.target import (
     ArtifactChanged,
@@ -87,7 +88,7 @@ class PypiTarget:
     def _check(self, answer: Answer, credential: bytearray) -> None:
         if 200 <= answer.status < 300:
             return
-        said = f"The index answers {answer.status}: {scrub(answer.read(), credential, self._user)}"
+        said = f"The index answers {answer.status}: {scrub(answer.words(), credential, self._user)}"
         if answer.status in (401, 403):
             raise CredentialRefused(said)
         if answer.status >= 500 or answer.status == 408:

@@ -32,8 +32,10 @@ class Issuer:
                 self.send_response(status)
                 for name, text in headers.items():
                     self.send_header(name, text)
+                body = json.dumps(value).encode()
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(json.dumps(value).encode())
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
