@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import NoReturn
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -87,7 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     front.log_reader.close()
 
 
-async def _http_refusal(request: Request, error: Exception) -> None:  # type: ignore[return]
+async def _http_refusal(request: Request, error: Exception) -> NoReturn:
     """What the router refuses, under its own rules; the edge makes the document."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 404:
@@ -97,7 +98,7 @@ async def _http_refusal(request: Request, error: Exception) -> None:  # type: ig
     raise BodyRefused("The request was not understood.")
 
 
-async def _parameters_refused(request: Request, error: Exception) -> None:
+async def _parameters_refused(request: Request, error: Exception) -> NoReturn:
     """Names the parameters, never their values."""
     found = error.errors() if isinstance(error, RequestValidationError) else []
     names = sorted({".".join(str(part) for part in problem["loc"]) for problem in found})

@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope
 from api.headers import content_length
 from api.problem import BodyRefused, BodyTooLarge, BodyTooSlow
 
-
 T = TypeVar("T")
 
 

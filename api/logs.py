@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import traceback
 from typing import Any
 
 import msgspec
-
-from hsmpub.model.clock import rfc3339
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,18 +43,3 @@ def where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     places = " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))
     return f"{type(error).__name__} at {places}"
-
-
-class JsonFormatter(logging.Formatter):
-    """Lines of the server's own loggers in the same shape."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "at": rfc3339(int(record.created)),
-            "event": record.name,
-            "level": record.levelname.lower(),
-            "text": record.getMessage().strip(),
-        }
-        if record.exc_info and record.exc_info[1] is not None:
-            line["fault"] = where(record.exc_info[1])
-        return _encode(line).decode()

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import sys
 from pathlib import Path
-from typing import Any
 
 import uvicorn
 
 from api.app import create_app
 from api.logs import JsonLog
 from api.protocol import protocol_with
-from api.settings import FrontConfigRefused, Settings, load_settings
-from hsmpub.errors import HsmpubError
+from api.settings import Settings, load_settings
+from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.logs import log_to_stderr
 from hsmpub.sandbox import harden
 
 USAGE = "usage: front HOME (HOST:PORT | fd:NUMBER)"
-_LOGGERS: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "api.logs.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
-    "loggers": {"uvicorn": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
-    "root": {"handlers": ["stderr"], "level": "WARNING"},
-}
+
+
+class AddressRefused(Invalid):
+    advice = "Write HOST:PORT, or fd:NUMBER for a socket that was passed."
 
 
 def bind(listen: str) -> socket.socket:
     """A listening socket: `127.0.0.1:8600`, `[::1]:8600`, or `fd:3` for one that was passed.
 
     Raises:
-        FrontConfigRefused: another form. OSError: the address is taken or not ours.
+        AddressRefused: another form. OSError: the address is taken or not ours.
     """
     kind, _, rest = listen.rpartition(":")
     if not rest.isdigit() or not kind:
-        raise FrontConfigRefused(f"{listen!r} is no address to listen on.", next_step="Write HOST:PORT.")
+        raise AddressRefused(f"{listen!r} is no address to listen on.")
     if kind == "fd":
         return socket.socket(fileno=int(rest))
     host = kind.strip("[]")
@@ -50,7 +47,7 @@ def confine(settings: Settings) -> dict[str, str]:
     return harden("front", read=folders, write=[str(home.artifacts)])
 
 
-def server(settings: Settings, *, loggers: dict[str, Any] | None = _LOGGERS) -> uvicorn.Server:
+def server(settings: Settings) -> uvicorn.Server:
     """The HTTP server, not yet running. It writes no access log of its own: the edge writes one without bodies."""
     caps = settings.front
     config = uvicorn.Config(
@@ -59,7 +56,7 @@ def server(settings: Settings, *, loggers: dict[str, Any] | None = _LOGGERS) -> 
         loop="uvloop",
         ws="none",
         lifespan="on",
-        log_config=loggers,
+        log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
@@ -73,13 +70,15 @@ def main() -> None:
     """Serves until SIGTERM or SIGINT."""
     if len(sys.argv) != 3:
         sys.exit(USAGE)
+    log_to_stderr("front", logging.WARNING)
     try:
         settings = load_settings(Path(sys.argv[1]))
         listener = bind(sys.argv[2])
     except (HsmpubError, OSError) as e:
         sys.exit(f"The front cannot start. {e}")
     protections = confine(settings)
-    JsonLog().write({"event": "front", "listen": "%s:%d" % listener.getsockname()[:2], "protections": protections})
+    host, port = listener.getsockname()[:2]
+    JsonLog().write({"event": "front", "listen": f"{host}:{port}", "protections": protections})
     server(settings).run(sockets=[listener])
 
 

@@ -57,11 +57,15 @@ def operation(
         extra["requestBody"] = {"required": True, "content": {body_type: content}}
     if headers:
         extra["parameters"] = [
-            {"name": name, "in": "header", "required": len(headers) == 1 and name != "Hsmpub-Sha256", "description": text,
-             "schema": {"type": "string"}}
-            for group in headers for name, text in HEADERS[group].items()
-        ]  # fmt: skip
+            _header(name, text, required=len(headers) == 1 and name != "Hsmpub-Sha256")
+            for group in headers
+            for name, text in HEADERS[group].items()
+        ]
     return extra
+
+
+def _header(name: str, text: str, *, required: bool) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": required, "description": text, "schema": {"type": "string"}}
 
 
 def _schema(kind: Any) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message
 from ceremony.log_snapshot import measure_log
+from ceremony.transcript_check import check_hex_signature, keeper_public
 from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.model.trust import Trust
 from hsmpub.tlog.checkpoint import Checkpoint
@@ -97,8 +97,7 @@ def _check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
         raise BackupMalformed("The backup holds something else than files, or does not end with its manifest.")
     body, signature = (_small(tar, member) for member in members[-2:])
     try:
-        raw = bytes.fromhex(signature.decode("ascii").removesuffix("\n"))
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(trust.keeper_key)).verify(raw, manifest_message(body))
+        check_hex_signature(keeper_public(trust), signature.decode("ascii").removesuffix("\n"), manifest_message(body))
     except (InvalidSignature, ValueError):
         raise BackupUntrusted("The backup's manifest is not signed by the pinned keeper.") from None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,15 +16,21 @@ from ceremony.keys import LOG_KEY
 from ceremony.place import Place
 from ceremony.softhsm import find_softhsm, softhsm_conf
 from ceremony.transcript import Recorder, Sign
+from ceremony.transcript_check import check_transcript
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.home import Home
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.config import BornKey, HsmConfig
+from hsmpub.hsm.custody import import_keys
 from hsmpub.hsm.signer import TokenSigner
+from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import HolderRecord, Quorum
+from hsmpub.shares.record import HolderRecord, Quorum, RecoveryRecord, WrappedKey
+from hsmpub.shares.recovery import seal_for_recovery
+from hsmpub.shares.split import NewRecovery
 
 
 @dataclass(frozen=True)
@@ -134,3 +140,42 @@ def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigne
 
 def certificate_facts(keys: Sequence[KeyRecord]) -> list[dict[str, str]]:
     return [{"key": key.name, "fingerprint": openpgp_fingerprint(key)} for key in keys if key.openpgp]
+
+
+def recovery_record(split: NewRecovery, secrets: Secrets, born: Sequence[BornKey]) -> RecoveryRecord:
+    """The backup of the keys: wrapped at their birth, what unwraps them sealed to the recovery quorum."""
+    return split.record(
+        wrapping_key_box=seal_for_recovery(split.public_key, split.epoch, "wrapping key", secrets.wrapping_key.view),
+        so_pin_box=seal_for_recovery(split.public_key, split.epoch, "SO PIN", secrets.so_pin.view),
+        identity_box=seal_for_recovery(split.public_key, split.epoch, "keeper identity", secrets.identity.view),
+        wrapped=[
+            WrappedKey(name=key.name, kind=key.kind, public=key.public_pem, wrapped=key.wrapped.hex()) for key in born
+        ],
+    )
+
+
+def fill_token(
+    table: HsmTable, place: Place, recorder: Recorder, secrets: Secrets, born: Sequence[BornKey]
+) -> HsmConfig:
+    """A new token with a random PIN and SO PIN that nobody sees, and the keys in it, never to come out."""
+    hsm = prepare_hsm(table, place)
+    secrets.pin.take(new_pin(table.pin_length))
+    secrets.so_pin.take(new_pin(table.pin_length))
+    init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
+    import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+    return hsm
+
+
+def sign_transcript(
+    recorder: Recorder, trust: Trust, secrets: Secrets, signer: TokenSigner, outputs: Mapping[str, str]
+) -> bytes:
+    """The finished transcript, signed by log key and keeper identity, and checked as everybody will check it.
+
+    outputs: path below the home → SHA-256, hex.
+    """
+    recorder.record("outputs", sha256=dict(outputs))
+    keeper_key, keeper_sign = identity_sign(secrets.identity)
+    transcript = recorder.sign([("log", trust.log_key, log_sign(signer)), ("keeper", keeper_key, keeper_sign)])
+    check_transcript(transcript, trust)
+    return transcript

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from pathlib import Path
@@ -14,11 +13,10 @@ from rich.console import Console
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file import load_ceremony_file
-from ceremony.gather import ShareAtHand
 from ceremony.genesis import run_genesis
-from ceremony.inputs import read_checkpoint_note, read_file, read_shares, read_trust
+from ceremony.inputs import read_checkpoint_note, read_file, read_secret_file, read_shares, read_trust
 from ceremony.own_share import check_share
-from ceremony.plan import load_plan
+from ceremony.plan import load_plan, read_text
 from ceremony.progress import step_printer
 from ceremony.rehearsal import rehearse_genesis
 from ceremony.restore import run_restore
@@ -44,14 +42,14 @@ def run() -> None:
     except HsmpubError as error:
         _fail(f"{error.detail} {error.next_step}")
     except OSError as error:
-        _fail(f"{error.strerror or error}: {error.filename or ''}. Nothing was kept; make room or choose another place.")
-    except KeyboardInterrupt:
-        _fail("Interrupted; nothing was kept. Start the ceremony again.", 130)
+        _fail(
+            f"{error.strerror or error}: {error.filename or ''}. Nothing was kept; make room or choose another place."
+        )
 
 
-def _fail(sentence: str, status: int = 1) -> None:
+def _fail(sentence: str) -> None:
     print(f"hsmpub-ceremony: {sentence}", file=sys.stderr)
-    sys.exit(status)
+    sys.exit(1)
 
 
 def _now() -> int:
@@ -59,7 +57,7 @@ def _now() -> int:
 
 
 def _console(stderr: bool = False) -> Console:
-    return Console(stderr=stderr)
+    return Console(stderr=stderr, soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -81,10 +79,12 @@ def genesis(
         console.print("Rehearsed; nothing was kept.")
         return
     done = run_genesis(plan, home, now=_now, told=step_printer(console), protections=protections)
-    console.print(f"\n{done.trust.service} is in {done.home}, sealed.", soft_wrap=True)
-    console.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.", soft_wrap=True)
-    console.print("Read the words of the fingerprints aloud, and let every participant keep genesis/transcript.json")
-    console.print("and trust.json. Then start it: 'hsmpub serve', and let the holders run 'hsmpub unseal'.")
+    console.print(f"\n{done.trust.service} is in {done.home}, sealed.")
+    console.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.")
+    console.print(
+        "Read the words of the fingerprints aloud; every participant keeps genesis/transcript.json and trust.json."
+    )
+    console.print("Then start it with 'hsmpub serve', and the holders run 'hsmpub unseal'.")
 
 
 @app.command()
@@ -97,7 +97,7 @@ def backup(
     harden("keeper")
     manifest = make_backup(Home(home.resolve()), out.absolute(), now=_now(), artifacts=artifacts)
     console = _console()
-    console.print(f"{out}: {len(manifest.files)} files, a log of {manifest.log_size} entries.", soft_wrap=True)
+    console.print(f"{out}: {len(manifest.files)} files, a log of {manifest.log_size} entries.")
     console.print("Its keys are sealed to the recovery quorum; keep it where the service's machine is not.")
 
 
@@ -107,7 +107,9 @@ def restore(
     trust: TrustOption,
     share: Annotated[list[str], typer.Option("--share", help="HOLDER=FILE: a recovery share; FILE - is stdin.")],
     home: HomeOption = Path("home"),
-    identity: Annotated[list[str], typer.Option("--identity", help="HOLDER=FILE: the holder's private key.")] = [],  # noqa: B006
+    identity: Annotated[
+        list[str] | None, typer.Option("--identity", help="HOLDER=FILE: the holder's private key, age or SSH.")
+    ] = None,
     ceremony: Annotated[Path | None, typer.Option("--ceremony", help="New unseal holders, new HSM.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Newest checkpoint known elsewhere: the backup must reach it.")
@@ -115,18 +117,18 @@ def restore(
 ) -> None:
     """Restore the keys into a fresh token, with a recovery quorum; the public keys stay the same."""
     pins = read_trust(trust)
-    file = None if ceremony is None else load_ceremony_file(read_file(ceremony).decode())
+    file = None if ceremony is None else load_ceremony_file(read_text(ceremony))
     known = None if checkpoint is None else read_checkpoint_note(checkpoint, pins)
-    shares: list[ShareAtHand] = read_shares(share, identity)
     protections = harden("keeper", network=file is not None and file.hsm.network)
+    shares = read_shares(share, identity or [])
     console = _console()
     with open_backup(backup, pins, known=known) as checked:
         done = run_restore(
             checked, pins, shares, home, now=_now, file=file, told=step_printer(console), protections=protections
         )
-    console.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.", soft_wrap=True)
-    console.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;", soft_wrap=True)
-    console.print("shares of earlier epochs open nothing any more.")
+    console.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
+    console.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")
+    console.print("shares of earlier epochs open nothing any more. Never start the old instance again.")
 
 
 @app.command()
@@ -158,12 +160,11 @@ def check_own(
     identity: Annotated[Path, typer.Option("--identity", help="Your private key, age or SSH.")],
 ) -> None:
     """Check your own share against the transcript, without unsealing anything."""
-    checked = check_transcript(read_file(transcript), read_trust(trust))
     harden("keeper")
-    purpose, epoch = check_share(checked, holder, read_file(share), bytearray(read_file(identity)))
+    checked = check_transcript(read_file(transcript), read_trust(trust))
+    purpose, epoch = check_share(checked, holder, read_file(share), read_secret_file(identity))
     _console().print(f"This is the {purpose} share of {holder}, epoch {epoch}, as the ceremony made it.")
 
 
 if __name__ == "__main__":
-    os.umask(0o077)
     run()

@@ -172,7 +172,8 @@ def _first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefuse
     found: list[tuple[int, tuple[str | int, ...], str, str]] = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], problem["msg"]))
-    line, path, kind, message = min(found, key=lambda one: one[0])
+    # a misspelt key is also a missing one: say the first
+    line, path, kind, message = min(found, key=lambda one: (one[2] != "extra_forbidden", one[0]))
     where = ".".join(map(str, path))
     if kind == "extra_forbidden":
         return UnknownCeremonyKey(f"{where!r} is not a key of a ceremony file.", line=line)

@@ -16,34 +16,29 @@ Until 10 there is no home. Outputs are opened O_EXCL; nothing is ever overwritte
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ceremony import birth
 from ceremony.fingerprint import fingerprint_words, public_key_der
+from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
+from ceremony.log_write import begin_log
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
 from ceremony.transcript import Recorder, Step
-from ceremony.transcript_check import check_transcript
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
-from hsmpub.hsm.custody import import_keys
 from hsmpub.hsm.signer import TokenSigner
-from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
-from hsmpub.shares.record import RecoveryRecord, WrappedKey, dump_record
-from hsmpub.shares.recovery import seal_for_recovery
+from hsmpub.shares.record import dump_record
 from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
-from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import VerifierKey
 
 FIRST_EPOCH = 1
@@ -110,7 +105,7 @@ class _Ceremony:
         )  # fmt: skip
         recovery = self._split_recovery()
         born = self._bear()
-        hsm = self._fill_token(born)
+        hsm = birth.fill_token(plan.file.hsm, self._place, recorder, self._secrets, born)
         self._split_unseal()
         keeper_key = self._make_identity()
         self._write_recovery(recovery, born)
@@ -118,7 +113,8 @@ class _Ceremony:
             keys = birth.certify(key_records(born, self._at), plan.file.service.openpgp_user_id, self._at, signer)
             trust = Trust(plan.file.service.name, self._log_key(keys), keeper_key, keys)
             self._write_public(trust, hsm)
-            transcript = self._finish_transcript(trust, signer)
+            transcript = birth.sign_transcript(recorder, trust, self._secrets, signer, self._outputs)
+            self._place.write(self._home.genesis / "transcript.json", transcript)
             self._begin_log(trust, transcript, signer)
         birth.settle_hsm(hsm, self._place)
         return trust, transcript
@@ -138,16 +134,6 @@ class _Ceremony:
         birth.record_keys(self._recorder, "keys born", key_records(born, self._at))
         return born
 
-    def _fill_token(self, born: list[BornKey]) -> HsmConfig:
-        table, secrets = self._plan.file.hsm, self._secrets
-        hsm = birth.prepare_hsm(table, self._place)
-        secrets.pin.take(new_pin(table.pin_length))
-        secrets.so_pin.take(new_pin(table.pin_length))
-        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-        import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
-        self._recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
-        return hsm
-
     def _split_unseal(self) -> None:
         table = self._plan.file.unseal
         split = split_unseal(table.holder_keys, table.threshold, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
@@ -163,7 +149,7 @@ class _Ceremony:
         return public
 
     def _write_recovery(self, split: NewRecovery, born: list[BornKey]) -> None:
-        record = recovery_record(split, self._secrets, born)
+        record = birth.recovery_record(split, self._secrets, born)
         self._output(self._home.recovery_record, dump_record(record))
         self._recorder.record("backup of the keys", sealed=["wrapping key", "SO PIN", "keeper identity"],
                               wrapped=[key.name for key in record.wrapped])  # fmt: skip
@@ -180,16 +166,6 @@ class _Ceremony:
         self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
 
-    def _finish_transcript(self, trust: Trust, signer: TokenSigner) -> bytes:
-        self._recorder.record("outputs", sha256=self._outputs)
-        keeper_key, keeper_sign = birth.identity_sign(self._secrets.identity)
-        transcript = self._recorder.sign(
-            [("log", trust.log_key, birth.log_sign(signer)), ("keeper", keeper_key, keeper_sign)]
-        )
-        check_transcript(transcript, trust)
-        self._place.write(self._home.genesis / "transcript.json", transcript)
-        return transcript
-
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:
         plan, at = self._plan, self._at
         first: list[e.Entry] = [
@@ -198,50 +174,8 @@ class _Ceremony:
             e.PolicyAdopted(at, plan.policy, sha256_hex(plan.policy.encode())),
             e.RosterAdopted(at, plan.roster, sha256_hex(plan.roster.encode())),
         ]  # fmt: skip
-        self._home.log.parent.mkdir()
-        log = Log.create(
-            self._home.log, self._home.log_head, log_key=trust.log_key, entries=[e.dump_entry(one) for one in first]
-        )
-        close_with_checkpoint(log, signer)
-        for folder in (self._home.artifacts, self._home.courier, self._home.run):
-            folder.mkdir(mode=0o700)
+        begin_log(self._home, trust.log_key, first, birth.log_sign(signer))
+        make_folders(self._home)
 
     def _output(self, path: Path, data: bytes) -> None:
         self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
-
-
-def recovery_record(split: NewRecovery, secrets: birth.Secrets, born: list[BornKey]) -> RecoveryRecord:
-    """The backup of the keys: wrapped at their birth, what unwraps them sealed to the recovery quorum."""
-    return split.record(
-        wrapping_key_box=seal_for_recovery(split.public_key, split.epoch, "wrapping key", secrets.wrapping_key.view),
-        so_pin_box=seal_for_recovery(split.public_key, split.epoch, "SO PIN", secrets.so_pin.view),
-        identity_box=seal_for_recovery(split.public_key, split.epoch, "keeper identity", secrets.identity.view),
-        wrapped=[
-            WrappedKey(name=key.name, kind=key.kind, public=key.public_pem, wrapped=key.wrapped.hex()) for key in born
-        ],
-    )
-
-
-def close_with_checkpoint(log: Log, signer: TokenSigner) -> None:
-    """Signs a checkpoint over everything in the log and closes it."""
-    sign = birth.log_sign(signer)
-
-    async def publish() -> None:
-        async def sign_note(message: bytes) -> bytes:
-            return sign(message)
-
-        await log.publish_checkpoint(sign_note)
-
-    try:
-        asyncio.run(publish())
-    finally:
-        log.close()
-
-
-def config_toml(hsm: HsmConfig, listen: str) -> bytes:
-    """The home's config.toml: where things are."""
-    # JSON's strings are TOML's basic strings
-    return (
-        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
-        f"\n[front]\nlisten = {json.dumps(listen)}\n"
-    ).encode()

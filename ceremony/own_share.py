@@ -6,6 +6,7 @@ import msgspec
 
 from ceremony.transcript import Transcript
 from ceremony.transcript_check import TranscriptMalformed
+from hsmpub.shares.gathering import ShareAltered
 from hsmpub.shares.holder import check_own_share
 from hsmpub.shares.record import HolderRecord, Purpose, UnknownHolder
 
@@ -18,15 +19,23 @@ def check_share(transcript: Transcript, holder: str, file: bytes, identity: byte
         ShareMalformed, ShareAltered, IdentityUnusable, IdentityEncrypted, ShareFileOfAnother.
     """
     purposes: tuple[Purpose, Purpose] = ("unseal", "recovery")
+    altered: ShareAltered | None = None
     for purpose in purposes:
-        facts = transcript.facts(f"{purpose} quorum")
-        try:
-            holders = msgspec.convert(facts.get("holders", []), tuple[HolderRecord, ...])
-            epoch = msgspec.convert(facts.get("epoch", 0), int)
-        except msgspec.ValidationError:
-            raise TranscriptMalformed("The transcript does not say who holds shares.") from None
-        for record in holders:
-            if record.name == holder:
+        epoch, record = _holder(transcript, purpose, holder)
+        if record is not None:
+            try:
                 check_own_share(file, identity, purpose=purpose, epoch=epoch, holder=record)
                 return purpose, epoch
-    raise UnknownHolder(f"The ceremony made no share for {holder[:80]!r}.")
+            except ShareAltered as error:
+                altered = error  # somebody may hold one share of each quorum
+    raise altered or UnknownHolder(f"The ceremony made no share for {holder[:80]!r}.")
+
+
+def _holder(transcript: Transcript, purpose: Purpose, holder: str) -> tuple[int, HolderRecord | None]:
+    facts = transcript.facts(f"{purpose} quorum")
+    try:
+        holders = msgspec.convert(facts.get("holders", []), tuple[HolderRecord, ...])
+        epoch = msgspec.convert(facts.get("epoch", 0), int)
+    except msgspec.ValidationError:
+        raise TranscriptMalformed("The transcript does not say who holds shares.") from None
+    return epoch, next((record for record in holders if record.name == holder), None)

@@ -48,7 +48,8 @@ class Place:
     """
 
     def __init__(self, home: Path) -> None:
-        self.home = home.resolve()
+        absolute = Path(os.path.abspath(home))
+        self.home = absolute.parent.resolve() / absolute.name
         self._outer = self.home.with_name(self.home.name + ".incomplete")
         self.root = self._outer / "home"
 

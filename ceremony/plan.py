@@ -38,15 +38,16 @@ def load_plan(path: Path) -> Plan:
         CeremonyInputMissing, CeremonyInputUnreadable: of a file.
         CeremonyFileRefused, PolicyRefused, RosterRefused, InFile: of what a file says, with its line.
     """
-    text = _read(path)
+    text = read_text(path)
     file = load_ceremony_file(text)
-    policy = _read(path.parent / file.files.policy)
-    roster = _read(path.parent / file.files.roster)
+    policy = read_text(path.parent / file.files.policy)
+    roster = read_text(path.parent / file.files.roster)
     load_policy(policy, keys=planned_keys(), groups=load_roster(roster).groups)
     return Plan(file, sha256_hex(text.encode()), policy, roster)
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Raises CeremonyInputMissing, CeremonyInputUnreadable."""
     try:
         return path.read_bytes().decode()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):

@@ -61,6 +61,10 @@ def _details(step: Step) -> Iterator[str]:
     elif step.what in ("keys born", "keys restored"):
         for key in facts["keys"]:
             yield f"{key['name']} ({key['kind']})  {key.get('words', '')}".rstrip()
+    elif "protections" in facts:
+        for name, state in facts["protections"].items():
+            if state != "on":
+                yield f"protection {name} is off: {state}"
     elif step.what == "keeper identity":
         yield facts["words"]
     elif step.what == "public keys":

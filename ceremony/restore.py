@@ -1,13 +1,13 @@
 """Restore: from a backup and a recovery quorum to a fresh token with the same keys, in a new epoch of unseal shares.
 
-    1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
-    2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
-    3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
-    4 a new unseal secret is split: the shares of the old epoch open nothing here
-    5 files of the backup are taken over; records, configuration and shares are written
-    6 the transcript is signed by the log key in the fresh token and by the keeper's identity
-    7 the log goes on with the entry `restore`, and a checkpoint is signed
-    8 the home is moved into place; it starts sealed
+1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
+2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
+3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
+4 a new unseal secret is split: the shares of the old epoch open nothing here
+5 files of the backup are taken over; records, configuration and shares are written
+6 the transcript is signed by the log key in the fresh token and by the keeper's identity
+7 the log goes on with the entry `restore`, and a checkpoint is signed
+8 the home is moved into place; it starts sealed
 """
 
 from __future__ import annotations
@@ -24,17 +24,14 @@ from ceremony.backup import LOG
 from ceremony.backup_check import Backup, copy_into
 from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
-from ceremony.genesis import close_with_checkpoint, config_toml
-from ceremony.log_snapshot import iterate_log
+from ceremony.home_files import config_toml, make_folders
+from ceremony.log_write import continue_log, last_time_and_epoch
 from ceremony.place import Place, check_free
 from ceremony.transcript import Recorder, Step
-from ceremony.transcript_check import check_transcript
 from hsmpub.errors import Broken
 from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
-from hsmpub.hsm.custody import import_keys
 from hsmpub.hsm.signer import TokenSigner
-from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust
@@ -48,7 +45,6 @@ from hsmpub.shares.record import (
 )
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import split_unseal
-from hsmpub.tlog.log import Log
 
 
 class RestoredKeysDiffer(Broken):
@@ -115,7 +111,8 @@ class _Ceremony:
         self._secrets = secrets
         self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
-        self._at, self._epoch = _continue_log(backup, at)
+        self._at, last_epoch = last_time_and_epoch(backup.root / LOG, at)
+        self._epoch = last_epoch + 1
         self._outputs: dict[str, str] = {}
 
     def run(self, shares: Sequence[ShareAtHand], protections: dict[str, str]) -> tuple[int, bytes]:
@@ -131,7 +128,8 @@ class _Ceremony:
         self._split_unseal()
         self._write_keeper(hsm)
         with TokenSigner(hsm, self._secrets.pin) as signer:
-            transcript = self._finish_transcript(signer)
+            transcript = birth.sign_transcript(self._recorder, self._trust, self._secrets, signer, self._outputs)
+            self._place.write(self._folder / "transcript.json", transcript)
             self._continue(transcript, holders, signer)
         birth.settle_hsm(hsm, self._place)
         return self._epoch, transcript
@@ -155,19 +153,12 @@ class _Ceremony:
         return holders
 
     def _fill_token(self) -> HsmConfig:
-        table, secrets = self._hsm_table(), self._secrets
         born = [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in self._recovery.wrapped]
         pinned = [(key.name, key.kind, key.public) for key in self._trust.keys]
         if [(key.name, key.kind, key.public_pem) for key in born] != pinned:
             raise RestoredKeysDiffer("The keys in the backup are not the pinned ones.")
-        hsm = birth.prepare_hsm(table, self._place)
-        secrets.pin.take(new_pin(table.pin_length))
-        secrets.so_pin.take(new_pin(table.pin_length))
-        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-        import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
         birth.record_keys(self._recorder, "keys restored", self._trust.keys)
-        self._recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
-        return hsm
+        return birth.fill_token(self._hsm_table(), self._place, self._recorder, self._secrets, born)
 
     def _hsm_table(self) -> HsmTable:
         if self._file is not None:
@@ -199,48 +190,13 @@ class _Ceremony:
         listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
         self._output(self._home.config, config_toml(hsm, listen))
 
-    def _finish_transcript(self, signer: TokenSigner) -> bytes:
-        self._recorder.record("outputs", sha256=self._outputs)
-        keeper_key, keeper_sign = birth.identity_sign(self._secrets.identity)
-        transcript = self._recorder.sign(
-            [("log", self._trust.log_key, birth.log_sign(signer)), ("keeper", keeper_key, keeper_sign)]
-        )
-        check_transcript(transcript, self._trust)
-        self._place.write(self._folder / "transcript.json", transcript)
-        return transcript
-
     def _continue(self, transcript: bytes, holders: tuple[str, ...], signer: TokenSigner) -> None:
-        self._home.log.parent.mkdir()
-        log = Log.create(self._home.log, self._home.log_head, log_key=self._trust.log_key)
-        restored = e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
-
-        async def append() -> None:
-            for entries in iterate_log(self._backup.root / LOG):
-                await log.append(entries)
-            if (log.size, log.root.hex()) != (self._backup.manifest.log_size, self._backup.manifest.log_root):
-                raise RestoredKeysDiffer("The restored log is not the one in the backup.")
-            await log.append([e.dump_entry(restored)])
-
-        try:
-            asyncio.run(append())
-        except BaseException:
-            log.close()
-            raise
-        close_with_checkpoint(log, signer)
-        for folder in (self._home.artifacts, self._home.courier, self._home.run):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        manifest, restored = self._backup.manifest, e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
+        measured = (manifest.log_size, bytes.fromhex(manifest.log_root))
+        continue_log(
+            self._home, self._trust.log_key, self._backup.root / LOG, measured, restored, birth.log_sign(signer)
+        )
+        make_folders(self._home)
 
     def _output(self, path: Path, data: bytes) -> None:
         self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
-
-
-def _continue_log(backup: Backup, at: int) -> tuple[int, int]:
-    """Time of the next entry (never before the last) and the next epoch."""
-    epoch = 0
-    for entries in iterate_log(backup.root / LOG):
-        for data in entries:
-            entry = e.load_entry(data)
-            at = max(at, entry.at)
-            if isinstance(entry, e.Genesis | e.Restored):
-                epoch = entry.epoch
-    return at, epoch + 1

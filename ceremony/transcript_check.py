@@ -23,7 +23,7 @@ from ceremony.transcript import (
 )
 from hsmpub.errors import Broken, Forbidden, Invalid
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.trust import Trust
+from hsmpub.model.trust import Trust, TrustMalformed
 from hsmpub.tlog.note import load_verifier_key
 
 
@@ -80,13 +80,14 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
     Raises:
         TranscriptMalformed, TranscriptAltered: see load_transcript.
         TranscriptUntrusted: of another service, or signed by other keys than the pinned ones.
+        TrustMalformed: of the pins.
     """
     transcript = load_transcript(data)
     if transcript.head.service != trust.service:
         raise TranscriptUntrusted(f"The transcript is of the service {transcript.head.service[:80]!r}.")
     pinned: dict[Signer, tuple[str, bytes]] = {
         "log": (trust.log_key, load_verifier_key(trust.log_key).public),
-        "keeper": (trust.keeper_key, bytes.fromhex(trust.keeper_key)),
+        "keeper": (trust.keeper_key, keeper_public(trust)),
     }
     if sorted(seal.signer for seal in transcript.seals) != sorted(pinned):
         raise TranscriptUntrusted("The transcript is not signed by both the log key and the keeper.")
@@ -96,10 +97,28 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
         if seal.key != key:
             raise TranscriptUntrusted(f"The transcript is signed by another {seal.signer} key than the pinned one.")
         try:
-            Ed25519PublicKey.from_public_bytes(public).verify(bytes.fromhex(seal.signature), message)
+            check_hex_signature(public, seal.signature, message)
         except (InvalidSignature, ValueError):
             raise TranscriptAltered(f"The {seal.signer} signature under the transcript is wrong.") from None
     return transcript
+
+
+def keeper_public(trust: Trust) -> bytes:
+    """Raw Ed25519 key of the keeper's identity. Raises TrustMalformed."""
+    try:
+        public = bytes.fromhex(trust.keeper_key)
+        Ed25519PublicKey.from_public_bytes(public)
+    except ValueError:
+        raise TrustMalformed("The keeper's key in the trust file is none.") from None
+    return public
+
+
+def check_hex_signature(public: bytes, signature: str, message: bytes) -> None:
+    """Raises InvalidSignature, ValueError. The hex has one spelling, so that no bit of it can be flipped unseen."""
+    raw = bytes.fromhex(signature)
+    if raw.hex() != signature:
+        raise ValueError("not canonical hex")
+    Ed25519PublicKey.from_public_bytes(public).verify(raw, message)
 
 
 def _line(data: bytes, kind: type[Line], what: str) -> Line:

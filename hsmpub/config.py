@@ -23,14 +23,32 @@ class HsmSection(_Section):
 
     module: str
     token: str
-    workers: int = Field(0, ge=0, le=64)
+    workers: int = Field(default=0, ge=0, le=64)
 
 
 class FrontSection(_Section):
-    """listen: `host:port`; port 0 takes a free one. max_upload_bytes: cap of one uploaded file."""
+    """listen: `host:port`; port 0 takes a free one. Sizes in bytes, times in seconds, rates in requests a second.
+
+    max_upload_bytes: cap of one uploaded file; max_uploads: at the same time. body_timeout: for a whole small body;
+    idle_timeout: between two pieces of an upload; checkpoint_timeout: how long a receipt waits for its checkpoint.
+    address_*: of one address, everything; costly_*: of one address, what costs before anybody is authenticated;
+    session_*: of one CI session.
+    """
 
     listen: str = "127.0.0.1:8700"
-    max_upload_bytes: int = 8 << 30
+    max_upload_bytes: int = Field(default=8 << 30, gt=0)
+    max_uploads: int = Field(default=16, gt=0)
+    max_body_bytes: int = Field(default=1 << 20, gt=0)
+    max_header_bytes: int = Field(default=16 << 10, gt=0)
+    body_timeout: float = Field(default=15.0, gt=0)
+    idle_timeout: float = Field(default=30.0, gt=0)
+    checkpoint_timeout: float = Field(default=20.0, gt=0)
+    address_rate: float = Field(default=5000.0, gt=0)
+    address_burst: float = Field(default=10_000.0, gt=0)
+    costly_rate: float = Field(default=20.0, gt=0)
+    costly_burst: float = Field(default=200.0, gt=0)
+    session_rate: float = Field(default=5000.0, gt=0)
+    session_burst: float = Field(default=10_000.0, gt=0)
 
 
 class KeeperSection(_Section):

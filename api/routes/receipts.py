@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from api.front import Front, front_of
 from api.openapi import operation
@@ -39,7 +41,7 @@ async def receipt(request: Request, name: str) -> Response:
     summary="The receipt of routine signatures",
     openapi_extra=operation(reply=bytes, reply_type=_JSON, says="One file that verifies offline."),
 )
-async def routine_receipt(request: Request, entry: int) -> Response:
+async def routine_receipt(request: Request, entry: Annotated[int, Path(ge=0, lt=1 << 62)]) -> Response:
     """`entry` is the index that `POST /v1/sign` answered with."""
     front = front_of(request)
     front.check_costly(request)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.body import json_body, read_body
 from api.front import Front, front_of
@@ -107,9 +108,9 @@ async def _forward(front: Front, request: Request) -> m.FrontReply:
     summary="List requests",
     openapi_extra=operation(reply=m.RequestList, says="Requests, the newest first."),
 )
-async def requests(request: Request, open: bool = True) -> Response:
+async def requests(request: Request, still_open: Annotated[bool, Query(alias="open")] = True) -> Response:
     """`open=1` (the default) lists those that still wait for somebody or something."""
-    return json_reply(await front_of(request).keeper.call(m.ListRequests(open)))
+    return json_reply(await front_of(request).keeper.call(m.ListRequests(still_open)))
 
 
 @router.get(

@@ -55,7 +55,9 @@ def hand_in(world: World, home: Path, holder: Person) -> None:
 
 
 def share_of(home: Path, holder: Person) -> Path:
-    return home / "genesis" / "shares" / f"{holder.name}.age"
+    """The holder's share of the newest epoch: of the last restore, or else of the genesis."""
+    ceremony = next(iter(sorted(home.glob("restore-*"), reverse=True)), home / "genesis")
+    return ceremony / "shares" / f"{holder.name}.age"
 
 
 def seal_credentials(world: World) -> None:
@@ -113,7 +115,7 @@ def co_sign(world: World) -> None:
 def publish(world: World) -> None:
     """Signed in the HSM, logged, then published by one child process a job."""
     wait_for(world, world.request, "published")
-    world.hsmpub("release", "fetch", world.request, "--into", world.outputs)
+    world.hsmpub("release", "fetch", world.request, "--to", world.outputs)
     world.stage.say(
         "signed, uploaded to the package index, tag pushed to the git server; signatures and receipt fetched"
     )

@@ -105,7 +105,7 @@ class World:
         """`sealed` or `unsealed`."""
         answer = self.json("status")
         assert isinstance(answer, dict)
-        return str(answer["status"]["state"])
+        return str(answer["state"])
 
     def ci(self, **claims: str) -> dict[str, str]:
         """The environment of a CI job with these claims."""

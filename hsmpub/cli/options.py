@@ -9,7 +9,8 @@ import typer
 
 from hsmpub.client.client import Client
 from hsmpub.client.token import token_source
-from hsmpub.client.trust import Trust, load_trust
+from hsmpub.client.trust import PinsMissing, read_trust
+from hsmpub.model.trust import Trust
 
 Url = Annotated[str, typer.Option("--url", envvar="HSMPUB_URL", help="Address of the service.")]
 Pins = Annotated[
@@ -39,19 +40,22 @@ TokenFile = Annotated[
     typer.Option("--token-file", envvar="HSMPUB_TOKEN_FILE", help="File with a CI identity token (bearer)."),
 ]
 Audience = Annotated[
-    str, typer.Option("--audience", envvar="HSMPUB_AUDIENCE", help="Audience of the token; by default the pins' own.")
+    str,
+    typer.Option("--audience", envvar="HSMPUB_AUDIENCE", help="Audience of the token; by default the service's name."),
 ]
-DEFAULT_URL = "http://127.0.0.1:8600"
+DEFAULT_URL = "http://127.0.0.1:8700"
 
 
-def pins(path: Path | None) -> Trust | None:
-    """The pins of a file, or none. Raises PinsUnreadable."""
-    return load_trust(path) if path is not None else None
+def pins(path: Path | None) -> Trust:
+    """The pins in a file, for what cannot be done without. Raises PinsMissing, PinsUnreadable, TrustMalformed."""
+    if path is None:
+        raise PinsMissing("The pins of the service are needed: nothing else is trusted here.")
+    return read_trust(path)
 
 
 def connect(url: str, trust: Path | None, ca_file: Path | None) -> Client:
-    """A client. Raises PinsUnreadable, AddressRefused."""
-    return Client(url, pins(trust), ca_file=ca_file)
+    """A client. Raises PinsUnreadable, TrustMalformed, AddressRefused."""
+    return Client(url, read_trust(trust) if trust is not None else None, ca_file=ca_file)
 
 
 def connect_ci(url: str, trust: Path | None, ca_file: Path | None, *, command: str, file: Path | None,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from hsmpub.client.client import Client
-from hsmpub.client.ssh import new_nonce, ssh_sign
 from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
+from hsmpub.client.client import Client
+from hsmpub.client.ssh import new_nonce, ssh_sign
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.model.submission import PersonalBody, dump_submission
 from hsmpub.wire.messages import Done, RequestView

@@ -131,7 +131,7 @@ def wait(
 @app.command()
 def fetch(
     request: Request,
-    into: Annotated[Path, typer.Option("--into", help="Folder to write to.")] = Path(),
+    into: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Fetch the signatures that a release made, and its receipt."""

@@ -16,7 +16,7 @@ from hsmpub.client.client import Client
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
-from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
+from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
 
@@ -68,6 +68,8 @@ def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
     """
     receipt, late = b"", None
     try:
+        if batch[0].entry < 0:  # nothing was made, so nothing was logged
+            raise NothingMade("No signature was made.")
         receipt = client.routine_receipt(batch[0].entry)
         digests = [sha256_hex(output) for one in batch for output in one.outputs.values()]
         check_receipt(receipt, client.trust, digests)
@@ -87,6 +89,10 @@ def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
                 write_whole(one.path.parent, f"{one.path.name}{SUFFIX}", receipt)
         except HsmpubError as e:
             _note_failure(one.path, _problem(e), failed)
+
+
+class NothingMade(Invalid):
+    advice = "See the reasons above."
 
 
 def _problem(error: HsmpubError) -> Problem:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
+import msgspec
+
 from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
 from hsmpub.cli.say import say, say_json
 from hsmpub.cli.visible import visible
@@ -22,12 +24,12 @@ def status(
         if trust is not None and found.keeper_key != client.trust.keeper_key:
             raise KeeperNotThePinnedOne("The keeper that answers is not the one in the pins.")
         attempt = _attempt(client) if found.state == "sealed" else None
-        keys = client.ready().keys if ready else found.keys
+        tested = client.ready().keys if ready else {}
     if as_json:
-        say_json({"status": found, "attempt": attempt, "keys": keys})
+        say_json({**msgspec.to_builtins(found), "attempt": attempt, "tested": tested})
         return
     _say_state(found, attempt)
-    _say_keys(found, keys)
+    _say_keys(found, tested)
     _say_protections(found)
     for warning in found.warnings:
         say(f"Warning: {visible(warning)}", "yellow")
@@ -55,10 +57,12 @@ def _say_state(found: StatusReply, attempt: AttemptReply | None) -> None:
     say(f"Policy {visible(found.policy_sha256)[:16]}…, roster {visible(found.roster_sha256)[:16]}….")
 
 
-def _say_keys(found: StatusReply, keys: dict[str, str]) -> None:
+def _say_keys(found: StatusReply, tested: dict[str, str]) -> None:
     say(f"Signers at work: {found.signers}.")
-    for name, state in sorted(keys.items()):
-        say(f"  key {visible(name)}: {visible(state)}", "" if state == "ok" else "yellow")
+    for name, kind in sorted(found.keys.items()):
+        state = tested.get(name, "")
+        told = f": {visible(state)}" if state else ""
+        say(f"  key {visible(name)} ({visible(kind)}){told}", "" if state in ("", "ok") else "yellow")
 
 
 def _say_protections(found: StatusReply) -> None:

@@ -11,6 +11,7 @@ import typer
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
+from hsmpub.client.trust import keeper_identity
 from hsmpub.errors import Invalid
 from hsmpub.secret.page import wipe
 from hsmpub.shares.holder import box_for_attempt
@@ -38,7 +39,7 @@ def unseal(
         held, private = _read(share), bytearray()
         try:
             private = _read(str(identity)) if identity is not None else private
-            box = box_for_attempt(bytes(held), private, attempt, holder, client.trust.keeper)
+            box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
             wipe(private)
@@ -54,11 +55,9 @@ def _read(name: str) -> bytearray:
     """A small file into memory that can be wiped. Raises ShareNotRead."""
     buffer = bytearray(_MOST)
     try:
-        if name == "-":
-            count = sys.stdin.buffer.readinto(buffer)  # type: ignore[attr-defined]
-        else:
-            with Path(name).expanduser().open("rb", buffering=0) as file:
-                count = file.readinto(buffer)
+        source = sys.stdin.fileno() if name == "-" else Path(name).expanduser()
+        with open(source, "rb", buffering=0, closefd=name != "-") as file:
+            count = file.readinto(buffer)
         return buffer[: count or 0]
     except OSError as e:
         raise ShareNotRead(f"{name} cannot be read: {e.strerror}.") from None

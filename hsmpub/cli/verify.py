@@ -11,7 +11,6 @@ from hsmpub.cli.options import AsJson, Pins, pins
 from hsmpub.cli.say import say, say_json
 from hsmpub.cli.visible import visible
 from hsmpub.client.given import given_file
-from hsmpub.client.trust import PinsUnreadable
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.receipt import Step, verify_receipt
 
@@ -24,19 +23,22 @@ def verify(
 ) -> None:
     """Check a receipt offline: log, request, policy, approvals, signatures, files, publishing. Prints each step."""
     known = pins(trust)
-    if known is None:
-        raise PinsUnreadable("The pins of the service are needed: nothing else is trusted here.")
     try:
         data = receipt.read_bytes()
     except OSError as e:
         raise FileUnreadable(f"{receipt} cannot be read: {e.strerror}.") from None
-    given = [given_file(path) for path in files or []]
+    # `verify x.receipt.json *` names the receipt among the files, too
+    given = [given_file(path) for path in files or [] if not _is_same(path, receipt)]
     report = verify_receipt(data, known.log_key, given, on_step=(lambda _: None) if as_json else _say_step)
     if as_json:
         say_json({"verified": True, **{name: getattr(report, name) for name in _MEMBERS}})
         return
     what = " ".join(visible(part) for part in (report.kind, report.project, report.version) if part)
     say(f"Verified: {what} by {visible(report.service)}, request {visible(report.request)}.", "green")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
 
 
 _MEMBERS = (

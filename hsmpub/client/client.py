@@ -13,10 +13,11 @@ from hsmpub.client.http import Http
 from hsmpub.client.pins import check_intake
 from hsmpub.client.session import CiSession, open_session
 from hsmpub.client.token import TokenSource
-from hsmpub.client.trust import PinsUnreadable, Trust
+from hsmpub.client.trust import PinsMissing
 from hsmpub.client.upload import Progress, upload
 from hsmpub.errors import Unauthenticated
 from hsmpub.model.submission import AskRelease, AskSign, FileRef, HashState, dump_submission
+from hsmpub.model.trust import Trust
 from hsmpub.wire import messages as m
 
 _JSON = {"content-type": "application/json"}
@@ -60,9 +61,9 @@ class Client:
 
     @property
     def trust(self) -> Trust:
-        """The pins. Raises PinsUnreadable where none were given."""
+        """The pins. Raises PinsMissing where none were given."""
         if self._trust is None:
-            raise PinsUnreadable("The pins of the service are needed here, and none are named.")
+            raise PinsMissing("The pins of the service are needed here, and none are named.")
         return self._trust
 
     @property

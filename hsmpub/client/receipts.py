@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hsmpub.client.trust import Trust
 from hsmpub.errors import Broken
+from hsmpub.model.trust import Trust
 from hsmpub.receipt import Report, verify_receipt
 
 

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.client.http import Http
 from hsmpub.client.token import TokenSource
-from hsmpub.client.trust import Trust
+from hsmpub.client.trust import keeper_identity
 from hsmpub.errors import Broken
+from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import SessionReply
 from hsmpub.wire.session import bound_audience, check_session_signature, request_mac, session_mac_key
 
@@ -57,7 +58,7 @@ def open_session(http: Http, source: TokenSource, trust: Trust, audience: str = 
     5. derives the MAC key.
 
     Args:
-        audience: what the token is made out to; by default what the pins say.
+        audience: what the token is made out to; by default the service's name.
 
     Raises:
         KeeperNotThePinnedOne: the answer is not signed by the pinned keeper.
@@ -65,12 +66,16 @@ def open_session(http: Http, source: TokenSource, trust: Trust, audience: str = 
     """
     private = X25519PrivateKey.generate()
     client_key = private.public_key().public_bytes_raw()
-    token = source.token(bound_audience(audience or trust.token_audience, client_key))
+    token = source.token(bound_audience(audience or trust.service, client_key))
     body = msgspec.json.encode({"token": token, "client_key": client_key})
     reply = http.call("POST", "/v1/sessions", _reply, content=body, headers={"content-type": "application/json"})
     try:
         check_session_signature(
-            trust.keeper, reply.signature, session=reply.session, client_key=client_key, session_key=reply.keeper_key
+            keeper_identity(trust),
+            reply.signature,
+            session=reply.session,
+            client_key=client_key,
+            session_key=reply.keeper_key,
         )
         key = session_mac_key(
             private, reply.keeper_key, session=reply.session, client_key=client_key, keeper_key=reply.keeper_key

@@ -14,8 +14,9 @@ import msgspec
 
 from hsmpub.client.client import Client
 from hsmpub.client.sha256 import NotAPlainFile, hash_file
+from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress, upload
-from hsmpub.errors import Broken, HsmpubError, Invalid, Problem
+from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, HeldSha256, Sha256State
@@ -26,10 +27,6 @@ from hsmpub.wire.messages import MadeSignature, SignReply
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
 _ENTRY_ROOM = 52_000
 _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
-
-
-class KeyNotPinned(Invalid):
-    advice = "Get the current trust.json; without the key's public half no signature can be checked."
 
 
 class SignatureMissing(Broken):
@@ -111,9 +108,7 @@ def sign_batch(
         states=[work.ask for work in works if isinstance(work.ask, HashState)],
         files=[work.ask for work in works if isinstance(work.ask, FileRef)],
     )
-    pinned = client.trust.key(reply.key)
-    if pinned is None:
-        raise KeyNotPinned(f"The service signed with the key {reply.key!r}, which the pins do not name.")
+    pinned = pinned_key(client.trust, reply.key)
     return [_made(work, reply, formats, pinned) for work in works]
 
 
@@ -121,7 +116,7 @@ def _made(work: Work, reply: SignReply, formats: Sequence[str], key: KeyRecord) 
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     for name in formats:
-        found = [made for made in reply.made if made.artifact == work.path.name and made.format == name]
+        found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         try:
             outputs[work.path.name + get_format(name).suffix] = _checked(work, found, key)
         except HsmpubError as e:

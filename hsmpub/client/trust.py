@@ -4,58 +4,48 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from hsmpub.errors import Invalid
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.trust import Trust, load_trust
+
+_ADVICE = "Get trust.json from whoever led the genesis ceremony, and name it with --trust or HSMPUB_TRUST."
+
+
+class PinsMissing(Invalid):
+    advice = _ADVICE
 
 
 class PinsUnreadable(Invalid):
-    advice = "Get trust.json from whoever led the genesis ceremony, and name it with --trust or HSMPUB_TRUST."
+    advice = _ADVICE
 
 
-class Trust(msgspec.Struct, frozen=True):
-    """Public pins of one service. Unknown members are for others.
-
-    service: its name; log_key: C2SP signed-note verifier key of its log; keeper_key: Ed25519 public key of the
-    keeper's identity, hex; keys: its signing keys; audience: what tokens for it are made out to, by default the
-    service's name.
-    """
-
-    service: str
-    log_key: str
-    keeper_key: str
-    keys: tuple[KeyRecord, ...] = ()
-    audience: str = ""
-
-    @property
-    def keeper(self) -> bytes:
-        """The keeper's identity, raw Ed25519, 32 bytes."""
-        return bytes.fromhex(self.keeper_key)
-
-    @property
-    def token_audience(self) -> str:
-        return self.audience or self.service
-
-    def key(self, name: str) -> KeyRecord | None:
-        return next((key for key in self.keys if key.name == name), None)
+class KeyNotPinned(Invalid):
+    advice = "Get the current trust.json; without the key's public half no signature can be checked."
 
 
-_decoder = msgspec.json.Decoder(Trust)
-
-
-def load_trust(path: Path) -> Trust:
-    """Pins of a file.
+def read_trust(path: Path) -> Trust:
+    """The pins in a file.
 
     Raises:
-        PinsUnreadable: no such file, or not pins.
+        PinsUnreadable, TrustMalformed.
     """
     try:
-        trust = _decoder.decode(path.read_bytes())
-        if len(trust.keeper) != 32:
-            raise ValueError
+        return load_trust(path.read_bytes())
     except OSError as e:
         raise PinsUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    except (msgspec.MsgspecError, ValueError):
-        raise PinsUnreadable(f"{path} does not hold the pins of a service.") from None
-    return trust
+
+
+def pinned_key(trust: Trust, name: str) -> KeyRecord:
+    """Raises KeyNotPinned."""
+    found = next((key for key in trust.keys if key.name == name), None)
+    if found is None:
+        raise KeyNotPinned(f"The pins do not name the key {name!r}.")
+    return found
+
+
+def keeper_identity(trust: Trust) -> bytes:
+    """The keeper's identity, raw Ed25519. Raises PinsUnreadable."""
+    try:
+        return bytes.fromhex(trust.keeper_key)
+    except ValueError:
+        raise PinsUnreadable("The pins hold no key of a keeper.") from None

@@ -24,7 +24,7 @@ from hsmpub.hsm.objects import Session
 from hsmpub.hsm.rules import HsmFailed, TokenGone
 from hsmpub.hsm.softhsm import token_directory
 from hsmpub.hsm.template import attribute_mapper
-from hsmpub.sandbox.harden import harden
+from hsmpub.sandbox.hardening import harden
 from hsmpub.sandbox.role import RoleName
 from hsmpub.secret.page import SecretPage
 

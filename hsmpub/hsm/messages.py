@@ -108,7 +108,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Made(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Signatures of a group's items in order; fewer than items when something went wrong on the way."""
+    """Signatures of a group's items in order, all of them or none."""
 
     signatures: list[bytes]
     problem: Problem | None = None

@@ -42,7 +42,7 @@ def check_custody(
     _check_attributes(private, born, pinned=pinned)
     pin = KeyRecord(name=born.name, kind=born.kind, public=born.public_pem, created_at=0)
     try:
-        KeyBook(cryptoki, session, [pin]).signer(born.name, SELF_TEST)(b"")
+        KeyBook(cryptoki, session, [pin]).signer(born.name, SELF_TEST)([b""])
     except (HsmpubError, pkcs11.PKCS11Error) as error:
         raise KeyNotProven(f"The key {born.name!r} does not do what its public key promises.") from error
     _check_refused(born, "wrapped", lambda: wrapper.wrap_key(private, mechanism=Mechanism.AES_KEY_WRAP_PAD))

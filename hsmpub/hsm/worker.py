@@ -6,6 +6,8 @@ done and leaves: a fresh process has fresh sessions and handles, and a crash in 
 
 from __future__ import annotations
 
+import gc
+
 import msgspec
 import pkcs11
 
@@ -13,7 +15,7 @@ from hsmpub.errors import HsmpubError, Problem
 from hsmpub.hsm.frames import pack_frame, read_frame
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.keybook import KeyBook
-from hsmpub.hsm.messages import Group, Made, Ready, Serve, Work, WorkDone
+from hsmpub.hsm.messages import Made, Ready, Serve, Work, WorkDone
 from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, TokenGone
 
 _WORK: msgspec.msgpack.Decoder[Work] = msgspec.msgpack.Decoder(Work)
@@ -39,6 +41,7 @@ def _serve(inside: Inside) -> None:
     book = KeyBook(cryptoki, session, order.keys, trust_token=order.trust_token)
     channel = inside.channel
     channel.sendall(pack_frame(Ready(inside.protections, book.missing())))
+    gc.freeze()  # what is there stays; a collection would only walk it again
     leaving = False
     while not leaving:
         done, leaving = _work(book, read_frame(channel, _WORK))
@@ -46,27 +49,19 @@ def _serve(inside: Inside) -> None:
 
 
 def _work(book: KeyBook, work: Work) -> tuple[list[Made], bool]:
-    """Signs group by group; after an error that voids the handles, the rest stays undone."""
+    """Signs group by group, each all or nothing; after an error that voids the handles, the rest stays undone."""
     done: list[Made] = []
     for group in work.groups:
-        signatures: list[bytes] = []
         try:
-            _sign(book, group, signatures)
-            done.append(Made(signatures))
+            done.append(Made(book.signer(group.key, group.hash)(group.items)))
         except HsmpubError as error:
-            done.append(Made(signatures, Problem.of(error)))
+            done.append(Made([], Problem.of(error)))
             if isinstance(error, SignatureNotVerified):
                 return done, True
         except pkcs11.PKCS11Error as error:
-            done.append(Made(signatures, Problem.of(_trouble(error))))
+            done.append(Made([], Problem.of(_trouble(error))))
             return done, True
     return done, False
-
-
-def _sign(book: KeyBook, group: Group, signatures: list[bytes]) -> None:
-    sign, keep = book.signer(group.key, group.hash), signatures.append
-    for item in group.items:
-        keep(sign(item))
 
 
 def _trouble(error: pkcs11.PKCS11Error) -> HsmpubError:

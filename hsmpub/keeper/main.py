@@ -114,7 +114,7 @@ def _read_token(fd: int) -> bytes:
 
 
 def _readable(home: Home, module: str) -> list[str]:
-    return [str(home.config), str(home.artifacts), module]
+    return [str(home.config), str(home.trust), str(home.artifacts), module]
 
 
 def _writable(home: Home) -> list[str]:

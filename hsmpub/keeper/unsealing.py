@@ -139,8 +139,9 @@ class Unsealing:
         if self.is_unsealed:
             raise AlreadyUnsealed("The service is unsealed already.")
         now = self._book.now()
-        if self._attempt is not None and self._attempt.expires_at <= now:
-            await self._end_attempt()
+        attempt = self._attempt
+        if attempt is not None and (attempt.expires_at <= now or not (attempt.is_open or attempt.is_complete)):
+            await self._end_attempt()  # its time is over, or its child died
         if self._attempt is None:
             self._attempt = await UnsealAttempt.start(self.record, now=now, lifetime=ATTEMPT_SECONDS)
         return self._attempt

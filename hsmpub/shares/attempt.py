@@ -26,8 +26,11 @@ from hsmpub.shares.channel import (
     frame,
     read_reply,
 )
-from hsmpub.shares.gathering import EnoughShares, TooFewHolders
+from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.slip39 import ShareMalformed
+
+MAX_FILE_BYTES = 1 << 16
 
 
 class AttemptExpired(Conflict):
@@ -39,7 +42,10 @@ class AttemptLost(Unavailable):
 
 
 class _Attempt:
-    """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970."""
+    """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970.
+
+    protections: of the child, name → "on" or why it is off.
+    """
 
     purpose: Purpose
 
@@ -50,6 +56,7 @@ class _Attempt:
         self.key = key
         self.expires_at = expires_at
         self.accepted: tuple[str, ...] = ()
+        self.protections: dict[str, str] = {}
         self._process = process
         self._deadline = deadline
         self._release = release
@@ -77,7 +84,8 @@ class _Attempt:
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
             order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release)
-            made.key = (await made._ask(frame(order), Gathers)).key
+            gathers = await made._ask(frame(order), Gathers)
+            made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
             await made.close()
             raise
@@ -103,6 +111,10 @@ class _Attempt:
             AttemptExpired, AttemptLost, EnoughShares: no share can be handed in here any more.
             The rules of hsmpub.shares.gathering and hsmpub.shares.slip39: this one was refused; nothing changed.
         """
+        # both are capped here already: nobody may end the child with a frame that it does not read
+        self.record.holder(holder)
+        if len(box) > MAX_BOX_BYTES:
+            raise ShareBoxUnreadable("The box is larger than any share.")
         return await self._hand_in(frame(HandInBox(holder, box)))
 
     async def close(self) -> None:
@@ -135,8 +147,8 @@ class _Attempt:
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            missing = self.record.threshold - len(self.accepted)
-            raise TooFewHolders(f"{missing} more of the holders are needed.")
+            have, need = len(self.accepted), self.record.threshold
+            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
         # the child wrote everything before it answered: nothing here waits
@@ -203,6 +215,9 @@ class RecoveryAttempt(_Attempt):
         Raises:
             As hand_in, and the rules of hsmpub.shares.identity.
         """
+        self.record.holder(holder)
+        if len(file) > MAX_FILE_BYTES:
+            raise ShareMalformed("The share file is larger than any share.")
         return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
 
     async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:

@@ -37,9 +37,10 @@ class Gather(_Msg, frozen=True, tag="gather"):
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
-    """key: raw X25519 public key of this attempt."""
+    """key: raw X25519 public key of this attempt; protections: of this child, name → "on" or why it is off."""
 
     key: bytes
+    protections: dict[str, str]
 
 
 class HandInBox(_Msg, frozen=True, tag="box"):

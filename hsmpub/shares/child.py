@@ -14,15 +14,15 @@ from hsmpub.shares.channel import frame, send
 _OUT = 1
 
 
-def run_child(role: Literal["unsealer", "splitter"], serve: Callable[[], None]) -> None:
-    """Runs `serve` with every protection that the platform gives; leaves the process by `os._exit`.
+def run_child(role: Literal["unsealer", "splitter"], serve: Callable[[dict[str, str]], None]) -> None:
+    """Runs `serve` with every protection that the platform gives, and tells it which; leaves by `os._exit`.
 
     An unforeseen error is told to the parent by its type alone: its text could hold words of a share.
     """
-    harden("unsealer", read=[os.devnull])  # a path, so that files are confined: none is needed any more
+    protections = harden("unsealer", read=[os.devnull])  # a path, so that files are confined: none is needed any more
     status = 0
     try:
-        serve()
+        serve(protections)
     except EOFError:
         pass  # the parent closed the pipe: the attempt is over
     except HsmpubError as error:

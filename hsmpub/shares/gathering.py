@@ -109,8 +109,8 @@ class Gathering:
             SecretFailsKeyCheck, ShareOfAnotherEpoch, ShareHeaderLies: the record was altered.
         """
         if not self.is_complete:
-            missing = self._record.threshold - len(self._shares)
-            raise TooFewHolders(f"{missing} more of the holders are needed.")
+            have, need = len(self._shares), self._record.threshold
+            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
         try:
             shares = [read_share(words) for words in self._shares.values()]
             secret = combine_shares(shares, self._record.layout)

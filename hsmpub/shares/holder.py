@@ -58,7 +58,7 @@ def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
 
 
 def box_for_attempt(
-    share_file: bytes, identity: bytes | bytearray, attempt: AttemptFields, holder: str, keeper_key: bytes
+    share_file: bytes | bytearray, identity: bytes | bytearray, attempt: AttemptFields, holder: str, keeper_key: bytes
 ) -> bytes:
     """The share, sealed so that only the process that gathers this attempt's shares can read it.
 

@@ -27,7 +27,7 @@ def is_encrypted(file: bytes | bytearray) -> bool:
     return bytes(file[:64]).lstrip().startswith((_AGE_MAGIC, _AGE_ARMOR))
 
 
-def open_share_file(file: bytes, identity: bytes | bytearray) -> bytearray:
+def open_share_file(file: bytes | bytearray, identity: bytes | bytearray) -> bytearray:
     """The words in a share file.
 
     Args:
@@ -43,7 +43,7 @@ def open_share_file(file: bytes, identity: bytes | bytearray) -> bytearray:
     identities = load_identities(identity)
     # raised outside the except block, so that nothing of the file stays as an exception's context
     try:
-        return bytearray(pyrage.decrypt(file, identities))
+        return bytearray(pyrage.decrypt(bytes(file), identities))
     except pyrage.DecryptError:
         pass
     raise ShareFileOfAnother("The share file does not open with this private key.")

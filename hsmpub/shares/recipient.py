@@ -48,6 +48,8 @@ def parse_recipient(text: str) -> Recipient:
         RecipientUnusable: no such key, a private key, or a kind that age cannot encrypt to (ECDSA, FIDO `sk-`).
     """
     words = text.split()
+    if len(words) == 1 and words[0].lower().startswith("age1") and words[0].count("1") > 1:
+        raise RecipientUnusable(f"Shares cannot be encrypted to keys of age plugins ({words[0].rpartition('1')[0]}1…).")
     if len(words) == 1 and words[0].lower().startswith("age1"):
         _library_recipient("X25519", words[0])
         return Recipient("X25519", words[0], _fingerprint(words[0].encode()), "")

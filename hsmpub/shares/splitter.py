@@ -36,7 +36,7 @@ def main() -> None:
     run_child("splitter", _serve)
 
 
-def _serve() -> None:
+def _serve(_: dict[str, str]) -> None:
     order = read_message(receive_frame(_IN))
     if not isinstance(order, Split):
         raise Broken("A splitting child was sent a message of another kind.")

@@ -43,7 +43,7 @@ def main() -> None:
     run_child("unsealer", _serve)
 
 
-def _serve() -> None:
+def _serve(protections: dict[str, str]) -> None:
     order = read_message(receive_frame(_IN))
     if not isinstance(order, Gather):
         raise Broken("The first message to a gathering child was of another kind.")
@@ -51,7 +51,7 @@ def _serve() -> None:
     record = _record(order)
     key = X25519PrivateKey.generate()
     gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()))
-    send(_OUT, frame(Gathers(key.public_key().public_bytes_raw())))
+    send(_OUT, frame(Gathers(key.public_key().public_bytes_raw(), protections)))
     while True:
         try:
             _take(gathering)

@@ -57,11 +57,12 @@ class Log:
         store = SqliteStore.create(db)
         try:
             file = HeadFile.create(head, Head(size, root))
-        except BaseException:
+            store.commit(Commit(0, entries, tiles, make_stamp(file.key, size, root)))
+        except BaseException:  # half a log would be in the way of the next attempt
             store.close()
             db.unlink(missing_ok=True)
+            head.unlink(missing_ok=True)
             raise
-        store.commit(Commit(0, entries, tiles, make_stamp(file.key, size, root)))
         return cls(store, file, key)
 
     @classmethod

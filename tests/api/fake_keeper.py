@@ -144,7 +144,8 @@ class FakeKeeper:
             "log_key": "hsmpub-test+00000000+AAAA", "keeper_key": self.keeper_key, "intake_key": intake.hex(),
             "intake_signature": self.identity.sign(b"hsmpub intake v1" + intake).hex(), "policy_sha256": "11" * 32,
             "roster_sha256": "22" * 32, "keys": {"release": "ok"}, "signers": 2,
-            "protections": {"no core files": "on", "landlock": "the kernel has none"}, "warnings": ("The disk is 91% full.",),
+            "protections": {"no-core-file": "on", "files": "the kernel has none"},
+            "warnings": ("The disk is 91% full.",),
             "counters": {"signatures_total": 12.0},
         }  # fmt: skip
         return m.StatusReply(**{**facts, **changes})

@@ -14,7 +14,8 @@ import httpx
 from fake_keeper import FakeKeeper
 
 from api.main import bind, server
-from api.settings import FrontConfig, Settings
+from api.settings import Settings
+from hsmpub.config import FrontSection
 from hsmpub.home import Home
 
 T = TypeVar("T")
@@ -23,13 +24,13 @@ T = TypeVar("T")
 class Running:
     """url: of the front. keeper: to script and to look at. home: its folders."""
 
-    def __init__(self, home: Home, caps: FrontConfig, *, keeper: bool = True) -> None:
+    def __init__(self, home: Home, caps: FrontSection, *, keeper: bool = True) -> None:
         self.home = home
         self.keeper = FakeKeeper(home.front_socket)
         self._with_keeper = keeper
         self._listener = bind("127.0.0.1:0")
-        self.url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
-        self.server = server(Settings(home=home, front=caps), loggers=None)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.server = server(Settings(home, caps))
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front")
@@ -79,7 +80,7 @@ def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = Tru
         home.artifacts.mkdir()
         if prepare is not None:
             prepare(home)
-        front = Running(home, FrontConfig(**caps), keeper=keeper)
+        front = Running(home, FrontSection(**caps), keeper=keeper)
         front.start()
         try:
             yield front

@@ -10,9 +10,9 @@ from running import Running
 
 from hsmpub.client.client import Client
 from hsmpub.client.session import KeeperNotThePinnedOne
-from hsmpub.client.trust import Trust
 from hsmpub.errors import Refused
 from hsmpub.model.submission import HashState, load_ci_submission
+from hsmpub.model.trust import Trust
 from hsmpub.wire import messages as m
 
 STATE = HashState("sdk-1.0.whl", "6a09e667" * 8, "", 64)
@@ -30,7 +30,7 @@ class Source:
 
 
 def trust_of(front: Running) -> Trust:
-    return Trust("hsmpub-test", "log-key", front.keeper.keeper_key)
+    return Trust("hsmpub-test", "log-key", front.keeper.keeper_key, ())
 
 
 @pytest.fixture
@@ -86,9 +86,9 @@ def test_a_request_sent_twice_is_refused(client: Client) -> None:
 
 
 def test_the_client_refuses_a_keeper_that_is_not_pinned(front: Running) -> None:
-    with Client(front.url, Trust("hsmpub-test", "log-key", "ab" * 32)) as client:
-        with pytest.raises(KeeperNotThePinnedOne):
-            client.open_session(Source())
+    stranger = Trust("hsmpub-test", "log-key", "ab" * 32, ())
+    with Client(front.url, stranger) as client, pytest.raises(KeeperNotThePinnedOne):
+        client.open_session(Source())
 
 
 def test_the_client_refuses_an_intake_key_that_is_not_signed(front: Running, client: Client) -> None:

@@ -19,9 +19,11 @@ from running import running
 
 from api.main import bind
 from hsmpub.client.client import Client
-from hsmpub.client.trust import Trust
 from hsmpub.home import Home
+from hsmpub.model.trust import Trust
 from hsmpub.sandbox import python_command
+
+CONFIG = '[hsm]\nmodule = "none"\ntoken = "none"\n'
 
 
 class Source:
@@ -46,9 +48,10 @@ class FrontProcess:
 @contextmanager
 def front_process(home: Home, keeper: FakeKeeper) -> Iterator[FrontProcess]:
     listener = bind("127.0.0.1:0")
+    home.config.write_text(CONFIG)
     command = [*python_command("api.main"), str(home.root), f"fd:{listener.fileno()}"]
     process = subprocess.Popen(command, pass_fds=[listener.fileno()], stderr=subprocess.PIPE, text=True)
-    url = "http://127.0.0.1:%d" % listener.getsockname()[1]
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     listener.close()
     assert process.stderr is not None
     try:
@@ -77,7 +80,7 @@ def test_says_where_it_listens_and_what_protects_it(process: FrontProcess) -> No
 def test_a_large_upload_takes_constant_memory(process: FrontProcess) -> None:
     """300 MiB through the front: its memory grows by less than a tenth of that."""
     piece, count = bytes(1 << 20), 300
-    with Client(process.url, Trust("hsmpub-test", "log-key", process.keeper.keeper_key)) as client:
+    with Client(process.url, Trust("hsmpub-test", "log-key", process.keeper.keeper_key, ())) as client:
         headers = {"hsmpub-session": client.open_session(Source()).id}
         client.http.raw("PUT", "/v1/artifacts", content=piece, headers=headers)
         before = process.memory
@@ -98,8 +101,8 @@ def test_refuses_to_start_on_arguments_that_it_does_not_understand(words: list[s
 
 
 def test_refuses_a_configuration_with_a_typo(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text("[front]\nlisten = '127.0.0.1:0'\nmax_uplaods = 3\n")
+    (tmp_path / "config.toml").write_text(f"{CONFIG}[front]\nmax_uplaods = 3\n")
     command = [*python_command("api.main"), str(tmp_path), "127.0.0.1:0"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ})
     assert done.returncode == 1
-    assert "front.max_uplaods in config.toml" in done.stderr
+    assert "config.toml: front.max_uplaods" in done.stderr

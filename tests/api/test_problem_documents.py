@@ -50,7 +50,7 @@ def check_problem(answer: httpx.Response, status: int, rule: str) -> None:
         ("POST", "/v1/sessions", b'{"token": "%s"' % CANARY.encode(), 400, "body-refused"),
         ("POST", "/v1/sessions", b'{"%s": 1}' % CANARY.encode(), 400, "body-refused"),
         ("POST", "/v1/sessions", b'{"token": 7, "client_key": "%s"}' % CANARY.encode(), 400, "body-refused"),
-        ("POST", "/v1/unseal/shares", b'{"attempt": "%s", "holder": "", "box": ""}' % CANARY.encode(), 400, "body-refused"),
+        ("POST", "/v1/unseal/shares", b'{"attempt": "%s"}' % CANARY.encode(), 400, "body-refused"),
         ("POST", "/v1/unseal/shares", CANARY.encode() * 4000, 413, "body-too-large"),
         ("POST", "/v1/sign", CANARY.encode(), 400, "header-refused"),
         ("PUT", "/v1/artifacts", CANARY.encode(), 400, "header-refused"),

@@ -14,9 +14,9 @@ from running import Running, running
 
 from hsmpub.client.client import Client
 from hsmpub.client.session import CiSession
-from hsmpub.client.trust import Trust
 from hsmpub.client.upload import FileChanged, refer_to, upload
 from hsmpub.errors import Refused
+from hsmpub.model.trust import Trust
 
 
 class Source:
@@ -26,7 +26,7 @@ class Source:
 
 @pytest.fixture
 def client(front: Running) -> Iterator[Client]:
-    with Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key)) as client:
+    with Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key, ())) as client:
         client.open_session(Source())
         yield client
 
@@ -84,7 +84,7 @@ def test_refuses_an_upload_without_a_session(client: Client) -> None:
 
 def test_refuses_more_than_the_cap_announced_or_not() -> None:
     with running(max_upload_bytes=1000) as front:
-        with Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key)) as client:
+        with Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key, ())) as client:
             headers = {"hsmpub-session": client.open_session(Source()).id}
             with pytest.raises(Refused) as refused:
                 client.http.raw("PUT", "/v1/artifacts", content=b"x" * 1001, headers=headers)
@@ -96,28 +96,30 @@ def test_refuses_more_than_the_cap_announced_or_not() -> None:
 
 
 def test_refuses_one_upload_more_than_there_are_places() -> None:
-    with running(max_uploads=1) as front:
-        with Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key)) as client:
-            session = client.open_session(Source()).id
-            refused: list[str] = []
+    with (
+        running(max_uploads=1) as front,
+        Client(front.url, Trust("hsmpub-test", "log-key", front.keeper.keeper_key, ())) as client,
+    ):
+        session = client.open_session(Source()).id
+        refused: list[str] = []
 
-            def slowly() -> Iterator[bytes]:
-                yield b"x" * 100_000
-                with Client(front.url) as other, pytest.raises(Refused) as second:
-                    other.http.raw("PUT", "/v1/artifacts", content=b"y", headers={"hsmpub-session": session})
-                refused.append(second.value.rule)
-                yield b"z"
+        def slowly() -> Iterator[bytes]:
+            yield b"x" * 100_000
+            with Client(front.url) as other, pytest.raises(Refused) as second:
+                other.http.raw("PUT", "/v1/artifacts", content=b"y", headers={"hsmpub-session": session})
+            refused.append(second.value.rule)
+            yield b"z"
 
-            client.http.raw("PUT", "/v1/artifacts", content=slowly(), headers={"hsmpub-session": session})
-            assert refused == ["too-many-uploads"]
-            client.http.raw("PUT", "/v1/artifacts", content=b"y", headers={"hsmpub-session": session})
+        client.http.raw("PUT", "/v1/artifacts", content=slowly(), headers={"hsmpub-session": session})
+        assert refused == ["too-many-uploads"]
+        client.http.raw("PUT", "/v1/artifacts", content=b"y", headers={"hsmpub-session": session})
 
 
 def test_a_sender_that_hangs_up_leaves_nothing(front: Running, client: Client) -> None:
     host, port = front.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as raw:
-        head = f"PUT /v1/artifacts HTTP/1.1\r\nhost: x\r\nhsmpub-session: {client.session.id}\r\ncontent-length: 9000\r\n\r\n"
-        raw.sendall(head.encode() + b"x" * 100)
+        head = f"PUT /v1/artifacts HTTP/1.1\r\nhost: x\r\nhsmpub-session: {client.session.id}\r\n"
+        raw.sendall(head.encode() + b"content-length: 9000\r\n\r\n" + b"x" * 100)
     digest = hashlib.sha256(b"after").hexdigest()
     answer = client.http.raw("PUT", "/v1/artifacts", content=b"after", headers={"hsmpub-session": client.session.id})
     assert digest.encode() in answer

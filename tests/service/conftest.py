@@ -23,5 +23,8 @@ def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterato
     """Unsealed, with the demo's policy and people. Tests share it, so each uses versions of its own."""
     world = make_world(Path(tmp_path_factory.mktemp("service")) / "world", issuer)
     genesis(world)
-    with running(world):
-        yield world
+    try:
+        with running(world):
+            yield world
+    finally:
+        world.stage.close()

@@ -51,7 +51,7 @@ def test_refuses_a_stolen_token_with_a_key_of_the_front(service: World, issuer: 
         jobs_key = X25519PrivateKey.generate().public_key().public_bytes_raw()
         token = issuer.token(bound_audience(AUDIENCE, jobs_key), **NIGHTLY).encode()
         fronts_key = X25519PrivateKey.generate().public_key().public_bytes_raw()
-        with refused("token-not-bound"):
+        with refused("token-bound-to-another-key"):
             await front.call(m.OpenSession(token, fronts_key))
 
     play(service, scenario)

@@ -118,6 +118,7 @@ def test_refuses_the_file_of_another_holder_and_keys_that_are_none(holders: Hold
     "text",
     [
         "", "age1", "age1qqqqqq", "AGE-SECRET-KEY-1ABC", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-rsa !!!!",
+        "age1yubikey1qqqq",
         "ecdsa-sha2-nistp256 AAAA", "sk-ssh-ed25519@openssh.com AAAA", "-----BEGIN OPENSSH PRIVATE KEY-----",
     ],
 )  # fmt: skip

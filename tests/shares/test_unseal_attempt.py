@@ -55,6 +55,7 @@ def test_any_three_of_five_open_the_pin_into_a_page(holders: Holders) -> None:
     async def scenario() -> None:
         async with attempt_at(holders.record) as (attempt, hand_in):
             assert attempt.expires_at == 1_060
+            assert attempt.protections["no-core-file"] == "on"
             assert await hand_in("holder-5", holders.words("holder-5")) == ("holder-5",)
             assert await hand_in("holder-2", holders.words("holder-2")) == ("holder-5", "holder-2")
             assert not attempt.is_complete
@@ -94,7 +95,9 @@ def test_refusals_name_the_holder_and_change_nothing(holders: Holders, other_hol
             await refused(ShareAltered, hand_in("holder-2", forged(index=0)))
             await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", b""))
             await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", os.urandom(300)))
-            await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", os.urandom(100_000)))
+            await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", os.urandom(5_000)))
+            await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", os.urandom(3_000_000)))
+            await refused(UnknownHolder, attempt.hand_in("holder-2" * 300_000, b""))
             under_another_name = box_of(mine, attempt.attempt, attempt.key, "holder-3")
             await refused(ShareBoxUnreadable, attempt.hand_in("holder-2", under_another_name))
             of_another_attempt = box_of(mine, os.urandom(16), attempt.key, "holder-2")
@@ -102,7 +105,7 @@ def test_refusals_name_the_holder_and_change_nothing(holders: Holders, other_hol
             assert attempt.accepted == ("holder-1",)
             with SecretPage() as page:
                 said = await refused(TooFewHolders, attempt.take_pin(page))
-            assert said.startswith("2 more of the holders are needed.")
+            assert said.startswith("1 of the 3 holders that are needed have handed in their shares.")
             await hand_in("holder-2", mine)
             await hand_in("holder-4", holders.words("holder-4"))
             assert attempt.is_complete

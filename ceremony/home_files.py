@@ -1,0 +1,23 @@
+"""Plain files and folders of a new home."""
+
+from __future__ import annotations
+
+import json
+
+from hsmpub.home import Home
+from hsmpub.hsm.config import HsmConfig
+
+
+def config_toml(hsm: HsmConfig, listen: str) -> bytes:
+    """The home's config.toml: where things are."""
+    # JSON's strings are TOML's basic strings
+    return (
+        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
+        f"\n[front]\nlisten = {json.dumps(listen)}\n"
+    ).encode()
+
+
+def make_folders(home: Home) -> None:
+    """Folders that the running service fills."""
+    for folder in (home.artifacts, home.courier, home.run):
+        folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,0 +1,79 @@
+"""The log at the end of a ceremony: begun by genesis, continued by restore, always left with a signed checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+
+from ceremony.log_snapshot import LogCopyAltered, iterate_log
+from ceremony.transcript import Sign
+from hsmpub.home import Home
+from hsmpub.model import entry as e
+from hsmpub.tlog.log import Log
+
+
+def begin_log(home: Home, log_key: str, first: Sequence[e.Entry], sign: Sign) -> None:
+    """A new log with its first entries and their checkpoint. Raises LogExists, LogUnavailable, NoteSignatureWrong."""
+    home.log.parent.mkdir()
+    log = Log.create(home.log, home.log_head, log_key=log_key, entries=[e.dump_entry(entry) for entry in first])
+    _run(log, lambda: _sign_checkpoint(log, sign))
+
+
+def continue_log(home: Home, log_key: str, copy: Path, measured: tuple[int, bytes], last: e.Entry, sign: Sign) -> None:
+    """A new log with the entries of a copy, then one more, and a checkpoint over all of them.
+
+    measured: size and root of the copy.
+
+    Raises:
+        LogCopyAltered: the copy is not what was measured.
+        LogExists, LogUnavailable, NoteSignatureWrong.
+    """
+    home.log.parent.mkdir()
+    log = Log.create(home.log, home.log_head, log_key=log_key)
+
+    async def write() -> None:
+        for entries in iterate_log(copy):
+            await log.append(entries)
+        if log.head != measured:
+            raise LogCopyAltered("The restored log is not the one in the backup.")
+        await log.append([e.dump_entry(last)])
+        await _sign_checkpoint(log, sign)
+
+    _run(log, write)
+
+
+def last_time_and_epoch(copy: Path, at: int) -> tuple[int, int]:
+    """Time for the next entry (`at`, but never before the last one), and the epoch that the log is in.
+
+    Raises:
+        EntryMalformed: an entry of another version.
+    """
+    epoch = 0
+    for entry in _entries(copy):
+        at = max(at, entry.at)
+        if isinstance(entry, e.Genesis | e.Restored):
+            epoch = entry.epoch
+    return at, epoch
+
+
+def _entries(copy: Path) -> Iterable[e.Entry]:
+    for entries in iterate_log(copy):
+        yield from map(e.load_entry, entries)
+
+
+async def _sign_checkpoint(log: Log, sign: Sign) -> None:
+    async def sign_note(message: bytes) -> bytes:
+        return sign(message)
+
+    await log.publish_checkpoint(sign_note)
+
+
+def _run(log: Log, write: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await write()
+
+    try:
+        asyncio.run(run())
+    finally:
+        log.close()

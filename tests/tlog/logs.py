@@ -1,0 +1,60 @@
+"""What the tests of the log share: a log key of their own, and small logs of known entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from hsmpub.tlog.head import Head, HeadFile
+from hsmpub.tlog.log import Log
+from hsmpub.tlog.memory import MemoryStore
+from hsmpub.tlog.merkle import EMPTY_ROOT
+from hsmpub.tlog.note import VerifierKey
+from hsmpub.tlog.store import Commit, make_stamp
+
+SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER_SIGNER = Ed25519PrivateKey.from_private_bytes(b"o" * 32)
+KEY = VerifierKey("log.example/test", SIGNING_KEY.public_key().public_bytes_raw())
+
+
+async def sign(message: bytes) -> bytes:
+    return SIGNING_KEY.sign(message)
+
+
+def entry(index: int) -> bytes:
+    return b'{"kind":"test","at":%d}' % index
+
+
+def entries(start: int, stop: int) -> list[bytes]:
+    return [entry(i) for i in range(start, stop)]
+
+
+@dataclass
+class Place:
+    """Where a log of a test lies."""
+
+    folder: Path
+
+    @property
+    def db(self) -> Path:
+        return self.folder / "log.sqlite"
+
+    @property
+    def head(self) -> Path:
+        return self.folder / "head"
+
+    def create(self, size: int = 0) -> Log:
+        return Log.create(self.db, self.head, log_key=str(KEY), entries=entries(0, size))
+
+    def open(self) -> Log:
+        return Log.open(self.db, self.head, log_key=str(KEY))
+
+
+def memory_log(folder: Path, store: MemoryStore | None = None) -> Log:
+    """A log whose rows are in memory; the head file is real."""
+    store = store or MemoryStore()
+    head = HeadFile.create(folder / "head", Head(0, EMPTY_ROOT))
+    store.commit(Commit(0, [], {}, make_stamp(head.key, 0, EMPTY_ROOT)))
+    return Log(store, head, KEY)
