@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,17 +139,15 @@ def test_a_stopped_courier_leaves_no_process_and_goes_on_at_the_next_start(
     (child,) = courier.children()
     watch = os.pidfd_open(child)
     assert courier.stop() == 0
-    signal_when_gone(watch)
+    wait_until_gone(watch)
     hold.release()
     courier.start()
     assert keeper.wait_for_outcomes(1) == [(item.name, 1, "accepted")]
     assert gate.accepted() == 1
 
 
-def signal_when_gone(watch: int) -> None:
+def wait_until_gone(watch: int) -> None:
     """Waits until the process of a pidfd is gone."""
-    import select
-
     assert select.select([watch], [], [], 30)[0], "the child outlived its courier"
     os.close(watch)
 
