@@ -51,12 +51,14 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.front = front
     app.state.readiness = health.Readiness()
-    app.router.routes.insert(0, Route(sign.PATH, sign.SignRoute(front), methods=["POST"], name="sign"))
+    sign_route = sign.SignRoute(front)
+    app.router.routes.insert(0, Route(sign.PATH, sign_route, methods=["POST"], name="sign"))
     for routes in (sessions, requests, artifacts, receipts, unseal, health, log):
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
-    app.add_middleware(Edge, throttle=front.by_address, metrics=front.metrics, log=front.log)
+    direct = {("POST", sign.PATH): sign_route}
+    app.add_middleware(Edge, direct=direct, throttle=front.by_address, metrics=front.metrics, log=front.log)
     app.openapi = lambda: openapi.document(app, {sign.PATH: sign.described()})  # type: ignore[method-assign]
     return app
 

@@ -355,6 +355,9 @@ class Signers:
         except PinRefused as error:
             self._on_alarm(error.detail)
             raise
+        except SignerLost:
+            self._check_open()
+            raise
 
 
 def _free(lane: Lane) -> int:

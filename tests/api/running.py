@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ class Running:
         self._listener = bind("127.0.0.1:0")
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.server = server(Settings(home, caps))
+        self._log = home.root / "front.log"
+        self._app().state.front.log.fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front")
@@ -39,8 +42,16 @@ class Running:
         """Runs a coroutine beside the front."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def _app(self) -> Any:
+        return self.server.config.app
+
+    def logged(self) -> str:
+        """What the front has logged, once every request that was answered is also logged."""
+        self.settle()
+        return self._log.read_text()
+
     def settle(self) -> None:
-        """Waits until every request that was answered is also logged."""
+        """Waits for the requests that are under way, their lines in the log included."""
 
         async def settled() -> None:
             for task in list(self.server.server_state.tasks):
@@ -58,6 +69,7 @@ class Running:
         self.server.should_exit = True
         self._thread.join(30)
         self._listener.close()
+        os.close(self._app().state.front.log.fd)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._serve())
