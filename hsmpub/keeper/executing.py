@@ -72,6 +72,11 @@ class Executing:
         for request in self._book.state.open_requests():
             self.start(request)
 
+    @property
+    def under_way(self) -> set[asyncio.Task[None]]:
+        """What is being carried out now."""
+        return set(self._tasks)
+
     def _is_ready(self, request: Request) -> bool:
         return request.state == "pending" and self._approving.is_approved(request)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -33,7 +36,7 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with."""
+    """What a keeper is started with. clock: seconds since 1970."""
 
     home: Home
     log: Log
@@ -42,13 +45,14 @@ class KeeperParts:
     identity: Ed25519PrivateKey
     workers: int
     protections: dict[str, str]
+    clock: Callable[[], float] = time.time
 
 
 class Keeper:
     """Answers both channels."""
 
     def __init__(self, parts: KeeperParts) -> None:
-        self.book = book = Book(parts.log)
+        self.book = book = Book(parts.log, parts.clock)
         self.unsealing = Unsealing(
             book,
             parts.record,
