@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import secrets
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -18,8 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.demo.servers.issuer import Issuer
-from hsmpub.hsm.config import HsmConfig
 from hsmpub.home import Home
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper import unsealing
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.service import Keeper, KeeperParts
@@ -284,6 +285,15 @@ class Kept:
         assert isinstance(now, m.RequestView)
         return now
 
+    async def see_as(self, view: m.RequestView, state: str) -> m.RequestView:
+        """Asks until it is in this state."""
+        for _ in range(1000):
+            seen = await self.see(view)
+            if seen.state == state:
+                return seen
+            await asyncio.sleep(0.01)
+        raise AssertionError(f"it is {seen.state}, not {state}")
+
     async def settle(self) -> None:
         """Until whatever was approved is carried out, or waits."""
         while tasks := self.keeper.executing.under_way:
@@ -357,6 +367,4 @@ def _record() -> UnsealRecord:
 
 
 def _nonce() -> str:
-    import secrets
-
     return secrets.token_hex(16)
