@@ -11,6 +11,7 @@ from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.approving import Approving
@@ -30,6 +31,8 @@ from hsmpub.model import submission as s
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
+
+log = logging.getLogger("hsmpub.keeper")
 
 SWEEP_SECONDS = 5
 
@@ -127,9 +130,14 @@ class Keeper:
         """Ends what has expired and starts what became ready; runs for ever."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await self.approving.expire()
-            if self.unsealing.is_unsealed:
-                self.executing.start_all()
+            try:
+                await self.approving.expire()
+                if self.unsealing.is_unsealed:
+                    self.executing.start_all()
+            except HsmpubError as error:  # the disk may be full now; there is a next time
+                log.warning("the sweep waits: %s", error.detail, extra={"rule": error.rule})
+            except Exception:
+                log.exception("the sweep failed; it goes on")
 
     async def close(self) -> None:
         await self.unsealing.close()
