@@ -10,8 +10,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from hsmpub.errors import HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
+from hsmpub.errors import Broken, HsmpubError, Problem
+from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
@@ -30,6 +30,10 @@ from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
 ROUTINE_SECONDS = 60
+
+
+class OutputDiffers(Broken):
+    advice = "Nothing was released. Report the format and the version of the service."
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,9 @@ class Routine:
             project=body.project,
             sign=allowed.signing,
         )
-        batch = await self._prepare(body, allowed, context_of(predicate, self._book.genesis.service, now))
-        await self._make(batch, signers)
+        context = context_of(predicate, self._book.genesis.service, now)
+        batch = await self._prepare(body, allowed, context)
+        await self._make(batch, signers, context)
         if not batch.outputs:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         statement = dump_statement(tuple(batch.subjects), predicate).decode()
@@ -124,7 +129,7 @@ class Routine:
             return Artifact(given.name, Sha256State.of_state(given))
         return Artifact(given.name, await self._artifacts.check(given))
 
-    async def _make(self, batch: _Batch, signers: Signers) -> None:
+    async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
         """One call to the signers for each key and hash; usually that is one for the whole batch."""
         calls: dict[tuple[str, HashName], list[int]] = {}
         for position, work in enumerate(batch.work):
@@ -133,8 +138,22 @@ class Routine:
         for (key, hash_name), positions in calls.items():
             payloads = [batch.work[p].prepared.payload for p in positions]
             for p, signature in zip(positions, await signers.sign(key, payloads, hash=hash_name), strict=True):
-                outputs[p] = batch.work[p].format.assemble(batch.work[p].prepared, signature)
+                outputs[p] = assemble_and_read(batch.work[p], signature, context)
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
             batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
+
+
+def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
+    """The output, read back by code that shares nothing with what made it: it says what the HSM was asked to sign,
+    and holds the very signature that the signer verified.
+
+    Raises:
+        OutputDiffers, and the rules of the format's reader.
+    """
+    output = work.format.assemble(work.prepared, signature)
+    claim = work.format.read(output, work.artifact, work.key, context)
+    if claim != Claim(work.prepared.payload, work.prepared.hash, signature):
+        raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
+    return output

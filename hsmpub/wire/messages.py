@@ -285,7 +285,9 @@ class RecordOutcome(_Msg, frozen=True, tag="outcome"):
 
 
 class GetIssuers(_Msg, frozen=True, tag="issuers"):
-    pass
+    """protections: of the courier, name → "on" or why it is off; `hsmpub status` names those that are off."""
+
+    protections: dict[str, str] = {}
 
 
 class IssuerToFetch(msgspec.Struct, frozen=True):
