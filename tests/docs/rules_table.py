@@ -11,13 +11,16 @@ from hsmpub.errors import FAMILIES, HsmpubError, Refused, rule_name
 PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 _AREAS = {
     "Holders and unsealing": ("hsmpub.shares", "hsmpub.keeper.unsealing", "hsmpub.cli.unseal"),
-    "Identity of CI jobs": ("hsmpub.identity", "hsmpub.keeper.sessions", "hsmpub.client.token", "hsmpub.client.session"),
+    "Identity of CI jobs": ("hsmpub.identity", "hsmpub.keeper.sessions", "hsmpub.client.token",
+                            "hsmpub.client.session"),
     "Policy and roster files": (
-        "hsmpub.policy", "hsmpub.approval.roster", "hsmpub.model.toml_lines", "hsmpub.cli.roster", "hsmpub.cli.text_file",
+        "hsmpub.policy", "hsmpub.approval.roster", "hsmpub.model.toml_lines", "hsmpub.cli.roster",
+        "hsmpub.cli.text_file",
     ),
     "Requests and approvals": (
         "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.keeper.approving",
-        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve", "hsmpub.cli.release", "hsmpub.client.ssh",
+        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve", "hsmpub.cli.release",
+        "hsmpub.client.ssh",
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",
     ),
     "Files and uploads": ("hsmpub.artifact", "hsmpub.keeper.artifacts", "hsmpub.client"),

@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from documents import PAGES, name_of, shell_lines, spans
@@ -32,12 +32,13 @@ def _commands(line: str) -> Iterator[list[str]]:
 
 
 def _check(words: list[str], *, whole: bool) -> None:
-    command, rest = _PROGRAMS[words[0]], words[1:]
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    command: Any = _PROGRAMS[words[0]]
+    rest = words[1:]
+    while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"no command {rest[0]!r} in {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
-    known = {name: param for param in command.params for name in (*param.opts, *param.secondary_opts)}
-    known["--help"] = known.get("--help", click.Option(["--help"], is_flag=True))
+    options = [param for param in command.params if param.param_type_name == "option"]
+    known = {name: param for param in options for name in (*param.opts, *param.secondary_opts)}
     given, positional = set(), 0
     while rest:
         word = rest.pop(0)
@@ -45,17 +46,18 @@ def _check(words: list[str], *, whole: bool) -> None:
             positional += 1
             continue
         option, _, value = word.partition("=")
+        if option == "--help":
+            return
         assert option in known, f"no option {option!r} in {' '.join(words)}"
         given.add(option)
-        param = known[option]
-        if isinstance(param, click.Option) and not param.is_flag and not value and rest:
+        if not known[option].is_flag and not value and rest:
             rest.pop(0)
-    if not whole or "--help" in given or isinstance(command, click.Group):
+    if not whole or hasattr(command, "commands"):
         return
-    for param in command.params:
-        if param.required and isinstance(param, click.Option) and not param.envvar:
+    for param in options:
+        if param.required and not param.envvar:
             assert given & set(param.opts), f"{param.opts[0]} is required: {' '.join(words)}"
-    wanted = [param for param in command.params if isinstance(param, click.Argument) and param.required]
+    wanted = [param for param in command.params if param.param_type_name == "argument" and param.required]
     assert positional >= len(wanted), f"an argument lacks: {' '.join(words)}"
 
 
