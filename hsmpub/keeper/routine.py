@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from hsmpub.errors import HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
@@ -33,11 +34,17 @@ ROUTINE_SECONDS = 60
 
 @dataclass(frozen=True)
 class _Allowed:
-    """What the policy lets this session do with one project, key and set of formats."""
+    """What the policy lets this session do with one project and set of formats: which key makes which."""
 
-    key: KeyRecord
-    formats: tuple[Format, ...]
+    makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
+
+
+class _Work(NamedTuple):
+    artifact: Artifact
+    key: KeyRecord
+    format: Format
+    prepared: Prepared
 
 
 @dataclass
@@ -45,7 +52,7 @@ class _Batch:
     made: list[m.MadeSignature] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    work: list[tuple[Artifact, Format, Prepared]] = field(default_factory=list)
+    work: list[_Work] = field(default_factory=list)
 
 
 class Routine:
@@ -77,14 +84,14 @@ class Routine:
             sign=allowed.signing,
         )
         batch = await self._prepare(body, allowed, context_of(predicate, self._book.genesis.service, now))
-        await self._make(batch, allowed, signers)
+        await self._make(batch, signers)
         if not batch.outputs:
-            return m.SignReply(predicate.request, -1, allowed.key.name, tuple(batch.made))
+            return m.SignReply(predicate.request, -1, tuple(batch.made))
         statement = dump_statement(tuple(batch.subjects), predicate).decode()
         index = await self._book.record_routine(
             e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
         )
-        return m.SignReply(predicate.request, index, allowed.key.name, tuple(batch.made))
+        return m.SignReply(predicate.request, index, tuple(batch.made))
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
         """The policy's decision, kept for the session until another policy is adopted."""
@@ -92,12 +99,9 @@ class Routine:
         known = session.decisions.get(question)
         if isinstance(known, _Allowed):
             return known
-        rule = self._book.policy.decide_sign(session.who, body.project, body.key, body.formats)
-        allowed = _Allowed(
-            self._book.keys[rule.key],
-            tuple(get_format(name) for name in rule.formats),
-            (Signing(rule.key, tuple(rule.formats)),),
-        )
+        signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
+        makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
+        allowed = _Allowed(makes, signing)
         session.decisions[question] = allowed
         return allowed
 
@@ -107,9 +111,9 @@ class Routine:
         for given in everything:
             try:
                 artifact = await self._artifact(given)
-                work = [(artifact, form, form.prepare(artifact, allowed.key, context)) for form in allowed.formats]
+                work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
             except HsmpubError as error:
-                batch.made.append(m.MadeSignature(given.name, "", "", b"", Problem.of(error)))
+                batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
             batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
             batch.work += work
@@ -120,17 +124,17 @@ class Routine:
             return Artifact(given.name, Sha256State.of_state(given))
         return Artifact(given.name, await self._artifacts.check(given))
 
-    async def _make(self, batch: _Batch, allowed: _Allowed, signers: Signers) -> None:
-        by_hash: dict[HashName, list[int]] = {}
-        for position, (_, _, prepared) in enumerate(batch.work):
-            by_hash.setdefault(prepared.hash, []).append(position)
+    async def _make(self, batch: _Batch, signers: Signers) -> None:
+        """One call to the signers for each key and hash; usually that is one for the whole batch."""
+        calls: dict[tuple[str, HashName], list[int]] = {}
+        for position, work in enumerate(batch.work):
+            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
         outputs: list[bytes] = [b""] * len(batch.work)
-        for hash_name, positions in by_hash.items():
-            payloads = [batch.work[p][2].payload for p in positions]
-            for p, signature in zip(
-                positions, await signers.sign(allowed.key.name, payloads, hash=hash_name), strict=True
-            ):
-                outputs[p] = batch.work[p][1].assemble(batch.work[p][2], signature)
-        for (artifact, form, _), output in zip(batch.work, outputs, strict=True):
+        for (key, hash_name), positions in calls.items():
+            payloads = [batch.work[p].prepared.payload for p in positions]
+            for p, signature in zip(positions, await signers.sign(key, payloads, hash=hash_name), strict=True):
+                outputs[p] = batch.work[p].format.assemble(batch.work[p].prepared, signature)
+        for work, output in zip(batch.work, outputs, strict=True):
+            name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
-            batch.made.append(m.MadeSignature(artifact.name, form.name, artifact.name + form.suffix, output))
+            batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))

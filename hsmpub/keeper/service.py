@@ -65,7 +65,7 @@ class Keeper:
         self.submitting = Submitting(book, artifacts, credentials)
         self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted)
         self.routine = Routine(book, artifacts, self.unsealing)
-        self.publishing = Publishing(book, self.approving, credentials)
+        self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
         self.status = Status(book, self.unsealing, credentials, parts.identity, parts.protections)

@@ -21,8 +21,8 @@ from pathlib import Path
 from hsmpub.errors import Invalid
 from hsmpub.targets.basic import basic_header
 from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost
-from hsmpub.targets.place import load_place
 from hsmpub.targets.pktline import Advertisement, create_command, load_advertisement, load_report
+from hsmpub.targets.place import load_place
 from hsmpub.targets.scrub import scrub
 from hsmpub.targets.target import (
     ArtifactChanged,

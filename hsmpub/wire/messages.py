@@ -157,6 +157,7 @@ class MadeSignature(msgspec.Struct, frozen=True):
 
     artifact: str
     format: str
+    key: str
     name: str
     output: bytes
     problem: Problem | None = None
@@ -167,7 +168,6 @@ class SignReply(_Msg, frozen=True, tag="sign-reply"):
 
     request: str
     entry: int
-    key: str
     made: tuple[MadeSignature, ...]
 
 

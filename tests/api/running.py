@@ -25,13 +25,15 @@ T = TypeVar("T")
 class Running:
     """url: of the front. keeper: to script and to look at. home: its folders."""
 
-    def __init__(self, home: Home, caps: FrontSection, *, keeper: bool = True) -> None:
+    def __init__(
+        self, home: Home, caps: FrontSection, *, keeper: bool = True, protections: dict[str, str] | None = None
+    ) -> None:
         self.home = home
         self.keeper = FakeKeeper(home.front_socket)
         self._with_keeper = keeper
         self._listener = bind("127.0.0.1:0")
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.server = server(Settings(home, caps))
+        self.server = server(Settings(home, caps), protections)
         self._log = home.root / "front.log"
         self._app().state.front.log.fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._loop = asyncio.new_event_loop()
@@ -84,7 +86,13 @@ class Running:
 
 
 @contextmanager
-def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = True, **caps: Any) -> Iterator[Running]:
+def running(
+    prepare: Callable[[Home], None] | None = None,
+    *,
+    keeper: bool = True,
+    protections: dict[str, str] | None = None,
+    **caps: Any,
+) -> Iterator[Running]:
     """A front with these caps, in a home of its own. The path is short: sockets' names are."""
     with TemporaryDirectory(prefix="hsmpub-") as folder:
         home = Home(Path(folder))
@@ -92,7 +100,7 @@ def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = Tru
         home.artifacts.mkdir()
         if prepare is not None:
             prepare(home)
-        front = Running(home, FrontSection(**caps), keeper=keeper)
+        front = Running(home, FrontSection(**caps), keeper=keeper, protections=protections)
         front.start()
         try:
             yield front

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig, KeySpec
@@ -141,7 +142,7 @@ class Pools:
             finally:
                 pool.close()
 
-        asyncio.run(main())
+        uvloop.run(main())  # as the keeper does; `keeper_like` uses the standard loop
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_the_only_signer_killed_comes_back_with_what_waited(token: Token, pools:
 
 
 def test_a_silent_signer_is_replaced(token: Token, pools: Pools, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hsmpub.hsm.pool._SILENT_SECONDS", 0.4)
+    monkeypatch.setattr("hsmpub.hsm.crew._SILENT_SECONDS", 0.4)
 
     async def body(pool: Signers) -> None:
         (pid,) = pool.pids

@@ -34,7 +34,7 @@ def test_a_good_policy_says_what_it_says() -> None:
         "kind": "git", "url": "https://git.example.test/acme/sdk.git", "credential": "repo-token",
         "loopback": False, "tag": "v{version}", "key": "release-openpgp",
     }  # fmt: skip
-    assert set(policy.targets["pypi"].settings()) == {"kind", "url", "credential", "loopback"}
+    assert set(policy.targets["pypi"].settings()) == {"kind", "url", "index", "credential", "loopback"}
 
 
 def line_of(text: str, mark: str) -> int:
@@ -101,6 +101,9 @@ MISTAKES = [
     ('publish = ["pypi", "repo"]', 'publish = ["pypi", "pypy"]', rule.UnknownReference, "pypy"),
     ('publish = ["pypi", "repo"]', 'publish = ["pypi", "pypi"]', rule.SaidTwice, '["pypi", "pypi"]'),
     ('kind = "pypi"', 'kind = "npm"', rule.WrongValue, '"npm"'),
+    ('index = "https://index.example.test/simple/"\n', "", rule.IndexRefused, 'kind = "pypi"'),
+    ('index = "https://index', 'index = "http://index', rule.UrlRefused, "http://index"),
+    ('credential = "repo-token"', 'index = "https://a.test/"\ncredential = "repo-token"', rule.IndexRefused, "a.test"),
     ('credential = "repo-token"', 'credential = "pypi-token"', rule.CredentialShared, None),
     ('credential = "repo-token"\n', "", rule.MissingKey, "[target.repo]"),
     ('credential = "repo-token"\nkey = "release-openpgp"', 'credential = "repo-token"', rule.TagRefused,
