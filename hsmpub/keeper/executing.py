@@ -13,6 +13,7 @@ from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
 from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -72,6 +73,11 @@ class Executing:
         for request in self._book.state.open_requests():
             self.start(request)
 
+    @property
+    def under_way(self) -> set[asyncio.Task[None]]:
+        """What is being carried out now."""
+        return set(self._tasks)
+
     def _is_ready(self, request: Request) -> bool:
         return request.state == "pending" and self._approving.is_approved(request)
 
@@ -90,32 +96,20 @@ class Executing:
 
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
-        entries = await self._entries(request)
+        signed = await self._signed(request)
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
-                await self._book.record(*entries)
+                await self._book.record(*(signed or adopted(self._book, request)))
                 self._on_adopted()
 
-    async def _entries(self, request: Request) -> list[e.Entry]:
-        """The facts that carrying out this request makes."""
-        now, predicate = self._book.now(), request.statement.predicate
-        if predicate.kind == "policy":
-            adopted = e.PolicyAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)
-            return [adopted, *self._void(request, now)]
-        if predicate.kind == "roster":
-            return [e.RosterAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)]
-        if predicate.kind == "credential":
-            sealed = request.statement.subject[0].sha256
-            return [e.CredentialSealed(now, predicate.credential, sealed, request.id)]
-        signers = self._unsealing.signers()
-        tags: list[e.Entry] = [*await self._tags(signers, request, now)]
+    async def _signed(self, request: Request) -> list[e.Signed]:
+        """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
+        if request.statement.predicate.kind != "release":
+            return []
+        now, signers = self._book.now(), self._unsealing.signers()
+        tags = await self._tags(signers, request, now)
         return tags + [await self._sign(signers, request, subject, now) for subject in request.statement.subject]
-
-    def _void(self, adopting: Request, now: int) -> list[e.Entry]:
-        """A new policy voids what was asked, and perhaps approved, under the one before."""
-        pending = (r for r in self._book.state.open_requests() if r.state == "pending" and r is not adopting)
-        return [e.Expired(now, r.id, "another policy was adopted") for r in pending]
 
     async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
         predicate = request.statement.predicate

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.approving import Approving
@@ -28,12 +32,14 @@ from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 
+log = logging.getLogger("hsmpub.keeper")
+
 SWEEP_SECONDS = 5
 
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with."""
+    """What a keeper is started with. clock: seconds since 1970."""
 
     home: Home
     log: Log
@@ -42,13 +48,14 @@ class KeeperParts:
     identity: Ed25519PrivateKey
     workers: int
     protections: dict[str, str]
+    clock: Callable[[], float] = time.time
 
 
 class Keeper:
     """Answers both channels."""
 
     def __init__(self, parts: KeeperParts) -> None:
-        self.book = book = Book(parts.log)
+        self.book = book = Book(parts.log, parts.clock)
         self.unsealing = Unsealing(
             book,
             parts.record,
@@ -123,9 +130,14 @@ class Keeper:
         """Ends what has expired and starts what became ready; runs for ever."""
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            await self.approving.expire()
-            if self.unsealing.is_unsealed:
-                self.executing.start_all()
+            try:
+                await self.approving.expire()
+                if self.unsealing.is_unsealed:
+                    self.executing.start_all()
+            except HsmpubError as error:  # the disk may be full now; there is a next time
+                log.warning("the sweep waits: %s", error.detail, extra={"rule": error.rule})
+            except Exception:
+                log.exception("the sweep failed; it goes on")
 
     async def close(self) -> None:
         await self.unsealing.close()

@@ -20,8 +20,6 @@ from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
 #: A session ends with its token, and after this many seconds at the latest.
 MAX_SESSION_SECONDS = 600
 MAX_SESSIONS = 4096
-#: Token ids are remembered this long past their expiry: more than the leeway of the check.
-REMEMBER_SECONDS = 900
 _WINDOW = 1024
 
 
@@ -160,6 +158,6 @@ class Sessions:
 
     def _drop_expired(self, now: int) -> None:
         self._open = {key: s for key, s in self._open.items() if s.expires_at > now}
-        self._book.state.forget_expired_tokens(now - REMEMBER_SECONDS)
+        self._book.state.forget_expired_tokens(now)
         if len(self._open) >= MAX_SESSIONS:
             raise TooManySessions(f"{MAX_SESSIONS} sessions are open.")

@@ -69,6 +69,7 @@ class Unsealing:
         self._signers: Signers | None = None
         self._pin: SecretPage | None = None
         self._turn = asyncio.Lock()
+        self._alarms = 0
         self.why = "The service was started and waits for its holders."
 
     @property
@@ -102,9 +103,7 @@ class Unsealing:
             if message.attempt != attempt.attempt:
                 raise AttemptOver("This unseal attempt is over.")
             accepted = await attempt.hand_in(message.holder, message.box)
-            name = attempt.attempt.hex()
-            async with self._book.turn():
-                await self._book.record(e.ShareHandedIn(self._book.now(), message.holder, self.record.epoch, name))
+            await self._record_share(attempt, message.holder)
             if len(accepted) >= self.record.threshold:
                 await self._unseal(attempt)
             return m.HandInReply(
@@ -152,14 +151,24 @@ class Unsealing:
             with contextlib.suppress(Exception):
                 await attempt.close()
 
+    async def _record_share(self, attempt: UnsealAttempt, holder: str) -> None:
+        try:
+            async with self._book.turn():
+                fact = e.ShareHandedIn(self._book.now(), holder, self.record.epoch, attempt.attempt.hex())
+                await self._book.record(fact)
+        except HsmpubError:
+            # The child has the share and cannot give it back: without this, its holder could not hand it in again.
+            self.why = "The log could not take a share: everybody hands in again."
+            await self._end_attempt()
+            raise
+
     async def _unseal(self, attempt: UnsealAttempt) -> None:
-        pin = SecretPage()
+        pin, alarms = SecretPage(), self._alarms
         try:
             await attempt.take_pin(pin)
-            self._signers = await Signers.start(
+            signers = await Signers.start(
                 self._hsm, self._book.genesis.keys, pin, workers=self._workers, on_alarm=self._alarm
             )
-            self._pin = pin
         except HsmpubError as error:
             pin.close()
             self.why = f"The HSM did not open: {error.detail}"
@@ -167,14 +176,22 @@ class Unsealing:
             raise HsmDidNotOpen(f"The quorum is complete, but the HSM did not open: {error.detail}") from error
         finally:
             await self._end_attempt()
-        async with self._book.turn():
-            await self._book.record(
-                e.UnsealedBy(self._book.now(), tuple(attempt.accepted), self.record.epoch, attempt.attempt.hex())
-            )
-        self.why = ""
+        try:
+            async with self._book.turn():
+                fact = e.UnsealedBy(self._book.now(), attempt.accepted, self.record.epoch, attempt.attempt.hex())
+                await self._book.record(fact)
+            if self._alarms != alarms:
+                raise HsmDidNotOpen("The quorum is complete, but the HSM gave an alarm.")
+        except BaseException:  # what the log does not know has not happened
+            signers.close()
+            pin.close()
+            self.why = "The log could not take the unsealing: everybody hands in again."
+            raise
+        self._signers, self._pin, self.why = signers, pin, ""
         await self._on_unsealed()
 
     def _alarm(self, reason: str) -> None:
+        self._alarms += 1
         log.error("alarm: %s", reason)
         self._alarm_task = asyncio.get_running_loop().create_task(self.seal(f"alarm: {reason}"))
 

@@ -21,6 +21,8 @@ from hsmpub.model import entry as e
 from hsmpub.model.statement import Statement, load_statement
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
+#: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
+REMEMBER_SECONDS = 900
 OPEN: frozenset[State] = frozenset({"pending", "signed"})
 ItemState = Literal["waiting", "attempting", "accepted", "already-same", "conflict", "failed", "unknown"]
 FINISHED: frozenset[ItemState] = frozenset({"accepted", "already-same"})
@@ -112,7 +114,9 @@ class ServiceState:
             case e.IssuerKeys():
                 self.issuer_keys[entry.issuer] = entry.jwks
             case e.SessionOpened():
-                self._require(entry.token_id not in self.used_tokens, index, "a token used twice")
+                # One that was forgotten since may come again: some issuers count their ids anew.
+                known_until = self.used_tokens.get(entry.token_id, -REMEMBER_SECONDS) + REMEMBER_SECONDS
+                self._require(known_until < entry.at, index, "a token used twice")
                 self.used_tokens[entry.token_id] = entry.token_expires_at
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
@@ -124,9 +128,9 @@ class ServiceState:
             case _:
                 self._apply_to_request(index, entry)
 
-    def forget_expired_tokens(self, before: int) -> None:
-        """Drops token ids that expired before this time (seconds); the caller leaves more than the leeway."""
-        self.used_tokens = {t: exp for t, exp in self.used_tokens.items() if exp >= before}
+    def forget_expired_tokens(self, now: int) -> None:
+        """Drops token ids that expired more than `REMEMBER_SECONDS` before now (seconds since 1970)."""
+        self.used_tokens = {t: exp for t, exp in self.used_tokens.items() if exp + REMEMBER_SECONDS >= now}
 
     def open_requests(self) -> list[Request]:
         return [r for r in self.requests.values() if r.is_open]
