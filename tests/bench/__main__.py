@@ -100,6 +100,7 @@ def signing(world: World, folder: Path) -> list[Row]:
             base = statistics.mean((before, raw(folder)[kind]))
             what = f"API, {name} ({form}), {clients} clients" + (f", batches of {batch}" if batch > 1 else "")
             rate = got["signatures"] / got["seconds"]
+            used["load"] = got["cpu"]
             cpu = " ".join(f"{role} {seconds / got['signatures'] * 1e6:.0f}" for role, seconds in used.items())
             rows.append(Row(what, rate, base, target, got["p50"] * 1e3, got["p99"] * 1e3, cpu))
     return rows

@@ -149,7 +149,7 @@ class OpenAttempt:
     """Takes any share of a holder: for what happens around an attempt, not inside it."""
 
     def __init__(self, now: int, lifetime: int) -> None:
-        self.attempt, self.key, self.expires_at = b"\x01" * 16, b"\x02" * 32, now + lifetime
+        self.attempt, self.key, self.expires_at = secrets.token_bytes(16), b"\x02" * 32, now + lifetime
         self.accepted: tuple[str, ...] = ()
         self.is_open = True
 
@@ -229,8 +229,13 @@ class Kept:
         for holder in HOLDERS:
             await self.hand_in(holder)
 
+    async def attempt(self) -> m.AttemptReply:
+        reply = await self.call(m.GetAttempt())
+        assert isinstance(reply, m.AttemptReply)
+        return reply
+
     async def hand_in(self, holder: str) -> m.HandInReply:
-        reply = await self.call(m.HandIn(b"\x01" * 16, holder, b"box"))
+        reply = await self.call(m.HandIn((await self.attempt()).attempt, holder, b"box"))
         assert isinstance(reply, m.HandInReply)
         return reply
 

@@ -72,6 +72,17 @@ def unseal(world: World, seconds: float = 60) -> None:
     at_the_keeper(world, scenario)
 
 
+async def issuer_known(front: Front) -> None:
+    """Until the courier of a new service has fetched the issuer's keys."""
+    for _ in range(300):
+        status = await front.call(m.GetStatus())
+        assert isinstance(status, m.StatusReply)
+        if not any("not fetched yet" in warning for warning in status.warnings):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the issuer's keys were never fetched")
+
+
 async def ask_release(world: World, front: Front, version: str, *files: object, project: str) -> m.RequestView:
     job = await Job.open(front, world.issuer, **RELEASE)
     view = await job.ask(release(version, *files, project=project))  # type: ignore[arg-type]

@@ -1,0 +1,52 @@
+"""I4: an attempt ends with its time, and what was handed in is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from keeping import HOLDERS, Kept
+
+from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AlreadyUnsealed, AttemptOver
+from hsmpub.wire import messages as m
+
+
+def test_shares_of_an_attempt_whose_time_is_over_count_no_longer(kept: Kept) -> None:
+    async def scenario() -> None:
+        old = await kept.attempt()
+        for holder in HOLDERS[:2]:
+            await kept.hand_in(holder)
+        kept.offset = ATTEMPT_SECONDS + 1
+        with pytest.raises(AttemptOver):
+            await kept.call(m.HandIn(old.attempt, HOLDERS[2], b"box"))
+        fresh = await kept.attempt()
+        assert fresh.attempt != old.attempt
+        assert fresh.accepted == ()
+        await kept.hand_in(HOLDERS[2])
+        assert not kept.keeper.unsealing.is_unsealed
+        assert "UnsealedBy" not in kept.kinds()
+
+    asyncio.run(scenario())
+
+
+def test_asking_for_the_attempt_does_not_prolong_it(kept: Kept) -> None:
+    async def scenario() -> None:
+        first = await kept.attempt()
+        kept.offset = ATTEMPT_SECONDS - 10
+        assert (await kept.attempt()).expires_at == first.expires_at
+        await kept.hand_in(HOLDERS[0])
+        assert (await kept.attempt()).expires_at == first.expires_at
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_handed_in_while_unsealed(kept: Kept) -> None:
+    async def scenario() -> None:
+        attempt = await kept.attempt()
+        await kept.unseal()
+        with pytest.raises(AlreadyUnsealed):
+            await kept.call(m.HandIn(attempt.attempt, HOLDERS[0], b"box"))
+        with pytest.raises(AlreadyUnsealed):
+            await kept.attempt()
+
+    asyncio.run(scenario())
