@@ -40,7 +40,7 @@ class Views:
     def many(self, open_only: bool) -> m.RequestList:
         requests = self._book.state.requests.values()
         chosen = [r for r in requests if r.is_open] if open_only else list(requests)
-        return m.RequestList(tuple(self.one(r) for r in chosen[-200:]))
+        return m.RequestList(tuple(self.one(r) for r in reversed(chosen[-200:])))
 
     def _entries(self, request: Request) -> list[int]:
         """Every entry that a receipt of this request needs: genesis, policy and roster in force, then its own."""

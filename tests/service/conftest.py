@@ -86,9 +86,7 @@ def open_gate(gate: Gate) -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="session")
-def publishing(
-    tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: Devpi, gate: Gate
-) -> Iterator[World]:
+def publishing(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: Devpi, gate: Gate) -> Iterator[World]:
     """Unsealed, with a real index behind a gate and its credential sealed. May be killed, and started again."""
     below = gate.url(f"/{devpi.user}/{devpi.index}/")
     index = _Index(below, f"{below}+simple/", devpi.user)

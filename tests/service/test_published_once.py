@@ -126,5 +126,3 @@ def check_log(world: World, request: str) -> None:
     assert intents == list(range(1, len(intents) + 1))
     assert sum(result in ("accepted", "already-same") for result in ends) == 1
     assert sum(isinstance(entry, e.Signed) for entry in facts) == 1
-
-

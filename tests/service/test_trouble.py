@@ -158,5 +158,3 @@ def test_a_full_disk_while_sealing_seals_all_the_same(service: World) -> None:
 
     at_the_keeper(service, again)
     assert service.state() == "unsealed"
-
-
