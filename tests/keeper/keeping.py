@@ -149,7 +149,7 @@ class OpenAttempt:
     """Takes any share of a holder: for what happens around an attempt, not inside it."""
 
     def __init__(self, now: int, lifetime: int) -> None:
-        self.attempt, self.key, self.expires_at = b"\x01" * 16, b"\x02" * 32, now + lifetime
+        self.attempt, self.key, self.expires_at = secrets.token_bytes(16), b"\x02" * 32, now + lifetime
         self.accepted: tuple[str, ...] = ()
         self.is_open = True
 
@@ -180,6 +180,8 @@ class Kept:
         self.issuer = issuer
         self.offset = 0
         self.signers = SoftSigners()
+        #: awaited while the signers log in
+        self.logging_in: Callable[[], Awaitable[None]] | None = None
         self.store = FaultyStore()
         self.home = Home(folder)
         self.policy = POLICY.format(issuer=issuer.url)
@@ -229,8 +231,13 @@ class Kept:
         for holder in HOLDERS:
             await self.hand_in(holder)
 
+    async def attempt(self) -> m.AttemptReply:
+        reply = await self.call(m.GetAttempt())
+        assert isinstance(reply, m.AttemptReply)
+        return reply
+
     async def hand_in(self, holder: str) -> m.HandInReply:
-        reply = await self.call(m.HandIn(b"\x01" * 16, holder, b"box"))
+        reply = await self.call(m.HandIn((await self.attempt()).attempt, holder, b"box"))
         assert isinstance(reply, m.HandInReply)
         return reply
 
@@ -325,6 +332,8 @@ def kept(folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | 
         @staticmethod
         async def start(*_: object, **__: object) -> SoftSigners:
             made.signers.closed = False
+            if made.logging_in is not None:
+                await made.logging_in()
             return made.signers
 
     patch.setattr(unsealing, "Signers", Started)
