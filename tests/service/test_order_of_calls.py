@@ -1,0 +1,116 @@
+"""I1, by the system calls of the real keeper: rows synced, head synced, and only then the reply with the signature.
+
+Killing a process does not show it: the kernel keeps what was written.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy.demo.world import World
+from hsmpub.wire import messages as m
+from tests.service import processes
+from tests.service.hands import at_the_keeper
+from tests.service.jobs import NIGHTLY, Front, Job, routine
+
+_CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?P<rest>.*)$")
+_RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. (?P<name>\w+) resumed>")
+_TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A write, from when it began, or a sync, from when it was over. path: file or `UNIX…`/`socket…`."""
+
+    is_sync: bool
+    path: str
+    data: bytes
+
+    def to(self, name: str) -> bool:
+        return Path(self.path).name == name
+
+
+@contextmanager
+def traced(pid: int, out: Path) -> Iterator[None]:
+    """What the process and its threads do meanwhile is in `out`, whole."""
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    calls = "trace=write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync"
+    command = ["strace", "-f", "-y", "-xx", "-s", "70000", "-o", str(out), "-e", calls, "-p", str(pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        first = tracer.stderr.readline()
+        if "attached" not in first:
+            pytest.skip(f"strace may not attach here: {first.strip()[-80:]}")
+        try:
+            yield
+        finally:
+            tracer.terminate()
+            tracer.stderr.read()
+
+
+def effects(trace: str) -> Iterator[Effect]:
+    """What the calls did, in the order in which it counts."""
+    waiting: dict[str, Effect] = {}
+    for line in trace.splitlines():
+        if match := _RESUMED.match(line):
+            if match["pid"] in waiting:
+                assert line.endswith("= 0"), line
+                yield waiting.pop(match["pid"])
+        elif match := _CALL.match(line):
+            data = b"".join(_plain(text) for text in _TEXT.findall(match["rest"]))
+            path = _plain(match["path"]).decode() if "\\x" in match["path"] else match["path"]
+            effect = Effect(match["name"] in ("fsync", "fdatasync"), path, data)
+            if effect.is_sync and line.endswith("<unfinished ...>"):
+                waiting[match["pid"]] = effect
+            else:
+                yield effect
+
+
+def _plain(text: str) -> bytes:
+    return bytes.fromhex(text.replace("\\x", ""))
+
+
+def place(found: list[Effect], what: str, since: int, **wanted: object) -> int:
+    """Where the next such effect is."""
+    for at in range(since, len(found)):
+        effect = found[at]
+        if all(getattr(effect, name) == value for name, value in wanted.items() if name in ("is_sync",)) and (
+            effect.to(str(wanted["name"])) and bytes(wanted.get("holds", b"")) in effect.data  # type: ignore[arg-type]
+        ):
+            return at
+    raise AssertionError(f"{what} was not seen after call {since} of {len(found)}")
+
+
+def test_no_signature_leaves_the_keeper_before_rows_and_head_are_synced(service: World, tmp_path: Path) -> None:
+    replies: list[m.SignReply] = []
+
+    async def scenario(front: Front) -> None:
+        job = await Job.open(front, service.issuer, **NIGHTLY)
+        for number in range(5):
+            reply = await job.ask(routine(f"traced-{number}.bin"))
+            assert isinstance(reply, m.SignReply)
+            replies.append(reply)
+
+    out = tmp_path / "trace"
+    with traced(processes.one(service, "keeper"), out):
+        at_the_keeper(service, scenario)
+    found = list(effects(out.read_text(errors="replace")))
+    for reply in replies:
+        signature = reply.made[0].output
+        row = place(found, "the entry", 0, name="log.sqlite-wal", is_sync=False, holds=reply.request.encode())
+        rows_synced = place(found, "the sync of the rows", row, name="log.sqlite-wal", is_sync=True)
+        head = place(found, "the head", rows_synced, name="head", is_sync=False)
+        head_synced = place(found, "the sync of the head", head, name="head", is_sync=True)
+        shown = [at for at, effect in enumerate(found) if signature in effect.data]
+        assert shown, "the reply was not seen"
+        assert min(shown) > head_synced, "the signature left before its entry was durable"
+        assert {Path(found[at].path).suffix for at in shown}.isdisjoint({".sqlite-wal"})
