@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
@@ -32,13 +32,16 @@ _ABOUT = """Signs artifacts and publishes releases with keys that only a quorum 
 Every refusal is a problem document (RFC 9457) whose `type` names the rule, and which says what to do next."""
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, protections: Mapping[str, str] | None = None) -> FastAPI:
     """The application of one front process.
+
+    Args:
+        protections: of this process, name → "on" or why it is off; `/v1/status` names those that are off.
 
     Its `state.front` holds what the routes share. The keeper need not be there yet: without it, answers are
     503 `keeper-unreachable`.
     """
-    front = _front(settings)
+    front = _front(settings, protections or {})
     app = FastAPI(
         title="hsmpub",
         version=_version(),
@@ -51,17 +54,19 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.front = front
     app.state.readiness = health.Readiness()
-    app.router.routes.insert(0, Route(sign.PATH, sign.SignRoute(front), methods=["POST"], name="sign"))
+    sign_route = sign.SignRoute(front)
+    app.router.routes.insert(0, Route(sign.PATH, sign_route, methods=["POST"], name="sign"))
     for routes in (sessions, requests, artifacts, receipts, unseal, health, log):
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
-    app.add_middleware(Edge, throttle=front.by_address, metrics=front.metrics, log=front.log)
+    direct = {("POST", sign.PATH): sign_route}
+    app.add_middleware(Edge, direct=direct, throttle=front.by_address, metrics=front.metrics, log=front.log)
     app.openapi = lambda: openapi.document(app, {sign.PATH: sign.described()})  # type: ignore[method-assign]
     return app
 
 
-def _front(settings: Settings) -> Front:
+def _front(settings: Settings, protections: Mapping[str, str]) -> Front:
     home, caps = settings.home, settings.front
     metrics = Metrics()
     return Front(
@@ -76,6 +81,7 @@ def _front(settings: Settings) -> Front:
         uploads=UploadPlaces(caps.max_uploads, metrics.uploads),
         metrics=metrics,
         log=JsonLog(),
+        protections=protections,
     )
 
 

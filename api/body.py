@@ -14,6 +14,8 @@ from api.headers import content_length
 from api.problem import BodyRefused, BodyTooLarge, BodyTooSlow
 
 T = TypeVar("T")
+#: Set in the scope by the protocol once the whole request has arrived.
+ARRIVED = "hsmpub.arrived"
 
 
 class ClientGone(Exception):
@@ -38,15 +40,21 @@ async def read_body(scope: Scope, receive: Receive, *, cap: int, timeout: float)
         ClientGone: the sender hung up.
     """
     check_announced(scope, cap)
+    if scope.get(ARRIVED):  # nothing to wait for, so no timer
+        return await _gather(receive, cap)
     try:
         async with asyncio.timeout(timeout):
-            message = await receive()
-            body: bytes = message.get("body", b"")
-            while message.get("more_body", False) and len(body) <= cap:
-                message = await receive()
-                body += message.get("body", b"")
+            return await _gather(receive, cap)
     except TimeoutError:
         raise BodyTooSlow(f"The body did not arrive within {timeout:g} seconds.") from None
+
+
+async def _gather(receive: Receive, cap: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    while message.get("more_body", False) and len(body) <= cap:
+        message = await receive()
+        body += message.get("body", b"")
     if message["type"] == "http.disconnect":
         raise ClientGone
     if len(body) > cap:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,21 +27,33 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 class Edge:
     """Args:
-    app: the layer below. throttle: by address. metrics, log: where answers are counted and written.
+    app: the layer below. direct: what is answered at once, by method and path, past router and other layers.
+    throttle: by address. metrics, log: where answers are counted and written.
     """
 
-    def __init__(self, app: ASGIApp, *, throttle: Throttle, metrics: Metrics, log: JsonLog) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        direct: Mapping[tuple[str, str], ASGIApp],
+        throttle: Throttle,
+        metrics: Metrics,
+        log: JsonLog,
+    ) -> None:
         self._app = app
+        self._direct = direct
         self._throttle = throttle
         self._metrics = metrics
         self._log = log
         self._prefix = os.urandom(6).hex()
         self._count = count(1)
+        self._second = (0, "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        app = self._direct.get((scope["method"], scope["path"]), self._app)
         begun = time.perf_counter()
         name = f"{self._prefix}-{next(self._count):x}"
         status = 0
@@ -56,7 +69,7 @@ class Edge:
         try:
             try:
                 self._throttle.check(asker(scope.get("client")))
-                await self._app(scope, receive, observed)
+                await app(scope, receive, observed)
             except HsmpubError as e:
                 rule = problem_of(e)[0].rule
                 if status:  # too late for a document: end the connection, so that nobody takes a part for the whole
@@ -73,10 +86,17 @@ class Edge:
             self._record(scope, name, status or 500, rule, fault, time.perf_counter() - begun)
 
     def _record(self, scope: Scope, name: str, status: int, rule: str, fault: str, seconds: float) -> None:
-        route = getattr(scope.get("route") or scope.get("endpoint"), "path", "unmatched")
+        route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.observe(route, status, rule, seconds)
         line = RequestLine(
-            rfc3339(int(time.time())), "request", name, scope["method"], route, status, round(seconds * 1000, 2), rule,
+            self._now(), "request", name, scope["method"], route, status, round(seconds * 1000, 2), rule,
             fault,
         )  # fmt: skip
         self._log.write(line)
+
+    def _now(self) -> str:
+        """The time, written out once a second."""
+        second = int(time.time())
+        if second != self._second[0]:
+            self._second = second, rfc3339(second)
+        return self._second[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -21,7 +22,7 @@ from hsmpub.wire.client import Channel
 
 @dataclass(frozen=True)
 class Front:
-    """One front process. Holds no secret."""
+    """One front process. Holds no secret. protections: of this process, name → "on", or why it is off."""
 
     settings: Settings
     keeper: Channel[m.FrontMessage, m.FrontReply]
@@ -34,6 +35,7 @@ class Front:
     uploads: UploadPlaces
     metrics: Metrics
     log: JsonLog
+    protections: Mapping[str, str]
 
     def check_costly(self, request: Request) -> None:
         """Before work that an unauthenticated asker causes. Raises TooManyRequests."""

@@ -26,14 +26,14 @@ class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JsonLog:
-    """Writes lines to a file descriptor, each with one call, so that lines of several processes do not mix."""
+    """Writes lines to a file descriptor (standard error), each with one call: lines of several processes do not mix."""
 
     def __init__(self, fd: int = 2) -> None:
-        self._fd = fd
+        self.fd = fd
 
     def write(self, line: msgspec.Struct | dict[str, Any]) -> None:
         try:
-            os.write(self._fd, _encode(line) + b"\n")
+            os.write(self.fd, _encode(line) + b"\n")
         except OSError:  # a log that cannot be written must not stop the service; /metrics still counts
             return
 

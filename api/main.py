@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import uvicorn
@@ -47,11 +48,11 @@ def confine(settings: Settings) -> dict[str, str]:
     return harden("front", read=folders, write=[str(home.artifacts)])
 
 
-def server(settings: Settings) -> uvicorn.Server:
+def server(settings: Settings, protections: Mapping[str, str] | None = None) -> uvicorn.Server:
     """The HTTP server, not yet running. It writes no access log of its own: the edge writes one without bodies."""
     caps = settings.front
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, protections),
         http=protocol_with(caps.max_header_bytes, caps.body_timeout),
         loop="uvloop",
         ws="none",
@@ -79,7 +80,7 @@ def main() -> None:
     protections = confine(settings)
     host, port = listener.getsockname()[:2]
     JsonLog().write({"event": "front", "listen": f"{host}:{port}", "protections": protections})
-    server(settings).run(sockets=[listener])
+    server(settings, protections).run(sockets=[listener])
 
 
 if __name__ == "__main__":

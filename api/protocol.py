@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from api.body import ARRIVED
 from api.problem import MEDIA_TYPE, HeadersTooLarge, UnreadableHttp, document, problem_of
 from hsmpub.errors import HsmpubError
 
@@ -36,6 +37,10 @@ class FrontProtocol(HttpToolsProtocol):
             self._refusal = self._too_large()
             raise self._refusal  # the parser stops, and asks for send_400_response
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        cast(dict[str, Any], self.scope)[ARRIVED] = True
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -17,6 +17,7 @@ from hsmpub.wire import messages as m
 
 router = APIRouter(default_response_class=Response)
 _PATIENCE = 5.0  # seconds for a keeper that is alive to say so
+_BY_DESIGN = "this role needs the network"
 _FRESH = 2.0  # seconds that one round of test signatures serves everybody who asks
 
 
@@ -48,7 +49,12 @@ class Readiness:
     openapi_extra=operation(reply=m.StatusReply, says="Facts; nothing secret."),
 )
 async def status(request: Request) -> Response:
-    return json_reply(await front_of(request).keeper.call(m.GetStatus()))
+    """The keeper's facts; of the protections of this front, those that are off."""
+    front = front_of(request)
+    reply = await front.keeper.call(m.GetStatus())
+    assert isinstance(reply, m.StatusReply)
+    off = {f"front: {name}": why for name, why in front.protections.items() if why not in ("on", _BY_DESIGN)}
+    return json_reply(msgspec.structs.replace(reply, protections={**reply.protections, **off}))
 
 
 @router.get(

@@ -37,6 +37,7 @@ class SignRoute:
         self._timeout = front.settings.front.body_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
         session, counter, mac = ci_headers(scope["headers"])
         self._front.check_session_rate(session, scope.get("client"))
         body = await read_body(scope, receive, cap=self._cap, timeout=self._timeout)

@@ -29,6 +29,11 @@ class Service(AbstractContextManager["Service"]):
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def __enter__(self) -> Service:
         self._log = (self._stage.root / "service.log").open("ab")
         self._process = subprocess.Popen(
@@ -97,6 +102,12 @@ class World:
 
     def hsmpub_refused(self, *arguments: str | Path, stdin: bytes | None = None, **extra: str) -> str:
         return self.stage.run_refused(self.stage.bin / "hsmpub", *arguments, stdin=stdin, **self._settings(), **extra)
+
+    @property
+    def pid(self) -> int:
+        """Process id of the running service's supervisor."""
+        assert self.service is not None
+        return self.service.pid
 
     def json(self, *arguments: str | Path) -> object:
         return json.loads(self.hsmpub(*arguments, "--json"))

@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from hsmpub.cli import approve, credential, policy, release, roster, seal, serve, sign, status, unseal, verify
 from hsmpub.cli.say import say_error
 from hsmpub.errors import HsmpubError
 
-_HELP = """Signs artifacts and publishes releases with keys that only a quorum can unlock.
+#: Command → its module and what in it: a function, or a group of its own. Their order is that of the help.
+COMMANDS = {
+    "serve": ("serve", "serve"),
+    "status": ("status", "status"),
+    "unseal": ("unseal", "unseal"),
+    "seal": ("seal", "seal"),
+    "release": ("release", "app"),
+    "approve": ("approve", "approve"),
+    "decline": ("approve", "decline"),
+    "sign": ("sign", "sign"),
+    "verify": ("verify", "verify"),
+    "credential": ("credential", "app"),
+    "policy": ("policy", "app"),
+    "roster": ("roster", "app"),
+}
 
-Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service does not answer."""
 
-app = typer.Typer(help=_HELP, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  add_completion=False)  # fmt: skip
-app.command()(serve.serve)
-app.command()(status.status)
-app.command()(unseal.unseal)
-app.command()(seal.seal)
-app.add_typer(release.app, name="release")
-app.command()(approve.approve)
-app.command()(approve.decline)
-app.command()(sign.sign)
-app.command()(verify.verify)
-app.add_typer(credential.app, name="credential")
-app.add_typer(policy.app, name="policy")
-app.add_typer(roster.app, name="roster")
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """The application for a command line.
+
+    Where the words name a command, only its module is imported: all of them together take half a second.
+    """
+    wanted = next((word for word in words if not word.startswith("-")), "")
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    app.callback()(_about)
+    for name in [wanted] if wanted in COMMANDS else COMMANDS:
+        module, attribute = COMMANDS[name]
+        command = getattr(import_module(f"hsmpub.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
+
+
+def _about() -> None:
+    """Signs artifacts and publishes releases with keys that only a quorum can unlock.
+
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service does not answer.
+    """
 
 
 def run() -> None:
     """The entry point. Refusals are one plain sentence and the next step, never a traceback."""
     try:
-        app()
+        make_app(sys.argv[1:])(prog_name="hsmpub")
     except HsmpubError as e:
         sys.exit(say_error(e))

@@ -20,8 +20,8 @@ from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, HeldSha256, Sha256State
-from hsmpub.model.key import KeyRecord
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
+from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
 
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
@@ -99,7 +99,7 @@ def sign_batch(
     """Asks for one batch and checks what comes.
 
     Raises:
-        Refused: the whole batch, with the service's reason. KeyNotPinned.
+        Refused: the whole batch, with the service's reason.
     """
     reply = client.sign(
         project,
@@ -108,27 +108,26 @@ def sign_batch(
         states=[work.ask for work in works if isinstance(work.ask, HashState)],
         files=[work.ask for work in works if isinstance(work.ask, FileRef)],
     )
-    pinned = pinned_key(client.trust, reply.key)
-    return [_made(work, reply, formats, pinned) for work in works]
+    return [_made(work, reply, formats, client.trust) for work in works]
 
 
-def _made(work: Work, reply: SignReply, formats: Sequence[str], key: KeyRecord) -> Made:
+def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     for name in formats:
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         try:
-            outputs[work.path.name + get_format(name).suffix] = _checked(work, found, key)
+            outputs[work.path.name + get_format(name).suffix] = _checked(work, found, trust)
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
     return Made(work.path, reply.entry, outputs, tuple(problems))
 
 
-def _checked(work: Work, found: Sequence[MadeSignature], key: KeyRecord) -> bytes:
+def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
     if len(found) != 1:
         raise SignatureMissing(f"The service gave {len(found)} signatures where one was asked for.")
     if found[0].problem is not None:
         raise found[0].problem.as_error()
-    output = found[0].output
+    output, key = found[0].output, pinned_key(trust, found[0].key)
     get_format(found[0].format).check(output, Artifact(work.path.name, work.hash), key)
     return output

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import subprocess
+import sys
+import threading
 from pathlib import Path
+from typing import IO
 
 from hsmpub.errors import Invalid
+
+_MOST = 64 * 1024
 
 
 class NotSigned(Invalid):
@@ -26,12 +32,31 @@ def ssh_sign(data: bytes, *, key: Path, namespace: str, agent: bool = False) -> 
     if agent:
         command.append("-U")
     try:
-        done = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=False)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as e:
         raise NotSigned(f"ssh-keygen cannot be run: {e.strerror}.") from None
-    if done.returncode != 0 or not done.stdout.startswith(b"-----BEGIN SSH SIGNATURE-----"):
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        told = threading.Thread(target=_pass_on, args=(process.stderr,))
+        told.start()
+        with contextlib.suppress(BrokenPipeError):  # it ended early, and says why
+            process.stdin.write(data)
+            process.stdin.close()
+        signature = process.stdout.read(_MOST)
+        told.join()
+    if process.returncode != 0 or not signature.startswith(b"-----BEGIN SSH SIGNATURE-----"):
         raise NotSigned(f"ssh-keygen made no signature with {key}.")
-    return done.stdout
+    return signature
+
+
+def _pass_on(source: IO[bytes]) -> None:
+    """Lines of ssh-keygen, such as the request to touch a key, as they come; but not that it reads its input."""
+    for line in source:
+        if not line.startswith(b"Signing data on "):
+            sys.stderr.write(line.decode(errors="replace"))
+            sys.stderr.flush()
 
 
 def new_nonce() -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 
 from hsmpub.errors import Invalid, Unavailable
-from hsmpub.targets.pinned import PinnedHost, load_place
+from hsmpub.targets.pinned import PinnedHost
+from hsmpub.targets.place import load_place
 
 _MAX_DISCOVERY_BYTES = 256 * 1024
 _MAX_KEYS_BYTES = 256 * 1024

@@ -23,17 +23,18 @@ class _Due:
 
 @dataclass
 class Issuers:
-    """Keeps the keeper's issuer keys fresh. `clock`: monotonic seconds."""
+    """Keeps the keeper's issuer keys fresh. `clock`: monotonic seconds; `protections`: of this process, for status."""
 
     ask: Ask
     run: Callable[[Task, float, bool], Report]
     patience: Patience
     clock: Callable[[], float]
+    protections: dict[str, str] = field(default_factory=dict)
     _due: dict[m.IssuerToFetch, _Due] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Fetches what is due and offers it to the keeper. Raises Refused, KeeperUnreachable: the list itself."""
-        reply = self.ask(m.GetIssuers())
+        reply = self.ask(m.GetIssuers(self.protections))
         issuers = reply.issuers if isinstance(reply, m.IssuersReply) else ()
         self._due = {issuer: self._due.get(issuer, _Due(self.clock())) for issuer in issuers}
         for issuer, due in self._due.items():

@@ -37,6 +37,7 @@ from hsmpub.sandbox import harden
 log = logging.getLogger("hsmpub.courier")
 
 #: Raised only when the stages of a workflow change, so that an upgraded courier takes over what the last one began.
+NETWORK_ROLE = "this role needs the network"
 WORKFLOW_VERSION = "publish-1"
 
 
@@ -74,7 +75,7 @@ def run(home: Home, token: bytes, patience: Patience) -> int:
         work=work,
         patience=patience,
     )
-    issuers = Issuers(delivery.ask, delivery.run, patience, time.monotonic)
+    issuers = Issuers(delivery.ask, delivery.run, patience, time.monotonic, _told(report))
     threading.Thread(target=_repeat, args=(issuers.refresh, max(1.0, patience.poll), stop), daemon=True).start()
     rounds = Rounds(launch(home, delivery), patience, time.monotonic)
     _repeat(lambda: rounds.start(delivery.jobs()), patience.poll, stop)
@@ -82,6 +83,11 @@ def run(home: Home, token: bytes, patience: Patience) -> int:
     sys.stderr.flush()
     # threads of workflows may sleep for long; a stop is no different from a crash, and both are made for
     os._exit(0)
+
+
+def _told(report: dict[str, str]) -> dict[str, str]:
+    """What the keeper hears of this process's protections; that it has the network is its role, not a lack."""
+    return {name: state for name, state in report.items() if state != NETWORK_ROLE}
 
 
 def launch(home: Home, delivery: Delivery) -> PublishWorkflow:

@@ -41,10 +41,11 @@ class KeyBook:
         self._pins = {pin.name: pin for pin in pins}
         self._trust_token = trust_token
         self._signers: dict[tuple[str, str], SignAll] = {}
+        self._handles = {name: self._find(name, _class_of(pin)) for name, pin in self._pins.items()}
 
     def missing(self) -> tuple[str, ...]:
-        """Names of pinned keys that the token does not have now."""
-        return tuple(name for name, pin in self._pins.items() if self._find(name, _class_of(pin)) is None)
+        """Names of pinned keys that the token did not have when the book was made."""
+        return tuple(name for name, handle in self._handles.items() if handle is None)
 
     def signer(self, key: str, hash_name: str) -> SignAll:
         """The function that signs a run of items with `key` and verifies what came out.
@@ -78,7 +79,9 @@ class KeyBook:
         return public_pem(self._handle(key, ObjectClass.PUBLIC_KEY))
 
     def _handle(self, key: str, object_class: ObjectClass) -> TokenKey:
-        found = self._find(key, object_class)
+        found = None if object_class == ObjectClass.PUBLIC_KEY else self._handles.get(key)
+        if found is None:
+            found = self._find(key, object_class)
         if found is None:
             raise KeyMissing(f"The token has no key named {key!r}.")
         return found

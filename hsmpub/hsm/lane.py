@@ -33,7 +33,7 @@ class LaneOwner(Protocol):
 
     def lane_answered(self, lane: Lane, groups: Groups, done: WorkDone) -> None: ...
 
-    def lane_ended(self, lane: Lane, unanswered: Sequence[Groups]) -> None: ...
+    def lane_ended(self, lane: Lane) -> None: ...
 
 
 class Lane(asyncio.Protocol):
@@ -128,7 +128,7 @@ class Lane(asyncio.Protocol):
         if not self._ready.done():
             self.stop()
         elif self._transport is not None:
-            self._owner.lane_ended(self, self.stop())
+            self._owner.lane_ended(self)
 
     def _first(self, frame: bytes) -> None:
         self._on_frame = self._next

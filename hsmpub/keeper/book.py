@@ -59,7 +59,13 @@ class Book:
             yield
 
     async def record(self, *entries: e.Entry) -> int:
-        """Makes facts durable, then applies them. Call inside `turn()`. Returns the first index."""
+        """Makes facts durable, then applies them. Call inside `turn()`. Returns the first index.
+
+        Who is cancelled meanwhile leaves log and state in step: the fact is logged and applied all the same.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._record(entries)))
+
+    async def _record(self, entries: tuple[e.Entry, ...]) -> int:
         first = await self.log.append([e.dump_entry(entry) for entry in entries])
         for index, entry in enumerate(entries, first):
             self.state.apply(index, entry)

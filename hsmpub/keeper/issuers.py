@@ -16,8 +16,11 @@ class IssuerNotInPolicy(Forbidden):
 class Issuers:
     def __init__(self, book: Book) -> None:
         self._book = book
+        #: of the courier, which tells them whenever it asks
+        self.protections: dict[str, str] = {}
 
-    def list(self) -> m.IssuersReply:
+    def list(self, message: m.GetIssuers) -> m.IssuersReply:
+        self.protections = {f"courier: {name}": why for name, why in message.protections.items() if why != "on"}
         return m.IssuersReply(
             tuple(
                 m.IssuerToFetch(name, issuer.url, issuer.loopback) for name, issuer in self._book.policy.issuers.items()

@@ -31,6 +31,8 @@ from hsmpub.wire.server import ChannelServer
 
 log = logging.getLogger("hsmpub.keeper")
 
+SWITCH_SECONDS = 0.0005
+
 
 class ChannelsNotSeparate(Invalid):
     advice = "Give front and courier uids of their own in config.toml, or start them with 'hsmpub serve'."
@@ -43,6 +45,8 @@ def main() -> None:
     parser.add_argument("--courier-token-fd", type=int, default=-1)
     options = parser.parse_args()
     log_to_stderr("keeper")
+    # The log's writer thread needs a short turn after each sync: the default of 5 ms would make every commit wait.
+    sys.setswitchinterval(SWITCH_SECONDS)
     token = _read_token(options.courier_token_fd)
     try:
         home = Home(options.home.resolve())

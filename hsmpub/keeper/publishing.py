@@ -7,6 +7,7 @@ from hsmpub.errors import Conflict, Forbidden, NotFound
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import CredentialMissing, Credentials
+from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.fold import FINISHED, Item, Request
 from hsmpub.wire import messages as m
@@ -35,13 +36,16 @@ class ItemFinished(Conflict):
 class Publishing:
     """Publish jobs of signed releases."""
 
-    def __init__(self, book: Book, approving: Approving, credentials: Credentials) -> None:
+    def __init__(self, book: Book, approving: Approving, credentials: Credentials, unsealing: Unsealing) -> None:
         self._book = book
+        self._unsealing = unsealing
         self._approving = approving
         self._credentials = credentials
 
     def jobs(self) -> m.JobsReply:
-        """What is signed, approved still, and not finished: one job per request and target."""
+        """What is signed, approved still, and not finished: one job per request and target; nothing while sealed."""
+        if not self._unsealing.is_unsealed:
+            return m.JobsReply(())
         return m.JobsReply(
             tuple(
                 self._job(request, target)
@@ -59,6 +63,7 @@ class Publishing:
             NothingToPublish, ApprovalWithdrawn, OutcomeUnknown, ItemFinished, CredentialMissing, Sealed.
         """
         async with self._book.turn():
+            self._unsealing.signers()  # no intent is logged for what a sealed service cannot lease
             request, item = self._find(message.request, message.target, message.item)
             credential = self._check(request, item, message)
             attempt = item.attempt + 1

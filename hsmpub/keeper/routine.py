@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from hsmpub.errors import HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared
+from hsmpub.errors import Broken, HsmpubError, Problem
+from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
@@ -31,13 +32,23 @@ from hsmpub.wire import messages as m
 ROUTINE_SECONDS = 60
 
 
+class OutputDiffers(Broken):
+    advice = "Nothing was released. Report the format and the version of the service."
+
+
 @dataclass(frozen=True)
 class _Allowed:
-    """What the policy lets this session do with one project, key and set of formats."""
+    """What the policy lets this session do with one project and set of formats: which key makes which."""
 
-    key: KeyRecord
-    formats: tuple[Format, ...]
+    makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
+
+
+class _Work(NamedTuple):
+    artifact: Artifact
+    key: KeyRecord
+    format: Format
+    prepared: Prepared
 
 
 @dataclass
@@ -45,7 +56,7 @@ class _Batch:
     made: list[m.MadeSignature] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    work: list[tuple[Artifact, Format, Prepared]] = field(default_factory=list)
+    work: list[_Work] = field(default_factory=list)
 
 
 class Routine:
@@ -76,15 +87,16 @@ class Routine:
             project=body.project,
             sign=allowed.signing,
         )
-        batch = await self._prepare(body, allowed, context_of(predicate, self._book.genesis.service, now))
-        await self._make(batch, allowed, signers)
+        context = context_of(predicate, self._book.genesis.service, now)
+        batch = await self._prepare(body, allowed, context)
+        await self._make(batch, signers, context)
         if not batch.outputs:
-            return m.SignReply(predicate.request, -1, allowed.key.name, tuple(batch.made))
+            return m.SignReply(predicate.request, -1, tuple(batch.made))
         statement = dump_statement(tuple(batch.subjects), predicate).decode()
         index = await self._book.record_routine(
             e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
         )
-        return m.SignReply(predicate.request, index, allowed.key.name, tuple(batch.made))
+        return m.SignReply(predicate.request, index, tuple(batch.made))
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
         """The policy's decision, kept for the session until another policy is adopted."""
@@ -92,12 +104,9 @@ class Routine:
         known = session.decisions.get(question)
         if isinstance(known, _Allowed):
             return known
-        rule = self._book.policy.decide_sign(session.who, body.project, body.key, body.formats)
-        allowed = _Allowed(
-            self._book.keys[rule.key],
-            tuple(get_format(name) for name in rule.formats),
-            (Signing(rule.key, tuple(rule.formats)),),
-        )
+        signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
+        makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
+        allowed = _Allowed(makes, signing)
         session.decisions[question] = allowed
         return allowed
 
@@ -107,9 +116,9 @@ class Routine:
         for given in everything:
             try:
                 artifact = await self._artifact(given)
-                work = [(artifact, form, form.prepare(artifact, allowed.key, context)) for form in allowed.formats]
+                work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
             except HsmpubError as error:
-                batch.made.append(m.MadeSignature(given.name, "", "", b"", Problem.of(error)))
+                batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
             batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
             batch.work += work
@@ -120,17 +129,31 @@ class Routine:
             return Artifact(given.name, Sha256State.of_state(given))
         return Artifact(given.name, await self._artifacts.check(given))
 
-    async def _make(self, batch: _Batch, allowed: _Allowed, signers: Signers) -> None:
-        by_hash: dict[HashName, list[int]] = {}
-        for position, (_, _, prepared) in enumerate(batch.work):
-            by_hash.setdefault(prepared.hash, []).append(position)
+    async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
+        """One call to the signers for each key and hash; usually that is one for the whole batch."""
+        calls: dict[tuple[str, HashName], list[int]] = {}
+        for position, work in enumerate(batch.work):
+            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
         outputs: list[bytes] = [b""] * len(batch.work)
-        for hash_name, positions in by_hash.items():
-            payloads = [batch.work[p][2].payload for p in positions]
-            for p, signature in zip(
-                positions, await signers.sign(allowed.key.name, payloads, hash=hash_name), strict=True
-            ):
-                outputs[p] = batch.work[p][1].assemble(batch.work[p][2], signature)
-        for (artifact, form, _), output in zip(batch.work, outputs, strict=True):
+        for (key, hash_name), positions in calls.items():
+            payloads = [batch.work[p].prepared.payload for p in positions]
+            for p, signature in zip(positions, await signers.sign(key, payloads, hash=hash_name), strict=True):
+                outputs[p] = assemble_and_read(batch.work[p], signature, context)
+        for work, output in zip(batch.work, outputs, strict=True):
+            name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
-            batch.made.append(m.MadeSignature(artifact.name, form.name, artifact.name + form.suffix, output))
+            batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
+
+
+def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
+    """The output, read back by code that shares nothing with what made it: it says what the HSM was asked to sign,
+    and holds the very signature that the signer verified.
+
+    Raises:
+        OutputDiffers, and the rules of the format's reader.
+    """
+    output = work.format.assemble(work.prepared, signature)
+    claim = work.format.read(output, work.artifact, work.key, context)
+    if claim != Claim(work.prepared.payload, work.prepared.hash, signature):
+        raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
+    return output

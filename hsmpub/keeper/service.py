@@ -72,10 +72,10 @@ class Keeper:
         self.submitting = Submitting(book, artifacts, credentials)
         self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted)
         self.routine = Routine(book, artifacts, self.unsealing)
-        self.publishing = Publishing(book, self.approving, credentials)
+        self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
-        self.status = Status(book, self.unsealing, credentials, parts.identity, parts.protections)
+        self.status = Status(book, self.unsealing, self.issuers, credentials, parts.identity, parts.protections)
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
@@ -119,7 +119,7 @@ class Keeper:
                 await self.publishing.record(message)
                 return m.Done()
             case m.GetIssuers():
-                return self.issuers.list()
+                return self.issuers.list(message)
             case m.OfferIssuerKeys():
                 await self.issuers.offer(message)
                 return m.Done()

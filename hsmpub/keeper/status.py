@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
+from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.wire import messages as m
 
@@ -19,19 +20,26 @@ class Status:
         self,
         book: Book,
         unsealing: Unsealing,
+        issuers: Issuers,
         credentials: Credentials,
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
     ) -> None:
         self._book = book
         self._unsealing = unsealing
+        self._issuers = issuers
         self._credentials = credentials
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
-        self._protections = protections
+        self._own = protections
         self.counters: Counter[str] = Counter()
 
     def count(self, name: str, by: float = 1) -> None:
         self.counters[name] += by  # type: ignore[assignment]
+
+    @property
+    def protections(self) -> dict[str, str]:
+        """The keeper's own, and those that are off in its children and in the courier."""
+        return {**self._own, **self._unsealing.protections, **self._issuers.protections}
 
     def reply(self) -> m.StatusReply:
         book, state = self._book, self._book.state
@@ -50,7 +58,7 @@ class Status:
             roster_sha256=state.roster.sha256 if state.roster else "",
             keys={key.name: key.kind for key in book.genesis.keys},
             signers=self._unsealing.signers().alive if self._unsealing.is_unsealed else 0,
-            protections=self._protections,
+            protections=self.protections,
             warnings=tuple(self._warnings()),
             counters=self._counters(),
         )
@@ -63,7 +71,7 @@ class Status:
         return m.ReadyReply(all(v == "ok" for v in keys.values()), keys)
 
     def _warnings(self) -> list[str]:
-        off = [f"protection {name} is off: {why}" for name, why in self._protections.items() if why != "on"]
+        off = [f"protection {name} is off: {why}" for name, why in self.protections.items() if why != "on"]
         bearer = [
             f"issuer {name} accepts tokens that are not bound to the job's session key"
             for name, issuer in self._book.policy.issuers.items()
@@ -83,5 +91,5 @@ class Status:
             "hsmpub_log_entries": float(self._book.log.size),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_unsealed": float(self._unsealing.is_unsealed),
-            "hsmpub_protections_off": float(sum(v != "on" for v in self._protections.values())),
+            "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
         }

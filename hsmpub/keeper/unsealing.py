@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -74,7 +74,13 @@ class Unsealing:
         self._pin: SecretPage | None = None
         self._turn = asyncio.Lock()
         self._seals = 0
+        self._seen: dict[str, str] = {}
         self.why = "The service was started and waits for its holders."
+
+    @property
+    def protections(self) -> dict[str, str]:
+        """What is off in the children that met shares or the PIN: `unsealer: files` → why."""
+        return {name: why for name, why in self._seen.items() if why != "on"}
 
     @property
     def is_unsealed(self) -> bool:
@@ -148,6 +154,7 @@ class Unsealing:
             await self._end_attempt()  # its time is over, or its child died
         if self._attempt is None:
             self._attempt = await UnsealAttempt.start(self.record, now=now, lifetime=ATTEMPT_SECONDS)
+            self._see("unsealer", self._attempt.protections)
         return self._attempt
 
     async def _end_attempt(self) -> None:
@@ -155,6 +162,9 @@ class Unsealing:
         if attempt is not None:
             with contextlib.suppress(Exception):
                 await attempt.close()
+
+    def _see(self, who: str, protections: Mapping[str, str]) -> None:
+        self._seen |= {f"{who}: {name}": why for name, why in protections.items()}
 
     async def _record_share(self, attempt: UnsealAttempt, holder: str) -> None:
         try:
@@ -189,6 +199,9 @@ class Unsealing:
             self.why = "The service was sealed, or its log failed, while it was unsealed: everybody hands in again."
             raise
         self._signers, self._pin, self.why = signers, pin, ""
+        self._see("signer", signers.protections)
+        memory = "on" if pin.protection == "memfd_secret" else f"only {pin.protection}"
+        self._see("keeper", {"secret memory": memory})
         await self._on_unsealed()
 
     async def _record_unsealing(self, attempt: UnsealAttempt, seals: int) -> None:

@@ -67,6 +67,7 @@ class _Check:
         seen: dict[str, str] = {}
         for name, target in self.policy.targets.items():
             check_url(target.url, target.loopback, line=self._line("target", name, "url"))
+            self._index(name, target)
             line = self._line("target", name, "credential")
             if credentials is not None and target.credential not in credentials:
                 raise rule.UnknownReference(f"No credential {target.credential!r} is known.", line=line)
@@ -76,6 +77,17 @@ class _Check:
             self._tag(name, target)
         targets = self.policy.targets.items()
         self._once((((t.kind, t.url.rstrip("/"), t.tag), ("target", n, "url")) for n, t in targets), "The same target")
+
+    def _index(self, name: str, target: Target) -> None:
+        """What is uploaded is read back from the index, so a pypi target names it; no other has one."""
+        line = self._line("target", name, "index" if target.index else "kind")
+        if (target.kind == "pypi") != bool(target.index):
+            raise rule.IndexRefused(
+                f"Target {name!r} {'does not say where its index is' if not target.index else 'has no index'}.",
+                line=line,
+            )
+        if target.index:
+            check_url(target.index, target.loopback, line=line)
 
     def _tag(self, name: str, target: Target) -> None:
         tag_line, key_line = self._line("target", name, "tag"), self._line("target", name, "key")

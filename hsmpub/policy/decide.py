@@ -113,6 +113,25 @@ class Policy(PolicyFile):
                 return SignGrant(project, name, tuple(formats), table.expires)
         raise FormatNotGranted(f"No one key of project {project!r} makes {', '.join(formats)[:200]}.")
 
+    def decide_signatures(self, who: CiIdentity, project: str, key: str, formats: Sequence[str]) -> tuple[Signing, ...]:
+        """As `decide_sign`; where no key is named and no one key makes all the formats, each by the key that makes it.
+
+        Raises:
+            As `decide_sign`.
+        """
+        try:
+            grant = self.decide_sign(who, project, key, formats)
+        except FormatNotGranted:
+            if key:
+                raise
+        else:
+            return (Signing(grant.key, grant.formats),)
+        makers = {name: self.decide_sign(who, project, "", (name,)).key for name in formats}
+        return tuple(
+            Signing(maker, tuple(name for name in formats if makers[name] == maker))
+            for maker in dict.fromkeys(makers.values())
+        )
+
     def decide_personal(self, kind: PersonalKind, *, credential: str = "") -> PersonalGrant:
         """Raises AdministrationClosed, UnknownCredential."""
         rule = getattr(self.administration, kind)

@@ -80,6 +80,10 @@ class UrlRefused(PolicyRefused):
     advice = "Use an https URL with a host and nothing else special; 'loopback = true' allows http to 127.0.0.1."
 
 
+class IndexRefused(PolicyRefused):
+    advice = "A pypi target has an 'index': the simple index that is read back. Other kinds have none."
+
+
 class TagRefused(PolicyRefused):
     advice = "A git target has 'key' and may have 'tag', such as \"v{version}\"; other targets have neither."
 

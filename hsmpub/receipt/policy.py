@@ -41,20 +41,25 @@ def check_request(facts: Facts) -> Statement:
     predicate = statement.predicate
     if predicate.request != request.request:
         raise ReceiptContradicts("The statement is of another request than its entry.")
+    if isinstance(request, e.RoutineSigned) != (predicate.kind == "sign"):
+        raise ReceiptContradicts(f"A request of kind {predicate.kind!r} is not logged as such an entry.")
     if isinstance(request, e.RoutineSigned) and request.session != predicate.requester.get("session"):
         raise RequesterDiffers("The entry names another session than its statement.")
+    if (predicate.kind in ("release", "sign")) == ("person" in predicate.requester):
+        raise RequesterDiffers(f"Requests of kind {predicate.kind!r} do not come from such a requester.")
     if "person" not in predicate.requester:
-        _check_session(facts, predicate)
+        session = _session(facts, predicate)
+        if {**_who(session).as_requester(), "session": session.session} != predicate.requester:
+            raise RequesterDiffers("The statement's requester is not the one of its session.")
     return statement
 
 
-def _check_session(facts: Facts, predicate: Predicate) -> None:
+def _session(facts: Facts, predicate: Predicate) -> e.SessionOpened:
     wanted = predicate.requester.get("session", "")
     found = [s for i, s in facts.sessions.items() if s.session == wanted and i < facts.request_index]
     if not found:
         raise ReceiptIncomplete("The receipt lacks the session in which the request was made.")
-    if {**_who(found[0]).as_requester(), "session": wanted} != predicate.requester:
-        raise RequesterDiffers("The statement's requester is not the one of its session.")
+    return found[-1]
 
 
 def _who(session: e.SessionOpened) -> CiIdentity:
@@ -98,11 +103,12 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
     wanted = (predicate.sign, predicate.publish, predicate.approvals)
     match predicate.kind:
         case "release":
-            grant = policy.decide_release(_requester(facts), predicate.project, predicate.version)
+            grant = policy.decide_release(_who(_session(facts, predicate)), predicate.project, predicate.version)
             granted, expires = (grant.sign, grant.publish, grant.approvals), grant.expires
         case "sign":
+            session = _session(facts, predicate)
             for signing in predicate.sign:
-                policy.decide_sign(_requester(facts), predicate.project, signing.key, signing.formats)
+                policy.decide_sign(_who(session), predicate.project, signing.key, signing.formats)
             granted, expires = (predicate.sign, (), ()), predicate.expires_at - predicate.requested_at
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
@@ -111,8 +117,3 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )
-
-
-def _requester(facts: Facts) -> CiIdentity:
-    wanted = facts.statement.predicate.requester.get("session")
-    return _who(next(s for s in facts.sessions.values() if s.session == wanted))

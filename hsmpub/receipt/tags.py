@@ -29,7 +29,7 @@ def check_tag_output(
         TagOtherwise: another name, key, tagger or time than policy and entry say.
         TagUnsigned, TagDiffers, SignatureDoesNotVerify: see hsmpub.formats.git_tag_read.
     """
-    name = target.tag.format(version=predicate.version, project=predicate.project)
+    name = target.tag.replace("{version}", predicate.version).replace("{project}", predicate.project)
     content = output.text.encode()
     signed, _ = split_signature(content)
     head = _TAGGER.search(signed)

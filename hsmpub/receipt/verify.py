@@ -68,7 +68,7 @@ def verify_receipt(
     loaded, key = load_receipt(receipt), load_verifier_key(log_key)
     checkpoint = check_receipt_checkpoint(loaded, key)
     passed("checkpoint", f"{key.name} signed a log of {checkpoint.size} entries.")
-    entries = check_receipt_entries(loaded, key)
+    entries = check_receipt_entries(loaded, checkpoint)
     passed(
         "inclusion", f"All {len(entries)} entries of the receipt are in that log.", [f"entry {i}" for i, _ in entries]
     )

@@ -20,8 +20,9 @@ from pathlib import Path
 
 from hsmpub.errors import Invalid
 from hsmpub.targets.basic import basic_header
-from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost, load_place
+from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost
 from hsmpub.targets.pktline import Advertisement, create_command, load_advertisement, load_report
+from hsmpub.targets.place import load_place
 from hsmpub.targets.scrub import scrub
 from hsmpub.targets.target import (
     ArtifactChanged,
@@ -93,7 +94,7 @@ class GitTarget:
     def _check_status(self, answer: Answer, credential: bytearray | None) -> None:
         if answer.status == 200:
             return
-        said = f"The git server answers {answer.status}: {scrub(answer.read(), credential or b'', self._user)}"
+        said = f"The git server answers {answer.status}: {scrub(answer.words(), credential or b'', self._user)}"
         # servers hide a private repository from strangers as if it were not there
         if answer.status in (401, 403) or (answer.status == 404 and credential is None):
             raise CredentialRefused(said)

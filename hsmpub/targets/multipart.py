@@ -6,6 +6,7 @@ Source: RFC 7578.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,17 @@ from pathlib import Path
 from hsmpub.targets.target import ArtifactChanged
 
 CHUNK_BYTES = 256 * 1024
+
+
+def check_stored(path: Path, sha256: str, size: int) -> None:
+    """Raises ArtifactChanged: the file is gone, or its size or digest is not what was approved."""
+    try:
+        with path.open("rb") as file:
+            same = os.fstat(file.fileno()).st_size == size and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        raise ArtifactChanged("The stored artifact cannot be read.") from None
+    if not same:
+        raise ArtifactChanged("The stored artifact is not what was approved.")
 
 
 class FileForm:

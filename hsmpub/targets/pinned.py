@@ -12,17 +12,17 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-from hsmpub.errors import Forbidden, Unavailable
+from hsmpub.errors import Forbidden, HsmpubError, Unavailable
 from hsmpub.targets.address import vetted_addresses
 from hsmpub.targets.bounded import BoundedReader, Deadline
+from hsmpub.targets.place import Place
 from hsmpub.targets.target import OutcomeUnknown, SettingsMalformed, TargetUnreachable
 
 #: Line and headers of an answer may take this much beyond the cap of its body.
 _HEAD_BYTES = 64 * 1024
 _CHUNK = 256 * 1024
+_WORDS = 64 * 1024
 
 
 class TargetRedirects(Forbidden):
@@ -34,39 +34,6 @@ class AnswerMalformed(Unavailable):
     retry_is_safe = False
 
 
-@dataclass(frozen=True)
-class Place:
-    """A URL taken apart. path starts with a slash and has no query."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-
-    @property
-    def origin(self) -> tuple[str, str, int]:
-        return self.scheme, self.host, self.port
-
-
-def load_place(url: str, *, loopback: bool) -> Place:
-    """A URL that may be a target's: https (http too with `loopback`), no user, query or fragment.
-
-    Raises:
-        SettingsMalformed: anything else.
-    """
-    plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        plain = False
-    if not plain or not parts.hostname or parts.scheme not in ({"https", "http"} if loopback else {"https"}):
-        raise SettingsMalformed("A target's address must be a plain https URL.")
-    if parts.query or parts.fragment or "@" in parts.netloc:
-        raise SettingsMalformed("A target's address may hold no user, query or fragment.")
-    return Place(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), parts.path or "/")
-
-
 class Answer:
     """Status and body of one response, while its connection is open. Header names are lower case."""
 
@@ -76,15 +43,30 @@ class Answer:
         self.headers = {name.lower(): value for name, value in response.getheaders()}
 
     def chunks(self) -> Iterator[bytes]:
-        """The body in pieces. Raises AnswerMalformed, AnswerTooLarge, TimeoutError."""
+        """The body in pieces, to its announced end: a page that breaks off must not look like a page without the file.
+
+        Raises:
+            AnswerMalformed: it breaks off, or announces no end. AnswerTooLarge, TimeoutError.
+        """
+        response = self._response
+        if response.length is None and not response.chunked:
+            raise AnswerMalformed("The answer does not say how long it is.")
         try:
-            while chunk := self._response.read(_CHUNK):
+            while chunk := response.read(_CHUNK):
                 yield chunk
-        except (http.client.HTTPException, ValueError) as e:
-            raise AnswerMalformed(f"The answer broke off or is no HTTP ({type(e).__name__}).") from None
+        except (http.client.HTTPException, ValueError):
+            raise AnswerMalformed("The answer breaks off, or is no HTTP.") from None
+        if response.length:
+            raise AnswerMalformed("The answer breaks off.")
 
     def read(self) -> bytes:
         return b"".join(self.chunks())
+
+    def words(self) -> bytes:
+        """What there is of the body of a refusal; its status counts, whatever the body is like."""
+        with contextlib.suppress(OSError, HsmpubError, http.client.HTTPException, ValueError):
+            return self._response.read(_WORDS)
+        return b""
 
 
 class PinnedHost:

@@ -51,9 +51,9 @@ def load_pkt_lines(data: bytes) -> list[bytes]:
 
 
 def load_advertisement(data: bytes, service: str) -> Advertisement:
-    """Raises AnswerMalformed: not the advertisement of `service`."""
+    """Raises AnswerMalformed: not the whole advertisement of `service`."""
     lines = load_pkt_lines(data)
-    if not lines or lines[0] != b"# service=" + service.encode():
+    if not data.endswith(FLUSH) or not lines or lines[0] != b"# service=" + service.encode():
         raise AnswerMalformed("The server does not speak git's smart HTTP.")
     refs: dict[str, str] = {}
     capabilities: frozenset[str] = frozenset()

@@ -16,8 +16,9 @@ from urllib.parse import quote, urljoin
 from hsmpub.targets.basic import basic_header
 from hsmpub.targets.distribution import form_fields, project_of
 from hsmpub.targets.index import ACCEPT, find_file
-from hsmpub.targets.multipart import FileForm
-from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost, Place, load_place
+from hsmpub.targets.multipart import FileForm, check_stored
+from hsmpub.targets.pinned import Answer, AnswerMalformed, PinnedHost
+from hsmpub.targets.place import Place, load_place
 from hsmpub.targets.scrub import scrub
 from hsmpub.targets.target import (
     ArtifactChanged,
@@ -48,6 +49,7 @@ class PypiTarget:
 
     def check(self, item: Item) -> None:
         """Raises DistributionMalformed, ArtifactChanged."""
+        check_stored(_path(item), item.sha256, item.size)
         self._fields(item)
 
     def observe(self, item: Item, credential: bytearray | None = None) -> Observation:
@@ -86,7 +88,7 @@ class PypiTarget:
     def _check(self, answer: Answer, credential: bytearray) -> None:
         if 200 <= answer.status < 300:
             return
-        said = f"The index answers {answer.status}: {scrub(answer.read(), credential, self._user)}"
+        said = f"The index answers {answer.status}: {scrub(answer.words(), credential, self._user)}"
         if answer.status in (401, 403):
             raise CredentialRefused(said)
         if answer.status >= 500 or answer.status == 408:

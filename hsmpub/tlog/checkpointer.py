@@ -94,8 +94,8 @@ class Checkpointer:
                 await self.publish(sign)
                 self.problem = ""
                 await asyncio.sleep(SPACING)
-            except HsmpubError as e:
-                self.problem = e.detail
+            except Exception as e:  # whatever a signer raises: the log must not stay without checkpoints for it
+                self.problem = e.detail if isinstance(e, HsmpubError) else f"The signer failed: {type(e).__name__}."
                 self._grown.set()
                 await asyncio.sleep(RETRY)
 

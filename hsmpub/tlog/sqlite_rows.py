@@ -92,4 +92,5 @@ class SqliteRows:
         return found[0] if found else None
 
     def close(self) -> None:
-        self._rows.close()
+        with self._reading:
+            self._rows.close()

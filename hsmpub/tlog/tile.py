@@ -151,6 +151,8 @@ class Frontier:
     def extend(self, leaves: Sequence[bytes]) -> Mapping[tuple[int, int], bytes]:
         """Appends leaf hashes. Returns the tiles that changed: `(level, index)` → all their hashes."""
         changed: dict[tuple[int, int], bytes] = {}
+        if not leaves:
+            return changed
         grown, edges, bottom = self.range, self.edges, self.edges[0]
         touched = 1
         for leaf in leaves:

@@ -21,6 +21,11 @@ class KeeperUnreachable(Unavailable):
     advice = "See on the host whether the keeper runs; then send it again."
 
 
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
+
+
 class Channel(Generic[Message, Reply]):
     """One connection to the keeper, made when first needed and made anew when it broke.
 
@@ -53,13 +58,15 @@ class Channel(Generic[Message, Reply]):
         number = self._next
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
+        late = future.get_loop().call_later(timeout, _give_up, future)  # a fraction of what asyncio.wait_for costs
         try:
             wire.send(self._encode(self._wrap(number, message)))
             await wire.drained()
-            reply = await asyncio.wait_for(future, timeout)
+            reply = await future
         except (ConnectionError, TimeoutError) as e:
             raise KeeperUnreachable("The keeper did not answer.") from e
         finally:
+            late.cancel()
             self._waiting.pop(number, None)
         if isinstance(reply, Problem):
             raise reply.as_error()

@@ -157,6 +157,7 @@ class MadeSignature(msgspec.Struct, frozen=True):
 
     artifact: str
     format: str
+    key: str
     name: str
     output: bytes
     problem: Problem | None = None
@@ -167,7 +168,6 @@ class SignReply(_Msg, frozen=True, tag="sign-reply"):
 
     request: str
     entry: int
-    key: str
     made: tuple[MadeSignature, ...]
 
 
@@ -285,7 +285,9 @@ class RecordOutcome(_Msg, frozen=True, tag="outcome"):
 
 
 class GetIssuers(_Msg, frozen=True, tag="issuers"):
-    pass
+    """protections: of the courier, name → "on" or why it is off; `hsmpub status` names those that are off."""
+
+    protections: dict[str, str] = {}
 
 
 class IssuerToFetch(msgspec.Struct, frozen=True):

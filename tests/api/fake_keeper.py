@@ -159,6 +159,7 @@ class FakeKeeper:
 
 def signed(body: AskSign) -> m.SignReply:
     """A made-up signature for every file and format."""
+    key = body.key or "release"
     names = [f.name for f in body.files] + [s.name for s in body.states]
-    made = [m.MadeSignature(n, f, f"{n}.{f}", b"signature of " + n.encode()) for n in names for f in body.formats]
-    return m.SignReply("r-2", 3, body.key or "release", tuple(made))
+    made = [m.MadeSignature(n, f, key, f"{n}.{f}", b"signature of " + n.encode()) for n in names for f in body.formats]
+    return m.SignReply("r-2", 3, tuple(made))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -24,13 +25,17 @@ T = TypeVar("T")
 class Running:
     """url: of the front. keeper: to script and to look at. home: its folders."""
 
-    def __init__(self, home: Home, caps: FrontSection, *, keeper: bool = True) -> None:
+    def __init__(
+        self, home: Home, caps: FrontSection, *, keeper: bool = True, protections: dict[str, str] | None = None
+    ) -> None:
         self.home = home
         self.keeper = FakeKeeper(home.front_socket)
         self._with_keeper = keeper
         self._listener = bind("127.0.0.1:0")
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.server = server(Settings(home, caps))
+        self.server = server(Settings(home, caps), protections)
+        self._log = home.root / "front.log"
+        self._app().state.front.log.fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self._loop = asyncio.new_event_loop()
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front")
@@ -39,8 +44,16 @@ class Running:
         """Runs a coroutine beside the front."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def _app(self) -> Any:
+        return self.server.config.app
+
+    def logged(self) -> str:
+        """What the front has logged, once every request that was answered is also logged."""
+        self.settle()
+        return self._log.read_text()
+
     def settle(self) -> None:
-        """Waits until every request that was answered is also logged."""
+        """Waits for the requests that are under way, their lines in the log included."""
 
         async def settled() -> None:
             for task in list(self.server.server_state.tasks):
@@ -58,6 +71,7 @@ class Running:
         self.server.should_exit = True
         self._thread.join(30)
         self._listener.close()
+        os.close(self._app().state.front.log.fd)
 
     def _run(self) -> None:
         self._loop.run_until_complete(self._serve())
@@ -72,7 +86,13 @@ class Running:
 
 
 @contextmanager
-def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = True, **caps: Any) -> Iterator[Running]:
+def running(
+    prepare: Callable[[Home], None] | None = None,
+    *,
+    keeper: bool = True,
+    protections: dict[str, str] | None = None,
+    **caps: Any,
+) -> Iterator[Running]:
     """A front with these caps, in a home of its own. The path is short: sockets' names are."""
     with TemporaryDirectory(prefix="hsmpub-") as folder:
         home = Home(Path(folder))
@@ -80,7 +100,7 @@ def running(prepare: Callable[[Home], None] | None = None, *, keeper: bool = Tru
         home.artifacts.mkdir()
         if prepare is not None:
             prepare(home)
-        front = Running(home, FrontSection(**caps), keeper=keeper)
+        front = Running(home, FrontSection(**caps), keeper=keeper, protections=protections)
         front.start()
         try:
             yield front

@@ -21,6 +21,7 @@ from deploy.demo.papers import find_softhsm
 from deploy.demo.servers.issuer import Issuer
 from deploy.demo.stage import PROJECT
 from deploy.demo.world import World
+from tests.bench.processes import cpu_seconds
 from tests.box import genesis, make_world, running
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
@@ -45,6 +46,7 @@ class Row:
     target: str
     p50: float = 0.0
     p99: float = 0.0
+    cpu: str = ""
 
 
 def raw(folder: Path) -> dict[str, float]:
@@ -92,11 +94,15 @@ def signing(world: World, folder: Path) -> list[Row]:
     for name, key, form, kind, loads in plan:
         for clients, batch, target in loads:
             before = raw(folder)[kind]
+            used = cpu_seconds(world.pid)
             got = through_the_api(world, key, form, clients, batch)
+            used = {role: seconds - used[role] for role, seconds in cpu_seconds(world.pid).items()}
             base = statistics.mean((before, raw(folder)[kind]))
             what = f"API, {name} ({form}), {clients} clients" + (f", batches of {batch}" if batch > 1 else "")
             rate = got["signatures"] / got["seconds"]
-            rows.append(Row(what, rate, base, target, got["p50"] * 1e3, got["p99"] * 1e3))
+            used["load"] = got["cpu"]
+            cpu = " ".join(f"{role} {seconds / got['signatures'] * 1e6:.0f}" for role, seconds in used.items())
+            rows.append(Row(what, rate, base, target, got["p50"] * 1e3, got["p99"] * 1e3, cpu))
     return rows
 
 
@@ -126,7 +132,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    console = Console(width=120)
+    console = Console(width=150)
     with tempfile.TemporaryDirectory(prefix="hsmpub-bench-") as name, Issuer.start() as issuer:
         folder = Path(name)
         world = make_world(folder / "world", issuer)
@@ -134,12 +140,19 @@ def main() -> None:
         with running(world):
             rows = signing(world, folder / "raw")
             table = Table(
-                "signing", "a second", "of raw", "target", "p50 ms", "p99 ms", title=f"{os.cpu_count()} cores"
+                "signing",
+                "a second",
+                "of raw",
+                "target",
+                "p50 ms",
+                "p99 ms",
+                "CPU µs each",
+                title=f"{os.cpu_count()} cores",
             )
             for row in rows:
                 table.add_row(
                     row.what, f"{row.rate:,.0f}", f"{row.rate / row.base:.2f}", row.target,
-                    f"{row.p50:.1f}" if row.p50 else "", f"{row.p99:.1f}" if row.p99 else "",
+                    f"{row.p50:.1f}" if row.p50 else "", f"{row.p99:.1f}" if row.p99 else "", row.cpu,
                 )  # fmt: skip
             console.print(table)
             table = Table("1 GiB", "seconds", "of sha256sum", "target")

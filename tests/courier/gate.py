@@ -18,10 +18,10 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Gate:
-    """Forwards to 127.0.0.1:`port`.
+    """Forwards to 127.0.0.1:`port`; listens at `listen`, or where it is free.
 
-    listen: 0 takes a free port. `uploads`: every request that is no GET and reached the registry, with the registry's status. `before` and `after`
-    run in the request's own thread and may block. `seen`: all requests with their headers.
+    uploads: every request that is no GET and reached the registry, with the registry's status. before, after: run in
+    the request's own thread and may block. seen: all requests with their headers.
     """
 
     port: int
@@ -102,7 +102,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_POST = _pass_on
+    def do_GET(self) -> None:
+        self._pass_on()
+
+    def do_POST(self) -> None:
+        self._pass_on()
 
     def log_message(self, *_: object) -> None:
         pass

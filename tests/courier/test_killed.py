@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from courier_process import CourierProcess
+from courier_process import QUICK, CourierProcess
 from gate import Gate
 from hold import Hold
 from keeper_of_jobs import KeeperOfJobs
@@ -126,29 +128,30 @@ def test_a_courier_killed_while_a_tag_is_pushed_finds_it_made_by_its_own_attempt
     assert [path for _, path, _ in git_server.requests].count("/project.git/git-receive-pack") == 1
 
 
-def test_a_stopped_courier_leaves_no_process_and_goes_on_at_the_next_start(
-    home: Path, keeper: KeeperOfJobs, courier: CourierProcess, gate: Gate, pypi_settings: Settings, project: str,
-    hold: Hold,
-) -> None:  # fmt: skip
+def test_a_stopped_courier_takes_its_child_with_it_and_goes_on_at_the_next_start(
+    home: Path, keeper: KeeperOfJobs, gate: Gate, pypi_settings: Settings, project: str, hold: Hold
+) -> None:
+    courier = CourierProcess(home, keeper.token, replace(QUICK, timeout=100.0, lifetime=100.0))
     _gate(False, "POST")(keeper, gate, hold)
     item = file_item(home / "artifacts", wheel(project, "1.0"))
     keeper.add(job("index", "pypi", pypi_settings, item))
     courier.start()
-    hold.wait()
-    (child,) = courier.children()
-    watch = os.pidfd_open(child)
-    assert courier.stop() == 0
-    signal_when_gone(watch)
-    hold.release()
-    courier.start()
-    assert keeper.wait_for_outcomes(1) == [(item.name, 1, "accepted")]
-    assert gate.accepted() == 1
+    try:
+        hold.wait()
+        (child,) = courier.children()
+        watch = os.pidfd_open(child)
+        assert courier.stop() == 0
+        wait_until_gone(watch)
+        hold.release()
+        courier.start()
+        assert keeper.wait_for_outcomes(1) == [(item.name, 1, "accepted")]
+        assert gate.accepted() == 1
+    finally:
+        courier.kill()
 
 
-def signal_when_gone(watch: int) -> None:
+def wait_until_gone(watch: int) -> None:
     """Waits until the process of a pidfd is gone."""
-    import select
-
     assert select.select([watch], [], [], 30)[0], "the child outlived its courier"
     os.close(watch)
 

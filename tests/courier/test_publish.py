@@ -186,9 +186,9 @@ def test_an_artifact_altered_in_the_store_is_not_published(
     (home / "artifacts" / item.sha256[:2] / item.sha256).write_bytes(other)
     keeper.add(job("index", "pypi", pypi_settings, item))
     courier.start()
-    keeper.wait_for(lambda: any(result == "failed" for *_, result in keeper.outcomes()))
-    assert all(result in ("failed", "unknown") for *_, result in keeper.outcomes())
-    assert gate.uploads == []
+    assert keeper.wait_for_outcomes(1) == [(item.name, 0, "failed")]
+    assert "not what was approved" in keeper.journal[0].detail
+    assert (keeper.intents(), gate.uploads) == ([], [])
 
 
 def test_a_sealed_keeper_is_waited_for(

@@ -120,6 +120,7 @@ class SoftSigners:
         self.signed = 0
         self.leases = 0
         self.closed = False
+        self.protections = {"files": "on"}
 
     async def sign(self, key: str, items: Sequence[bytes], *, hash: str = "sha256") -> list[bytes]:  # noqa: A002
         if self.before is not None:
@@ -152,6 +153,7 @@ class OpenAttempt:
         self.attempt, self.key, self.expires_at = secrets.token_bytes(16), b"\x02" * 32, now + lifetime
         self.accepted: tuple[str, ...] = ()
         self.is_open = True
+        self.protections = {"files": "the kernel has none"}
 
     @property
     def is_complete(self) -> bool:

@@ -105,3 +105,16 @@ def test_administration_takes_the_approvals_of_its_table_and_is_closed_without_o
         policy.decide_personal("credential", credential="another")
     with pytest.raises(rule.AdministrationClosed):
         policy.decide_personal("roster")
+
+
+def test_formats_of_several_keys_are_each_made_by_the_key_that_makes_them() -> None:
+    both = '{ key = "routine-p256", formats = ["sshsig"] }, { key = "release-openpgp", formats = ["openpgp"] }'
+    policy = load(GOOD.replace('{ key = "routine-p256", formats = ["sshsig"] }', both))
+    assert policy.decide_signatures(SITE, "site", "", ["openpgp", "sshsig"]) == (
+        Signing("release-openpgp", ("openpgp",)),
+        Signing("routine-p256", ("sshsig",)),
+    )
+    assert policy.decide_signatures(SITE, "site", "", ["sshsig"]) == (Signing("routine-p256", ("sshsig",)),)
+    for key, formats in (("routine-p256", ["sshsig", "openpgp"]), ("", ["sshsig", "dsse"])):
+        with pytest.raises(rule.FormatNotGranted):
+            policy.decide_signatures(SITE, "site", key, formats)

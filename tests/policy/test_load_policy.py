@@ -9,6 +9,7 @@ from good_policy import GOOD, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ceremony.keys import planned_keys
 from hsmpub.approval import load_roster
 from hsmpub.model.toml_lines import InFile, TomlSyntax
 from hsmpub.policy import refusals as rule
@@ -17,9 +18,9 @@ from hsmpub.policy.model import MAX_EXPIRY
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "example"
 
 
-def test_the_example_loads_with_its_roster() -> None:
+def test_the_example_loads_with_its_roster_and_the_keys_of_a_genesis() -> None:
     roster = load_roster((EXAMPLE / "roster.toml").read_text())
-    policy = load((EXAMPLE / "policy.toml").read_text(), groups=roster.groups)
+    policy = load((EXAMPLE / "policy.toml").read_text(), keys=planned_keys(), groups=roster.groups)
     assert set(policy.projects) == {"sdk-python", "website"}
     assert set(policy.credentials) == {"pypi-token", "sdk-deploy-token"}
 
@@ -33,7 +34,7 @@ def test_a_good_policy_says_what_it_says() -> None:
         "kind": "git", "url": "https://git.example.test/acme/sdk.git", "credential": "repo-token",
         "loopback": False, "tag": "v{version}", "key": "release-openpgp",
     }  # fmt: skip
-    assert set(policy.targets["pypi"].settings()) == {"kind", "url", "credential", "loopback"}
+    assert set(policy.targets["pypi"].settings()) == {"kind", "url", "index", "credential", "loopback"}
 
 
 def line_of(text: str, mark: str) -> int:
@@ -100,6 +101,9 @@ MISTAKES = [
     ('publish = ["pypi", "repo"]', 'publish = ["pypi", "pypy"]', rule.UnknownReference, "pypy"),
     ('publish = ["pypi", "repo"]', 'publish = ["pypi", "pypi"]', rule.SaidTwice, '["pypi", "pypi"]'),
     ('kind = "pypi"', 'kind = "npm"', rule.WrongValue, '"npm"'),
+    ('index = "https://index.example.test/simple/"\n', "", rule.IndexRefused, 'kind = "pypi"'),
+    ('index = "https://index', 'index = "http://index', rule.UrlRefused, "http://index"),
+    ('credential = "repo-token"', 'index = "https://a.test/"\ncredential = "repo-token"', rule.IndexRefused, "a.test"),
     ('credential = "repo-token"', 'credential = "pypi-token"', rule.CredentialShared, None),
     ('credential = "repo-token"\n', "", rule.MissingKey, "[target.repo]"),
     ('credential = "repo-token"\nkey = "release-openpgp"', 'credential = "repo-token"', rule.TagRefused,

@@ -53,6 +53,7 @@ audience = "hsmpub"
 [target.pypi]
 kind = "pypi"
 url = "https://pypi.example/acme"
+index = "https://pypi.example/acme/simple"
 credential = "pypi-token"
 [target.git]
 kind = "git"

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import story as s
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsmpub.errors import HsmpubError
@@ -116,6 +116,7 @@ def test_refuses_the_adoption_of_another_text_than_was_approved(tmp_path: Path) 
         verify(s.told(tmp_path, adoption("other")))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_a_flipped_bit_anywhere_in_the_receipt_is_refused(receipt: bytes, data: st.DataObject) -> None:
     flipped = bytearray(receipt)

@@ -166,6 +166,9 @@ def test_refuses_a_log_that_tells(tmp_path: Path, lie: str) -> None:
     ({"policy_sha256": "ab" * 32}, policy_rule.PolicyDiffers),
     ({"request": "r2"}, facts_rule.ReceiptContradicts),
     ({"project": "elsewhere"}, HsmpubError),
+    ({"requester": {"person": "release-manager"}}, policy_rule.RequesterDiffers),
+    ({"kind": "credential", "credential": "pypi-token"}, policy_rule.RequesterDiffers),
+    ({"kind": "sign"}, facts_rule.ReceiptContradicts),
 ])  # fmt: skip
 def test_refuses_a_statement_that_the_policy_does_not_grant(
     tmp_path: Path, changes: dict[str, object], rule: type[HsmpubError]

@@ -15,6 +15,7 @@ import pytest
 from logs import Place, entries, entry, memory_log
 
 from hsmpub.tlog.memory import MemoryStore
+from hsmpub.tlog.reader import LogReader
 from hsmpub.tlog.rules import LogUnavailable
 from hsmpub.tlog.store import Commit, Stamp
 
@@ -70,6 +71,9 @@ def test_whatever_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         assert trouble == ""
         whole = [line for line in rest.split("\n")[:-1] if line.startswith("ack ")]
         acknowledged = max([acknowledged, *(int(line.split()[1]) for line in whole)])
+        reader = LogReader.open(Place(tmp_path).db)  # before any keeper has tidied up
+        assert reader.size > acknowledged
+        reader.close()
     log = Place(tmp_path).open()
     assert log.size > acknowledged > 0
     assert sum(1 for _ in log.iterate()) == log.size

@@ -172,6 +172,7 @@ def test_refuses_an_empty_older_log_with_another_root() -> None:
         check_consistency(0, bytes(32), 5, TREE.roots[5], [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=60), st.integers(0, 60))
 def test_a_compact_range_grows_alike_from_any_size(datas: list[bytes], cut: int) -> None:
     leaves = [leaf_hash(data) for data in datas]

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import KEY, SIGNING_KEY, sign
 
@@ -89,6 +89,7 @@ def test_ignores_signatures_of_unknown_keys() -> None:
     assert check_checkpoint(cosigned, KEY).size == 2
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(CHECKPOINT) - 1), st.integers(0, 7))
 def test_refuses_a_checkpoint_with_any_bit_flipped(at: int, bit: int) -> None:
     flipped = bytearray(CHECKPOINT)
@@ -97,6 +98,7 @@ def test_refuses_a_checkpoint_with_any_bit_flipped(at: int, bit: int) -> None:
         check_checkpoint(bytes(flipped), KEY)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_note_or_refused(data: bytes) -> None:
     try:
@@ -134,6 +136,7 @@ def test_a_checkpoint_is_origin_size_and_root() -> None:
     assert CHECKPOINT.decode().split("\n")[:2] == ["log.example/test", "2"]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1),
        st.integers(0, 10**18), st.binary(min_size=32, max_size=32))  # fmt: skip
 def test_checkpoint_texts_lead_back(origin: str, size: int, root: bytes) -> None:
@@ -172,6 +175,7 @@ def test_refuses_a_proof_for_another_entry() -> None:
         check_proof(PROOF, b"two", KEY)
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(PROOF.encode()) - 1), st.integers(0, 7))
 def test_refuses_a_proof_with_any_bit_flipped(at: int, bit: int) -> None:
     flipped = bytearray(PROOF.encode())

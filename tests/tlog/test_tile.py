@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsmpub.model.entry import EntryTooLarge
@@ -54,6 +54,7 @@ def test_paths(tile: TileId, path: str) -> None:
     assert parse_tile_path(path) == tile
 
 
+@settings(deadline=None)
 @given(st.integers(-1, 63), st.integers(0, 10**12), st.integers(1, 256))
 def test_every_path_leads_back_to_its_tile(level: int, index: int, width: int) -> None:
     tile = TileId(level, index, width)
@@ -104,6 +105,7 @@ def test_a_frontier_refuses_a_tile_that_is_too_narrow() -> None:
         Frontier.load(300, lambda level, index: TILES[level, index][: 40 * HASH_BYTES] if level == 0 else b"")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 700), max_size=12))
 def test_growing_in_any_steps_gives_the_same_tiles(steps: list[int]) -> None:
     sizes = [sum(steps[: i + 1]) for i in range(len(steps))]
@@ -113,6 +115,7 @@ def test_growing_in_any_steps_gives_the_same_tiles(steps: list[int]) -> None:
     assert tiles == at_once
 
 
+@settings(deadline=None)
 @given(st.integers(1, 70_000), st.data())
 def test_proofs_from_tiles_verify(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))
@@ -129,6 +132,7 @@ def test_a_full_tile_takes_8192_bytes() -> None:
     assert len(TILES[0, 0]) == FULL_BYTES == 8192
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=300), min_size=1, max_size=256))
 def test_bundles_hold_entries_behind_16_bit_lengths(entries: list[bytes]) -> None:
     bundle = dump_bundle(entries)
@@ -142,6 +146,7 @@ def test_a_bundle_takes_the_largest_entry_and_refuses_a_larger_one() -> None:
         dump_bundle([b"x" * 65_536])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 def test_any_bytes_are_a_bundle_or_refused(data: bytes) -> None:
     try:

@@ -1,0 +1,143 @@
+"""Between requests and signers: cuts, hands out, collects, and tries once more what a dying signer left.
+
+1. A request waits in the backlog until the current turn of the event loop ends, so that requests that came
+   together travel together.
+2. Each signer has at most two frames at once. Every signature in an answer was verified by the signer.
+3. What a dead signer had in hand goes once to another; what only waited in its channel is not blamed.
+4. While no signer can start, requests fail at once with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from hsmpub.errors import HsmpubError, Problem
+from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request, again
+from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.crew import Crew
+from hsmpub.hsm.lane import Groups, Lane
+from hsmpub.hsm.messages import Made, Serve, WorkDone
+from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, SignerLost, SignersClosed, TokenGone, as_rule
+from hsmpub.secret.page import SecretPage
+
+_ATTEMPTS = 2
+#: A signer answers all of a group or says what is wrong; anything else is blamed, so that nothing goes round for ever.
+_OUT_OF_TURN = Problem.of(SignerLost("A signer answered out of turn."))
+
+
+class Dispatch:
+    """The owner of the crew.
+
+    Args:
+        alarm: called with a sentence when the keeper has to seal.
+    """
+
+    def __init__(
+        self, hsm: HsmConfig, order: Serve, pin: SecretPage, workers: int, alarm: Callable[[str], None]
+    ) -> None:
+        self.crew = Crew(self, hsm, order, pin, workers)
+        self._alarm = alarm
+        self._backlog = Backlog()
+        self._scheduled = False
+        self._loop = asyncio.get_running_loop()
+
+    def alarm(self, detail: str) -> None:
+        self._alarm(detail)
+
+    def close(self) -> None:
+        """Kills the crew and fails everything that waits."""
+        closed = SignersClosed("The signers were closed.")
+        for groups in self.crew.close():
+            for piece in _pieces(groups):
+                piece.request.fail(again(closed))
+        self._backlog.fail_all(closed)
+
+    async def run(self, request: Request) -> list[bytes]:
+        """Gives a request to the signers and returns its signatures, or raises why there are none."""
+        if self.crew.trouble is not None and not self.crew.lanes:
+            raise again(self.crew.trouble)
+        self._backlog.add(request)
+        self._dispatch_soon()
+        return await request.future
+
+    def _dispatch_soon(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._scheduled = False
+        lanes = self.crew.lanes
+        while self._backlog and lanes:
+            lane = max(lanes, key=_free)
+            if lane.free <= 0:
+                return
+            share = -(-self._backlog.cost // len(lanes))
+            pieces = self._backlog.take(min(share, FRAME_COST))
+            if pieces:
+                lane.send(pieces)
+
+    # --- what the crew reports ---
+
+    def answered(self, groups: Groups, done: WorkDone) -> None:
+        for place, (_, pieces) in enumerate(groups):
+            made = done.made[place] if place < len(done.made) else Made([], None if done.leaving else _OUT_OF_TURN)
+            self._settle(pieces, made)
+        if self._backlog and not done.leaving:
+            self._dispatch()
+
+    def lost(self, unanswered: Sequence[Groups], *, guilty: bool) -> None:
+        """What a signer had in hand when it ended is tried once more; what only waited in its channel is not blamed."""
+        error = SignerLost("A signer ended with the request in hand.")
+        for place, groups in reversed(list(enumerate(unanswered))):
+            for piece in reversed(_pieces(groups)):
+                if guilty and place == 0:
+                    self._blame(piece, again(error))
+                else:
+                    self._backlog.put_back(piece)
+
+    def changed(self) -> None:
+        if self.crew.trouble is not None and not self.crew.lanes:
+            self._backlog.fail_all(self.crew.trouble)
+        self._dispatch_soon()
+
+    def _settle(self, pieces: Sequence[Piece], made: Made) -> None:
+        """Hands out what a group came to; the first piece left over bears the problem, later ones do not."""
+        signatures, problem = made.signatures, made.problem
+        if signatures and problem is None:
+            problem = _OUT_OF_TURN  # blamed only if signatures are missing
+        used = 0
+        for piece in pieces:
+            got = signatures[used : used + len(piece)]
+            used += len(got)
+            if got:
+                piece.request.keep(piece.start, got)
+                piece.start += len(got)
+            if not len(piece):
+                continue
+            if problem is not None:
+                self._blame(piece, as_rule(problem))
+                problem = None
+            else:
+                self._backlog.put_back(piece)
+
+    def _blame(self, piece: Piece, error: HsmpubError) -> None:
+        if isinstance(error, TokenGone | HsmFailed):
+            self.crew.trouble = error
+        piece.failures += 1
+        passing = isinstance(error, TokenGone | HsmFailed | SignatureNotVerified | SignerLost)
+        if passing and piece.failures < _ATTEMPTS:
+            self._backlog.put_back(piece)
+            return
+        piece.request.fail(error)
+        if isinstance(error, SignatureNotVerified):
+            self.alarm(f"{error.detail} Key: {piece.request.key}.")
+
+
+def _free(lane: Lane) -> int:
+    return lane.free
+
+
+def _pieces(groups: Groups) -> list[Piece]:
+    return [piece for _, members in groups for piece in members]

@@ -1,0 +1,65 @@
+"""Requests are cut and handed out fairly, and no item is lost or signed twice, whatever the sizes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hsmpub.hsm.backlog import FRAME_COST, Backlog, Request, groups_of
+from hsmpub.hsm.rules import TokenGone
+
+requests = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 70), st.sampled_from([1, 2, 32])), max_size=8)
+
+
+@given(requests, st.lists(st.integers(1, FRAME_COST), min_size=1, max_size=5))
+def test_every_item_is_taken_once(wanted: list[tuple[str, int, int]], budgets: list[int]) -> None:
+    async def main() -> None:
+        backlog, made = Backlog(), []
+        for key, count, cost in wanted:
+            made.append(Request(key, "sha256", [b"%d" % number for number in range(count)], cost))
+            backlog.add(made[-1])
+        rounds = 0
+        while backlog:
+            pieces = backlog.take(budgets[rounds % len(budgets)])
+            rounds += 1
+            assert pieces
+            assert len(pieces) == 1 or sum(len(p) * p.request.cost for p in pieces) <= FRAME_COST
+            for group, members in groups_of(pieces):
+                assert len(group.items) == sum(map(len, members))
+            for piece in pieces:
+                piece.request.keep(piece.start, piece.request.items[piece.start : piece.stop])
+        assert backlog.cost == 0
+        for request in made:
+            assert await request.future == request.items
+
+    asyncio.run(main())
+
+
+def test_a_request_that_was_given_up_takes_no_signer() -> None:
+    async def main() -> None:
+        backlog = Backlog()
+        request = Request("a", "sha256", [b"x"] * 40, 1)
+        backlog.add(request)
+        backlog.take(16)
+        request.future.cancel()
+        assert backlog.take(16) == []
+        assert not backlog
+        assert backlog.cost == 0
+
+    asyncio.run(main())
+
+
+def test_failing_all_tells_each_request_with_an_error_of_its_own() -> None:
+    async def main() -> None:
+        backlog = Backlog()
+        two = [Request("a", "sha256", [b"x"], 1) for _ in range(2)]
+        for request in two:
+            backlog.add(request)
+        backlog.fail_all(TokenGone("The token is away."))
+        errors = [request.future.exception() for request in two]
+        assert [type(error) for error in errors] == [TokenGone, TokenGone]
+        assert errors[0] is not errors[1]
+
+    asyncio.run(main())
