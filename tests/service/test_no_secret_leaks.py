@@ -16,8 +16,7 @@ from deploy.demo.world import World
 from tests.courier.gate import Gate
 from tests.service import processes
 from tests.service.canaries import Canary, canaries_of, files, found_in
-from tests.service.hands import unseal, wait_for
-from tests.service.test_published_once import start_release
+from tests.service.hands import start_release, unseal, wait_for
 
 
 @pytest.fixture(scope="module")
