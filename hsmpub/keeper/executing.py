@@ -104,7 +104,8 @@ class Executing:
             adopted = e.PolicyAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)
             return [adopted, *self._void(request, now)]
         if predicate.kind == "roster":
-            return [e.RosterAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)]
+            enrolled = e.RosterAdopted(now, predicate.text, request.statement.subject[0].sha256, request.id)
+            return [enrolled, *self._outdated(request, now)]
         if predicate.kind == "credential":
             sealed = request.statement.subject[0].sha256
             return [e.CredentialSealed(now, predicate.credential, sealed, request.id)]
@@ -116,6 +117,14 @@ class Executing:
         """A new policy voids what was asked, and perhaps approved, under the one before."""
         pending = (r for r in self._book.state.open_requests() if r.state == "pending" and r is not adopting)
         return [e.Expired(now, r.id, "another policy was adopted") for r in pending]
+
+    def _outdated(self, adopting: Request, now: int) -> list[e.Entry]:
+        """A roster is adopted as a whole: one written before this adoption would undo it, revocations too."""
+        return [
+            e.Expired(now, r.id, "another roster was adopted")
+            for r in self._book.state.open_requests()
+            if r.state == "pending" and r is not adopting and r.statement.predicate.kind == "roster"
+        ]
 
     async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
         predicate = request.statement.predicate
