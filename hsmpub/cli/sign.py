@@ -56,12 +56,15 @@ def sign(
 
 
 def _ready(client: Client, files: list[Path], send: bool, failed: list[str]) -> Iterator[Work]:
+    problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
                 yield _work(client, path, send, start)
             except HsmpubError as e:
-                _note_failure(path, _problem(e), failed)
+                problems.append((path, _problem(e)))
+    for path, problem in problems:
+        _note_failure(path, problem, failed)
 
 
 def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
