@@ -74,8 +74,12 @@ def load_config(home: Home) -> Config:
     """Raises HomeMissing, ConfigMalformed."""
     try:
         text = home.config.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise HomeMissing(f"There is no service in {home.root}.") from None
+    except UnicodeDecodeError:
+        raise ConfigMalformed("config.toml is not UTF-8.") from None
+    except OSError as error:
+        raise ConfigMalformed(f"config.toml cannot be read: {error.strerror}.") from None
     try:
         return Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

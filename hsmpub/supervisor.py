@@ -18,13 +18,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hsmpub.errors import Conflict, Unavailable
+from hsmpub.errors import Conflict, Invalid, Unavailable
 from hsmpub.home import Home
 from hsmpub.sandbox import python_command
 
 _PR_SET_PDEATHSIG = 1
+_MAY_NOT_START = 1
+#: The first starts, after which there is no other; the second gives an older keeper time to end.
+_TRIES = 2
 #: A process that lived this long (seconds) is started again at once; others wait as long.
 _STEADY = 5.0
+
+
+class AddressMalformed(Invalid):
+    advice = "Write host:port, such as 127.0.0.1:8700; port 0 takes a free one."
 
 
 class AddressInUse(Unavailable):
@@ -44,6 +51,7 @@ class _Part:
     arguments: Callable[[], tuple[list[str], list[int]]]
     process: asyncio.subprocess.Process | None = None
     starts: int = field(default=0)
+    refused: int = field(default=0)
 
 
 class Supervisor:
@@ -66,6 +74,8 @@ class Supervisor:
             _Part("courier", "hsmpub.courier.main", self._with_token),
         ]
         self._watchers: list[asyncio.Task[None]] = []
+        #: the keeper never ran: it said at each of its first starts that it may not
+        self.gave_up = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -123,6 +133,10 @@ class Supervisor:
             status = await part.process.wait()
             if self._stopping:
                 return
+            part.refused += status == _MAY_NOT_START and loop.time() - began < _STEADY
+            if part.name == "keeper" and part.refused == part.starts == _TRIES:
+                self.gave_up.set()
+                return
             print(f"{part.name} ended with status {status}; starting it again", file=sys.stderr)
             if loop.time() - began < _STEADY:
                 await asyncio.sleep(_STEADY)
@@ -146,7 +160,10 @@ def _die_with_parent() -> None:
 
 
 def _bind(listen: str) -> socket.socket:
+    """Raises AddressMalformed, AddressInUse."""
     host, _, port = listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65_535:
+        raise AddressMalformed(f"{listen!r} is not an address to listen at.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -25,6 +25,8 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
         console.print(Text("  The whole new text:"))
         for line in visible(predicate.text, lines=True).split("\n"):
             console.print(Text(f"  | {line}"))
+    elif predicate.kind in ("policy", "roster"):
+        console.print(Text("  The whole new text is empty."))
     console.print(Text(f"  statement    sha256 {sha256_hex(exact)}, {len(exact):,} bytes"))
 
 

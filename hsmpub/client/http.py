@@ -32,6 +32,10 @@ class AddressRefused(Invalid):
     advice = "Use https://…; plain http:// is for 127.0.0.1 only."
 
 
+class CaFileUnusable(Invalid):
+    advice = "Name a file of certificates in PEM with --ca-file or HSMPUB_CA_FILE."
+
+
 class _Document(msgspec.Struct):
     type: str
     detail: str
@@ -52,7 +56,7 @@ class Http:
 
     def __init__(self, url: str, *, ca_file: Path | None = None, timeout: float = 90.0) -> None:
         check_address(url)
-        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+        verify: ssl.SSLContext | bool = _trusting(ca_file) if ca_file else True
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url, verify=verify, trust_env=False, follow_redirects=False, timeout=timeout
@@ -137,3 +141,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    """Raises CaFileUnusable."""
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as e:  # an SSLError is one, too
+        why = "it holds no certificates in PEM" if isinstance(e, ssl.SSLError) else e.strerror
+        raise CaFileUnusable(f"{ca_file} cannot be used: {why}.") from None

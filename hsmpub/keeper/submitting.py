@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Sequence
 
 from hsmpub.approval import check_personal_request
-from hsmpub.errors import Conflict
+from hsmpub.errors import Conflict, Invalid
+from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
@@ -15,12 +16,16 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
 from hsmpub.policy import PersonalGrant
 
 
 class VersionAlreadyRequested(Conflict):
     advice = "One version has one release. Raise the version, or look at the request that stands."
+
+
+class NameOfASignature(Invalid):
+    advice = "Name the release's own files only: its signatures are made by it."
 
 
 class PersonalRequestReplayed(Conflict):
@@ -40,15 +45,18 @@ class Submitting:
 
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
+            NameOfASignature: a file has the name of a signature of another one.
             The rules of hsmpub.policy and of the artifact store.
         """
-        self._book.policy.decide_release(session.who, body.project, body.version)
+        rule = self._book.policy.decide_release(session.who, body.project, body.version)
+        _check_output_names(body.files, rule.sign)
         for file in body.files:
             await self._artifacts.check(file)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
             rule = self._book.policy.decide_release(session.who, body.project, body.version)
+            _check_output_names(body.files, rule.sign)
             standing = self._standing(body, subjects)
             if standing is not None:
                 return standing
@@ -146,6 +154,15 @@ class Submitting:
         text = dump_statement(subjects, predicate).decode()
         await self._book.record(e.Requested(self._book.now(), predicate.request, text))
         return self._book.state.requests[predicate.request]
+
+
+def _check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
+    """Every name in a release means one thing. Raises NameOfASignature."""
+    suffixes = [get_format(name).suffix for signing in sign for name in signing.formats]
+    outputs = {file.name + suffix: file.name for file in files for suffix in suffixes}
+    for file in files:
+        if file.name in outputs:
+            raise NameOfASignature(f"{file.name!r} is the name of a signature of {outputs[file.name]!r}.")
 
 
 def requester_of(session: Session) -> dict[str, str]:

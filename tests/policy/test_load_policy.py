@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ceremony.keys import planned_keys
 from hsmpub.approval import load_roster
 from hsmpub.model.toml_lines import InFile, TomlSyntax
+from hsmpub.policy import load_policy
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.model import MAX_EXPIRY
 
@@ -20,7 +21,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "example"
 
 def test_the_example_loads_with_its_roster_and_the_keys_of_a_genesis() -> None:
     roster = load_roster((EXAMPLE / "roster.toml").read_text())
-    policy = load((EXAMPLE / "policy.toml").read_text(), keys=planned_keys(), groups=roster.groups)
+    policy = load_policy((EXAMPLE / "policy.toml").read_text(), keys=planned_keys(), groups=roster.groups)
     assert set(policy.projects) == {"sdk-python", "website"}
     assert set(policy.credentials) == {"pypi-token", "sdk-deploy-token"}
 
