@@ -111,6 +111,8 @@ MISTAKES = [
     ('key = "release-openpgp"\n', 'key = "routine-p256"\n', rule.KeyNotMeantForFormat, 'key = "routine-p256"\n'),
     ('credential = "pypi-token"', 'credential = "pypi-token"\ntag = "v{version}"', rule.TagRefused, "tag ="),
     ("https://ci.example.test", "http://ci.example.test", rule.UrlRefused, "http://ci"),
+    ('key = "routine-p256", formats = ["sshsig"]', 'key = "release-openpgp", formats = ["openpgp"]',
+     rule.TagKeyWithoutApprovals, 'key = "release-openpgp", formats = ["openpgp"] }]\napprovals = []'),
     ("[project.site]", '[project."../site"]', rule.WrongValue, "../site"),
     ("[project.site]", "[project.sdk]", TomlSyntax, None),
     ("[project.site]", "[project.site", TomlSyntax, "[project.site"),
