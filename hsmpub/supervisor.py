@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from hsmpub.errors import Unavailable
 from hsmpub.home import Home
-from hsmpub.sandbox import python_command
+from hsmpub.sandbox import hide, python_command
 
 _PR_SET_PDEATHSIG = 1
 #: A process that lived this long (seconds) is started again at once; others wait as long.
@@ -67,6 +67,7 @@ class Supervisor:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
+        hide()  # the token is here as well
         self._home.run.mkdir(mode=0o700, exist_ok=True)
         for part in self.parts:
             await self._spawn(part)
