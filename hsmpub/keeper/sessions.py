@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hsmpub.errors import Conflict, Invalid, Throttled, Unauthenticated
+from hsmpub.errors import Conflict, Invalid, Unauthenticated
 from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
@@ -44,10 +45,6 @@ class SessionKeyMalformed(Invalid):
     advice = "Send a raw X25519 public key of 32 bytes."
 
 
-class TooManySessions(Throttled):
-    pass
-
-
 @dataclass
 class Session:
     """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3)."""
@@ -67,10 +64,11 @@ class Session:
             self.window = ((self.window << shift) | 1) & ((1 << _WINDOW) - 1)
             self.newest = counter
             return
-        bit = 1 << (self.newest - counter)
-        if self.newest - counter >= _WINDOW or self.window & bit:
+        behind = self.newest - counter
+        # The distance is the sender's: shifted by it unlooked at, one bit would take all memory there is.
+        if behind >= _WINDOW or self.window >> behind & 1:
             raise RequestReplayed("This request was already received.")
-        self.window |= bit
+        self.window |= 1 << behind
 
 
 class Sessions:
@@ -91,7 +89,6 @@ class Sessions:
         if len(message.client_key) != 32:
             raise SessionKeyMalformed("The session key has the wrong length.")
         now = self._book.now()
-        self._drop_expired(now)
         who = verify_token(
             message.token,
             client_key=message.client_key,
@@ -105,7 +102,9 @@ class Sessions:
         mac_key = session_mac_key(
             private, message.client_key, session=session, client_key=message.client_key, keeper_key=keeper_key
         )
+        self._drop_expired(now)
         await self._use_up(who, session.hex())
+        self._make_room()
         self._open[session] = Session(session.hex(), who, expires_at, mac_key)
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
         return m.SessionReply(session, keeper_key, signature, expires_at)
@@ -159,5 +158,11 @@ class Sessions:
     def _drop_expired(self, now: int) -> None:
         self._open = {key: s for key, s in self._open.items() if s.expires_at > now}
         self._book.state.forget_expired_tokens(now)
-        if len(self._open) >= MAX_SESSIONS:
-            raise TooManySessions(f"{MAX_SESSIONS} sessions are open.")
+
+    def _make_room(self) -> None:
+        """Ends the oldest session of whoever has most, when there are too many: nobody can lock the others out."""
+        while len(self._open) >= MAX_SESSIONS:
+            held = Counter((s.who.issuer, s.who.subject) for s in self._open.values())
+            [(most, _)] = held.most_common(1)
+            oldest = next(key for key, s in self._open.items() if (s.who.issuer, s.who.subject) == most)
+            del self._open[oldest]

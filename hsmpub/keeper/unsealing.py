@@ -116,7 +116,7 @@ class Unsealing:
                 message.holder, accepted, self.record.threshold, "unsealed" if self.is_unsealed else "sealed"
             )
 
-    async def seal(self, reason: str, person: str = "") -> None:
+    async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
         """Seals at once: the signers die, the PIN is wiped; then the log says so."""
         signers, self._signers = self._signers, None
         pin, self._pin = self._pin, None
@@ -129,7 +129,7 @@ class Unsealing:
             return
         self.why = f"Sealed: {reason}"
         async with self._book.turn():
-            await self._book.record(e.SealedBy(self._book.now(), reason, person))
+            await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce))
 
     async def close(self) -> None:
         """Ends without a word in the log: the process stops, which seals as well."""

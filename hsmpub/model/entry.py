@@ -184,8 +184,11 @@ class UnsealedBy(_Entry, frozen=True, tag="unseal"):
 
 
 class SealedBy(_Entry, frozen=True, tag="seal"):
+    """`nonce`: of the person's signed request, so that it seals once."""
+
     reason: str
     person: str = ""
+    nonce: str = ""
 
 
 class Restored(_Entry, frozen=True, tag="restore"):

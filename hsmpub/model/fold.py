@@ -123,7 +123,10 @@ class ServiceState:
                 self.routine += 1
             case e.Restored():
                 self.epoch = entry.epoch
-            case e.ShareHandedIn() | e.UnsealedBy() | e.SealedBy():
+            case e.SealedBy():
+                if entry.nonce:
+                    self.used_nonces.add(f"{entry.person} {entry.nonce}")
+            case e.ShareHandedIn() | e.UnsealedBy():
                 pass
             case _:
                 self._apply_to_request(index, entry)
