@@ -93,9 +93,7 @@ class Artifacts:
             raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.") from None
         try:
             found = os.fstat(fd)
-            if (
-                not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES
-            ):
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
                 raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.")
             while chunk := os.read(fd, _CHUNK):
                 state.update(chunk)

@@ -15,6 +15,7 @@ from hsmpub.errors import Conflict, Invalid, Unauthenticated
 from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
+from hsmpub.policy.model import Issuer
 from hsmpub.wire import messages as m
 from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
 
@@ -47,12 +48,16 @@ class SessionKeyMalformed(Invalid):
 
 @dataclass
 class Session:
-    """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3)."""
+    """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3).
+
+    issuer: what the policy said of who vouched for the job; it ends with that.
+    """
 
     id: str
     who: CiIdentity
     expires_at: int
     mac_key: bytes = field(repr=False)
+    issuer: Issuer | None = None
     newest: int = 0
     window: int = 0
     decisions: dict[object, object] = field(default_factory=dict, repr=False)
@@ -89,10 +94,11 @@ class Sessions:
         if len(message.client_key) != 32:
             raise SessionKeyMalformed("The session key has the wrong length.")
         now = self._book.now()
+        policy = self._book.policy
         who = verify_token(
             message.token,
             client_key=message.client_key,
-            policy=self._book.policy,
+            policy=policy,
             issuer_keys=self._issuer_keys(),
             now=now,
         )
@@ -105,7 +111,7 @@ class Sessions:
         self._drop_expired(now)
         await self._use_up(who, session.hex())
         self._make_room()
-        self._open[session] = Session(session.hex(), who, expires_at, mac_key)
+        self._open[session] = Session(session.hex(), who, expires_at, mac_key, policy.issuers[who.issuer])
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
         return m.SessionReply(session, keeper_key, signature, expires_at)
 
@@ -116,7 +122,7 @@ class Sessions:
             SessionUnknown, RequestNotAuthentic, RequestReplayed.
         """
         session = self._open.get(message.session)
-        if session is None or session.expires_at <= self._book.now():
+        if session is None or session.expires_at <= self._book.now() or not self._is_vouched_for(session):
             raise SessionUnknown("There is no such session.")
         if not 0 < message.counter < 1 << 63:
             raise RequestReplayed("The request's counter is out of range.")
@@ -125,6 +131,11 @@ class Sessions:
             raise RequestNotAuthentic("The request does not come from the job that opened the session.")
         session.check_counter(message.counter)
         return session
+
+    def _is_vouched_for(self, session: Session) -> bool:
+        """The policy means the same issuer still by that name."""
+        issuer = self._book.policy.issuers.get(session.who.issuer)
+        return issuer is session.issuer or issuer == session.issuer
 
     def forget_decisions(self) -> None:
         """After a new policy: whatever was decided under the old one is decided again."""
@@ -149,11 +160,12 @@ class Sessions:
 
     def _issuer_keys(self) -> dict[str, IssuerKeySet]:
         """Parsed keys of every issuer, parsed again only when the log says that they changed."""
-        for name, text in self._book.state.issuer_keys.items():
+        known = self._book.issuer_keys()
+        for name, text in known.items():
             digest = hashlib.sha256(text.encode()).hexdigest()
             if self._jwks.get(name, ("", None))[0] != digest:
                 self._jwks[name] = (digest, parse_jwks(text.encode()))
-        return {name: keys for name, (_, keys) in self._jwks.items()}
+        return {name: keys for name, (_, keys) in self._jwks.items() if name in known}
 
     def _drop_expired(self, now: int) -> None:
         self._open = {key: s for key, s in self._open.items() if s.expires_at > now}

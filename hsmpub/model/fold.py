@@ -78,7 +78,7 @@ class ServiceState:
     roster: e.RosterAdopted | None = None
     policies: list[int] = field(default_factory=list)
     rosters: list[int] = field(default_factory=list)
-    issuer_keys: dict[str, str] = field(default_factory=dict)
+    issuer_keys: dict[str, e.IssuerKeys] = field(default_factory=dict)
     used_tokens: dict[str, int] = field(default_factory=dict)
     used_nonces: set[str] = field(default_factory=set)
     session_entries: dict[str, int] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class ServiceState:
                 self.credentials[entry.name] = entry
                 self._finish(entry.request, index)
             case e.IssuerKeys():
-                self.issuer_keys[entry.issuer] = entry.jwks
+                self.issuer_keys[entry.issuer] = entry
             case e.SessionOpened():
                 # One that was forgotten since may come again: some issuers count their ids anew.
                 known_until = self.used_tokens.get(entry.token_id, -REMEMBER_SECONDS) + REMEMBER_SECONDS

@@ -12,8 +12,10 @@ import pytest
 from keeping import Kept, ssh_signature
 
 from hsmpub.identity import CiIdentity
+from hsmpub.identity.refusals import IssuerKeysMissing
 from hsmpub.keeper import sessions, submitting, views
 from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts, ManyFilesWait
+from hsmpub.keeper.issuers import IssuerNotInPolicy
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
 from hsmpub.keeper.submitting import PersonalRequestReplayed, TooManyPending
 from hsmpub.model import submission as s
@@ -193,5 +195,31 @@ def test_only_so_many_wait_for_their_files(kept: Kept) -> None:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         assert artifacts._waiting == 0
+
+    asyncio.run(scenario())
+
+
+def test_another_issuer_under_the_same_name_inherits_nothing(kept: Kept) -> None:
+    """Neither the keys of the one before, nor those that are still on their way, nor its open sessions."""
+
+    async def scenario() -> None:
+        await kept.unseal()
+        url, jwks = kept.issuer.url, kept.issuer.jwks_bytes()
+        await kept.keeper.courier(m.OfferIssuerKeys("ci", url, jwks))
+        job = await kept.nightly()
+        await job.ask(routine("a.bin"))
+        policy = await kept.ask_policy(kept.policy.replace(url, "https://ci.example.test"))
+        await kept.approve(policy, "release-manager", "security-officer")
+        await kept.settle()
+        assert (await kept.see(policy)).state == "done"
+        with pytest.raises(SessionUnknown):
+            await job.ask(routine("b.bin"))
+        with pytest.raises(IssuerNotInPolicy):
+            await kept.keeper.courier(m.OfferIssuerKeys("ci", url, jwks))
+        kept.issuer.url = "https://ci.example.test"  # as tokens would say it
+        with pytest.raises(IssuerKeysMissing):
+            await kept.nightly()
+        await kept.keeper.courier(m.OfferIssuerKeys("ci", "https://ci.example.test", jwks))
+        await (await kept.nightly()).ask(routine("b.bin"))
 
     asyncio.run(scenario())
