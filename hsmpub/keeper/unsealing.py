@@ -118,6 +118,7 @@ class Unsealing:
 
     async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
         """Seals at once: the signers die, the PIN is wiped; then the log says so."""
+        self._alarms += 1  # an unsealing that is under way ends too
         signers, self._signers = self._signers, None
         pin, self._pin = self._pin, None
         if signers is not None:
@@ -191,7 +192,7 @@ class Unsealing:
                 fact = e.UnsealedBy(self._book.now(), attempt.accepted, self.record.epoch, attempt.attempt.hex())
                 await self._book.record(fact)
             if self._alarms != alarms:
-                raise HsmDidNotOpen("The quorum is complete, but the HSM gave an alarm.")
+                raise HsmDidNotOpen("The quorum is complete, but the HSM gave an alarm, or somebody sealed.")
         except BaseException:  # what the log does not know has not happened
             signers.close()
             pin.close()

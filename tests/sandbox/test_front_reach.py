@@ -1,4 +1,4 @@
-"""What a front gone bad reaches of the home, when it runs as the keeper's own user: its uploads, and the log to read."""
+"""What a front gone bad reaches of the home when it runs as the own user of the keeper: its uploads, and the log."""
 
 from __future__ import annotations
 
