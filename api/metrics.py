@@ -54,5 +54,6 @@ def _keeper_lines(status: StatusReply | None) -> bytes:
         }
         for name, value in sorted(facts.items()):
             metric = "hsmpub_keeper_" + _NOT_A_NAME.sub("_", name.removeprefix("hsmpub_").removeprefix("keeper_"))
-            lines += [f"# TYPE {metric} untyped", f"{metric} {float(value)!r}"]
+            kind = "counter" if metric.endswith("_total") else "gauge"
+            lines += [f"# TYPE {metric} {kind}", f"{metric} {float(value)!r}"]
     return ("\n".join(lines) + "\n").encode()

@@ -80,6 +80,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def serve_lock(self) -> Path:
+        """Held by the one supervisor of this home."""
+        return self.run / "serve.lock"
+
+    @property
     def front_socket(self) -> Path:
         return self.run / "front.sock"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import secrets
 import signal
@@ -17,7 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hsmpub.errors import Unavailable
+from hsmpub.errors import Conflict, Unavailable
 from hsmpub.home import Home
 from hsmpub.sandbox import hide, python_command
 
@@ -28,6 +29,10 @@ _STEADY = 5.0
 
 class AddressInUse(Unavailable):
     advice = "Choose another one with --listen, or stop what listens there."
+
+
+class HomeInUse(Conflict):
+    advice = "One service runs on one home; stop the other one first."
 
 
 @dataclass
@@ -54,6 +59,7 @@ class Supervisor:
         self._token = secrets.token_bytes(32)
         self._socket = _bind(listen)
         self._stopping = False
+        self._lock = -1
         self.parts = [
             _Part("keeper", "hsmpub.keeper.main", self._with_token),
             _Part("front", "api.main", lambda: ([f"fd:{self._socket.fileno()}"], [self._socket.fileno()])),
@@ -67,8 +73,18 @@ class Supervisor:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
+        """Starts all three.
+
+        Raises:
+            HomeInUse: two couriers on one workflow database would take each other's work.
+        """
         hide()  # the token is here as well
         self._home.run.mkdir(mode=0o700, exist_ok=True)
+        self._lock = os.open(self._home.serve_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise HomeInUse(f"Another 'hsmpub serve' runs on {self._home.root}.") from None
         for part in self.parts:
             await self._spawn(part)
             self._watchers.append(asyncio.get_running_loop().create_task(self._watch(part)))
@@ -81,6 +97,8 @@ class Supervisor:
         for name in ("front", "courier", "keeper"):
             await _end(next(part for part in self.parts if part.name == name))
         self._socket.close()
+        if self._lock >= 0:
+            os.close(self._lock)
 
     async def _spawn(self, part: _Part) -> None:
         arguments, fds = part.arguments()

@@ -32,8 +32,6 @@ from hsmpub.sandbox import harden
 if TYPE_CHECKING:
     from hsmpub.targets.target import Item, Target
 
-_LEASE_CONTEXT = b"hsmpub lease v1"
-
 
 class ChildFault(Broken):
     advice = "Look at the courier's log; the target is read back before anything is tried again."
@@ -114,14 +112,14 @@ def _lease(task: Publish, token: bytes) -> tuple[int, bytearray]:
 
     from hsmpub.courier.line import ask
     from hsmpub.secret.box import open_box
-    from hsmpub.wire.messages import BeginAttempt, Lease
+    from hsmpub.wire.messages import BeginAttempt, Lease, lease_info
 
     key = X25519PrivateKey.generate()
     begin = BeginAttempt(task.request, task.target, task.look.name, key.public_key().public_bytes_raw())
     lease = ask(task.socket, token, begin)
     if not isinstance(lease, Lease):
         raise ChildFault("The keeper answered something else than a lease.")
-    info = _LEASE_CONTEXT + (task.request + task.target + task.look.name).encode()
+    info = lease_info(task.request, task.target, task.look.name)
     return lease.attempt, bytearray(open_box(key.private_bytes_raw(), info, lease.box))
 
 

@@ -1,7 +1,7 @@
 """A file's SHA-256, unfinished: the one thing that the service needs to know of a file that it does not hold.
 
 From it follow the file's own digest and the digest of the file with something appended, such as the trailer of an
-OpenPGP signature. So a client sends 127 bytes for a file of any size, and the service alone chooses what
+OpenPGP signature. So a client sends some hundred bytes for a file of any size, and the service alone chooses what
 it appends; a client that sent finished digests could choose the signature's type.
 """
 

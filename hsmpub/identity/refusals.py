@@ -30,7 +30,7 @@ class TokenFromUnknownIssuer(Unauthenticated):
 
 
 class IssuerKeysMissing(Unavailable):
-    advice = "Wait until the courier has fetched them; 'hsmpub status' says when that last worked."
+    advice = "Wait until the courier has fetched them; 'hsmpub status' warns while they are missing."
 
 
 class TokenKeyUnknown(Unauthenticated):

@@ -12,7 +12,6 @@ from hsmpub.model import entry as e
 from hsmpub.model.fold import FINISHED, Item, Request
 from hsmpub.wire import messages as m
 
-LEASE_CONTEXT = b"hsmpub lease v1"
 #: Outcomes after which the next attempt may begin.
 _MAY_TRY = frozenset({"waiting", "failed"})
 
@@ -73,7 +72,7 @@ class Publishing:
                     credential.sealed_sha256,
                 )
             )  # fmt: skip
-        info = LEASE_CONTEXT + (message.request + message.target + message.item).encode()
+        info = m.lease_info(message.request, message.target, message.item)
         box = await self._credentials.lease(credential.name, credential.sealed_sha256, to=message.child_key, info=info)
         return m.Lease(attempt, box)
 

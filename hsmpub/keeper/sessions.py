@@ -19,8 +19,9 @@ from hsmpub.policy.model import Issuer
 from hsmpub.wire import messages as m
 from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
 
-#: A session ends with its token, and after this many seconds at the latest.
-MAX_SESSION_SECONDS = 600
+#: A session ends after this many seconds. Its token, good for minutes, was used up when it opened; the session is long
+#: enough for the upload of large files, and dies with the job's key or a restart of the keeper.
+SESSION_SECONDS = 3600
 MAX_SESSIONS = 4096
 _WINDOW = 1024
 
@@ -104,7 +105,7 @@ class Sessions:
         )
         private = X25519PrivateKey.generate()
         session, keeper_key = secrets.token_bytes(16), private.public_key().public_bytes_raw()
-        expires_at = min(who.expires_at, now + MAX_SESSION_SECONDS)
+        expires_at = now + SESSION_SECONDS
         mac_key = session_mac_key(
             private, message.client_key, session=session, client_key=message.client_key, keeper_key=keeper_key
         )

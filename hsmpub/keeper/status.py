@@ -88,8 +88,6 @@ class Status:
         state = self._book.state
         return {
             **{name: float(value) for name, value in self.counters.items()},
-            "hsmpub_log_entries": float(self._book.log.size),
             "hsmpub_requests_open": float(len(state.open_requests())),
-            "hsmpub_unsealed": float(self._unsealing.is_unsealed),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
         }

@@ -38,6 +38,10 @@ class HsmDidNotOpen(Unavailable):
     advice = "The quorum was right. See 'hsmpub status' for what the HSM says, then hand the shares in again."
 
 
+class SealedMeanwhile(Conflict):
+    advice = "Find out why it was sealed, then hand the shares in again."
+
+
 class EpochDiffers(Conflict):
     advice = "The unseal record and the log speak of different epochs: restore the record of this epoch."
 
@@ -69,7 +73,7 @@ class Unsealing:
         self._signers: Signers | None = None
         self._pin: SecretPage | None = None
         self._turn = asyncio.Lock()
-        self._alarms = 0
+        self._seals = 0
         self._seen: dict[str, str] = {}
         self.why = "The service was started and waits for its holders."
 
@@ -118,7 +122,7 @@ class Unsealing:
 
     async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
         """Seals at once: the signers die, the PIN is wiped; then the log says so."""
-        self._alarms += 1  # an unsealing that is under way ends too
+        self._seals += 1  # an unsealing that is under way ends with it
         signers, self._signers = self._signers, None
         pin, self._pin = self._pin, None
         if signers is not None:
@@ -174,7 +178,7 @@ class Unsealing:
             raise
 
     async def _unseal(self, attempt: UnsealAttempt) -> None:
-        pin, alarms = SecretPage(), self._alarms
+        pin, seals = SecretPage(), self._seals
         try:
             await attempt.take_pin(pin)
             signers = await Signers.start(
@@ -188,15 +192,11 @@ class Unsealing:
         finally:
             await self._end_attempt()
         try:
-            async with self._book.turn():
-                fact = e.UnsealedBy(self._book.now(), attempt.accepted, self.record.epoch, attempt.attempt.hex())
-                await self._book.record(fact)
-            if self._alarms != alarms:
-                raise HsmDidNotOpen("The quorum is complete, but the HSM gave an alarm, or somebody sealed.")
+            await self._record_unsealing(attempt, seals)
         except BaseException:  # what the log does not know has not happened
             signers.close()
             pin.close()
-            self.why = "The log could not take the unsealing: everybody hands in again."
+            self.why = "The service was sealed, or its log failed, while it was unsealed: everybody hands in again."
             raise
         self._signers, self._pin, self.why = signers, pin, ""
         self._see("signer", signers.protections)
@@ -204,8 +204,19 @@ class Unsealing:
         self._see("keeper", {"secret memory": memory})
         await self._on_unsealed()
 
+    async def _record_unsealing(self, attempt: UnsealAttempt, seals: int) -> None:
+        """Logs it, unless somebody has sealed since. Raises SealedMeanwhile, and the rules of the log."""
+        async with self._book.turn():
+            fact = e.UnsealedBy(self._book.now(), attempt.accepted, self.record.epoch, attempt.attempt.hex())
+            self._check_not_sealed_since(seals)
+            await self._book.record(fact)
+            self._check_not_sealed_since(seals)
+
+    def _check_not_sealed_since(self, seals: int) -> None:
+        if self._seals != seals:
+            raise SealedMeanwhile("The quorum is complete, but the service was sealed meanwhile.")
+
     def _alarm(self, reason: str) -> None:
-        self._alarms += 1
         log.error("alarm: %s", reason)
         self._alarm_task = asyncio.get_running_loop().create_task(self.seal(f"alarm: {reason}"))
 

@@ -8,7 +8,7 @@ from hsmpub.keeper.executing import Executing
 from hsmpub.model.fold import Request
 from hsmpub.wire import messages as m
 
-#: One list fits one frame, whatever was asked: the newest requests, in their order.
+#: One list fits one frame, whatever was asked: the newest requests, those first.
 MAX_LIST, MAX_LIST_BYTES = 200, 2 * 1024 * 1024
 
 
@@ -50,7 +50,7 @@ class Views:
             room -= len(views[-1].statement)
             if room < 0:
                 break
-        return m.RequestList(tuple(reversed(views)))
+        return m.RequestList(tuple(views))
 
     def _entries(self, request: Request) -> list[int]:
         """Every entry that a receipt of this request needs: genesis, policy and roster in force, then its own."""

@@ -45,7 +45,7 @@ class NothingToSign(Forbidden):
 
 
 class AdministrationClosed(Forbidden):
-    advice = "The policy in force has no table for this; only the recovery ceremony can change that."
+    advice = "The policy in force closed this kind of request. Adopt one that opens it, if policy requests are open."
 
 
 class UnknownCredential(NotFound):

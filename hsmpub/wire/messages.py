@@ -267,8 +267,13 @@ class BeginAttempt(_Msg, frozen=True, tag="begin-attempt"):
     child_key: bytes
 
 
+def lease_info(request: str, target: str, item: str) -> bytes:
+    """What a lease's box is bound to: one item of one job."""
+    return b"hsmpub lease v1\0" + "\0".join((request, target, item)).encode()
+
+
 class Lease(_Msg, frozen=True, tag="lease"):
-    """box: the credential, HPKE-sealed to child_key, info = `b"hsmpub lease v1" + request + target + item`."""
+    """box: the credential, HPKE-sealed to child_key with `lease_info`."""
 
     attempt: int
     box: bytes

@@ -130,7 +130,7 @@ class KeeperOfJobs:
         attempt = item.attempt + 1
         self.journal.append(Entry("intent", item.name, attempt))
         self._set(job, msgspec.structs.replace(item, state="attempting", attempt=attempt))
-        info = b"hsmpub lease v1" + (message.request + message.target + message.item).encode()
+        info = m.lease_info(message.request, message.target, message.item)
         return m.Lease(attempt, seal_box(message.child_key, info, self.credentials[message.target]))
 
     def _record(self, message: m.RecordOutcome) -> None:

@@ -182,6 +182,8 @@ class Kept:
         self.issuer = issuer
         self.offset = 0
         self.signers = SoftSigners()
+        #: awaited while the signers log in
+        self.logging_in: Callable[[], Awaitable[None]] | None = None
         self.store = FaultyStore()
         self.home = Home(folder)
         self.policy = POLICY.format(issuer=issuer.url)
@@ -332,6 +334,8 @@ def kept(folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | 
         @staticmethod
         async def start(*_: object, **__: object) -> SoftSigners:
             made.signers.closed = False
+            if made.logging_in is not None:
+                await made.logging_in()
             return made.signers
 
     patch.setattr(unsealing, "Signers", Started)

@@ -13,12 +13,11 @@ from keeping import Kept, ssh_signature
 
 from hsmpub.identity import CiIdentity
 from hsmpub.identity.refusals import IssuerKeysMissing
-from hsmpub.keeper import sessions, submitting, unsealing, views
+from hsmpub.keeper import sessions, submitting, views
 from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts, ManyFilesWait
 from hsmpub.keeper.issuers import IssuerNotInPolicy
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
 from hsmpub.keeper.submitting import PersonalRequestReplayed, TooManyPending
-from hsmpub.keeper.unsealing import HsmDidNotOpen
 from hsmpub.model import submission as s
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.model.submission import MalformedSubmission
@@ -58,30 +57,6 @@ def test_who_saw_an_order_to_seal_cannot_seal_with_it_again(kept: Kept) -> None:
         assert kept.keeper.book.log.size == size
         nonces = kept.keeper.book.state.used_nonces
         assert kept.start_again().state.used_nonces == nonces  # nor after a restart
-
-    asyncio.run(scenario())
-
-
-def test_an_order_to_seal_ends_an_unsealing_that_is_under_way(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario() -> None:
-        opening, go_on = asyncio.Event(), asyncio.Event()
-
-        class Slow:
-            @staticmethod
-            async def start(*_: object, **__: object) -> object:
-                opening.set()
-                await go_on.wait()
-                return kept.signers
-
-        monkeypatch.setattr(unsealing, "Signers", Slow)
-        unsealed = asyncio.ensure_future(kept.unseal())
-        await opening.wait()
-        await kept.call(sealing(kept))
-        go_on.set()
-        with pytest.raises(HsmDidNotOpen):
-            await unsealed
-        assert not kept.keeper.unsealing.is_unsealed
-        assert kept.signers.closed
 
     asyncio.run(scenario())
 
@@ -132,7 +107,7 @@ def test_the_list_of_requests_fits_one_frame(kept: Kept, monkeypatch: pytest.Mon
         reply = await kept.call(m.ListRequests())
         assert isinstance(reply, m.RequestList)
         assert 1 < len(reply.requests) < 8
-        assert reply.requests[-1].version == "1.7"
+        assert reply.requests[0].version == "1.7"
 
     asyncio.run(scenario())
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 
 import pytest
-from keeping import HOLDERS, Kept
+from keeping import HOLDERS, Kept, ssh_signature
 
-from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AlreadyUnsealed, AttemptOver
+from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AlreadyUnsealed, AttemptOver, SealedMeanwhile
+from hsmpub.model import submission as s
+from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.wire import messages as m
 
 
@@ -48,5 +51,38 @@ def test_nothing_is_handed_in_while_unsealed(kept: Kept) -> None:
             await kept.call(m.HandIn(attempt.attempt, HOLDERS[0], b"box"))
         with pytest.raises(AlreadyUnsealed):
             await kept.attempt()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("moment", ["while the signers log in", "while the log takes the unsealing"])
+def test_a_seal_ends_an_unsealing_that_is_under_way(moment: str, kept: Kept) -> None:
+    async def scenario() -> None:
+        async def seal() -> None:
+            body = s.AskSeal("security-officer", secrets.token_hex(16), kept.now(), "something is wrong")
+            data = s.dump_submission(body)
+            signature = ssh_signature("security-officer", data, REQUEST_NAMESPACE)
+            sealing.append(asyncio.ensure_future(kept.call(m.SubmitPersonal(data, signature))))
+            await asyncio.sleep(0)
+
+        sealing: list[asyncio.Future[m.FrontReply]] = []
+        if moment == "while the signers log in":
+            kept.logging_in = seal
+        else:
+            kept.store.hold = "unseal"
+        unsealing = asyncio.ensure_future(kept.unseal())
+        if kept.store.hold:
+            assert await asyncio.to_thread(kept.store.held.wait, 30)
+            await seal()
+            kept.store.release()
+        with pytest.raises(SealedMeanwhile):
+            await unsealing
+        assert isinstance(await sealing[0], m.Done)
+        assert not kept.keeper.unsealing.is_unsealed
+        assert kept.signers.closed
+        assert kept.kinds()[-1] == "SealedBy"
+        kept.logging_in = None
+        await kept.unseal()
+        assert kept.keeper.unsealing.is_unsealed
 
     asyncio.run(scenario())

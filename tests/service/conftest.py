@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo import acts
 from deploy.demo.servers.devpi import Devpi
 from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import World
 from tests.box import genesis, make_world, running
 from tests.courier.gate import Gate
+from tests.service.hands import seal_credential
 
 #: A project that is published to the index alone, and one whose credential nobody has sealed.
 PUBLISHED = """
@@ -86,9 +86,7 @@ def open_gate(gate: Gate) -> Iterator[Gate]:
 
 
 @pytest.fixture(scope="session")
-def publishing(
-    tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: Devpi, gate: Gate
-) -> Iterator[World]:
+def publishing(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: Devpi, gate: Gate) -> Iterator[World]:
     """Unsealed, with a real index behind a gate and its credential sealed. May be killed, and started again."""
     below = gate.url(f"/{devpi.user}/{devpi.index}/")
     index = _Index(below, f"{below}+simple/", devpi.user)
@@ -101,11 +99,3 @@ def publishing(
             yield world
     finally:
         world.stage.close()
-
-
-def seal_credential(world: World, name: str, secret: bytes) -> None:
-    lead = world.people.lead
-    said = world.hsmpub("credential", "seal", name, "--person", lead.name, "--key", lead.identity, stdin=secret)
-    request = acts.find_request(said)
-    acts.approve(world, request, world.people.officer)
-    acts.wait_for(world, request, "done")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,14 +13,18 @@ from typing import TypeVar
 from deploy.demo import acts
 from deploy.demo.people import Person
 from deploy.demo.world import World
+from hsmpub.client.client import Client
+from hsmpub.client.token import GitHubActions
 from hsmpub.errors import HsmpubError
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
+from hsmpub.model.trust import load_trust
 from hsmpub.shares.holder import box_for_attempt
 from hsmpub.wire import messages as m
 from hsmpub.wire.client import front_channel
-from tests.service.jobs import RELEASE, Front, Job, release
+from tests.courier.releases import wheel
+from tests.service.jobs import RELEASE, Front, Job, release, store
 
 T = TypeVar("T")
 
@@ -114,6 +119,54 @@ def wait_for(world: World, request: str, *states: str, seconds: float = 60) -> m
             pass
         time.sleep(0.1)
     raise AssertionError(f"request {request} is {seen}")
+
+
+def start_release(world: World) -> m.RequestView:
+    """A release of one wheel with both approvals, under a version of its own."""
+    version = f"1.{secrets.randbelow(1 << 30)}"
+
+    async def scenario(front: Front) -> m.RequestView:
+        file = store(world.home, *wheel("sdk", version))
+        view = await ask_release(world, front, version, file, project="sdk")
+        await approve(world, front, view, (world.people.manager, world.people.lead))
+        return view
+
+    return at_the_keeper(world, scenario)
+
+
+def restart(world: World) -> None:
+    """After the supervisor was killed: what an operator, or systemd, does."""
+    assert world.service is not None
+    assert world.service._process is not None
+    assert world.service._process.stdout is not None
+    world.service._process.wait()
+    world.service._process.stdout.close()
+    world.service._log.close()
+    world.service.__enter__()
+
+
+def seal_credential(world: World, name: str, secret: bytes) -> None:
+    lead = world.people.lead
+    said = world.hsmpub("credential", "seal", name, "--person", lead.name, "--key", lead.identity, stdin=secret)
+    request = acts.find_request(said)
+    acts.approve(world, request, world.people.officer)
+    acts.wait_for(world, request, "done")
+
+
+def client_of(world: World, **claims: str) -> Client:
+    """A CI job over HTTP."""
+    assert world.service is not None
+    client = Client(world.service.url, load_trust(world.trust.read_bytes()))
+    job = world.issuer.job(**claims)
+    client.open_session(GitHubActions(job.request_url, job.request_token))
+    return client
+
+
+def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until, what
+        time.sleep(0.2)
 
 
 def log_entries(world: World) -> list[e.Entry]:

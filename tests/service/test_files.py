@@ -13,13 +13,11 @@ import pytest
 
 from deploy.demo.world import World
 from hsmpub.client.client import Client
-from hsmpub.client.token import GitHubActions
 from hsmpub.errors import Refused
 from hsmpub.model.submission import FileRef
-from hsmpub.model.trust import load_trust
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import approve, ask_release, at_the_keeper, wait_for
+from tests.service.hands import approve, ask_release, at_the_keeper, client_of, wait_for
 from tests.service.jobs import NIGHTLY, RELEASE, Front, store
 
 MIB = 1 << 20
@@ -29,15 +27,6 @@ MIB = 1 << 20
 def ci(service: World) -> Iterator[Client]:
     with client_of(service, **NIGHTLY) as client:
         yield client
-
-
-def client_of(world: World, **claims: str) -> Client:
-    """A CI job over HTTP."""
-    assert world.service is not None
-    client = Client(world.service.url, load_trust(world.trust.read_bytes()))
-    job = world.issuer.job(**claims)
-    client.open_session(GitHubActions(job.request_url, job.request_token))
-    return client
 
 
 def test_a_file_of_0_bytes_is_uploaded_signed_and_verified(service: World, tmp_path: Path) -> None:

@@ -16,8 +16,7 @@ from deploy.demo.world import World
 from tests.courier.gate import Gate
 from tests.service import processes
 from tests.service.canaries import Canary, canaries_of, files, found_in
-from tests.service.hands import unseal, wait_for
-from tests.service.test_published_once import start_release
+from tests.service.hands import start_release, unseal, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,9 @@ def test_no_secret_in_any_response(publishing: World, canaries: list[Canary]) ->
         paths += [f"/v1/requests/{r['request']}{part}" for r in requests for part in ("", "/statement", "/receipt")]
         said = [(path, bytes(str(dict(answer.headers)), "utf-8") + answer.content)
                 for path in paths for answer in [client.get(path)]]  # fmt: skip
-        assert all(client.get(path).status_code == 200 for path in paths if "receipt" not in path and "unseal" not in path)
+        assert all(
+            client.get(path).status_code == 200 for path in paths if "receipt" not in path and "unseal" not in path
+        )
     assert found_in(said, canaries) == []
 
 
@@ -81,9 +82,7 @@ def test_no_share_and_no_credential_in_the_memory_of(role: str, publishing: Worl
     assert set(met) == {f"the home in the memory of the {role}"}
 
 
-def test_the_keeper_holds_the_pin_where_even_root_does_not_read_it(
-    publishing: World, canaries: list[Canary]
-) -> None:
+def test_the_keeper_holds_the_pin_where_even_root_does_not_read_it(publishing: World, canaries: list[Canary]) -> None:
     """In a page that the kernel has dropped from its own map, where there is one (memfd_secret)."""
     if not _has_secret_memory():
         pytest.skip("this kernel has no secret memory: the PIN lies in a locked page, which root can read")

@@ -5,6 +5,7 @@ Killing a process does not show it: the kernel keeps what was written.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 import subprocess
@@ -16,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.world import World
+from hsmpub.model import entry as e
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import at_the_keeper
-from tests.service.jobs import NIGHTLY, Front, Job, routine
+from tests.service.hands import approve, ask_release, at_the_keeper, log_entries
+from tests.service.jobs import NIGHTLY, Front, Job, routine, store
 
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?P<rest>.*)$")
 _RESUMED = re.compile(r"^(?P<pid>\d+) +<\.\.\. (?P<name>\w+) resumed>")
@@ -79,15 +81,21 @@ def _plain(text: str) -> bytes:
     return bytes.fromhex(text.replace("\\x", ""))
 
 
-def place(found: list[Effect], what: str, since: int, **wanted: object) -> int:
+def place(found: list[Effect], what: str, since: int, *, name: str, is_sync: bool, holds: bytes = b"") -> int:
     """Where the next such effect is."""
     for at in range(since, len(found)):
         effect = found[at]
-        if all(getattr(effect, name) == value for name, value in wanted.items() if name in ("is_sync",)) and (
-            effect.to(str(wanted["name"])) and bytes(wanted.get("holds", b"")) in effect.data  # type: ignore[arg-type]
-        ):
+        if effect.is_sync == is_sync and effect.to(name) and holds in effect.data:
             return at
     raise AssertionError(f"{what} was not seen after call {since} of {len(found)}")
+
+
+def durable(found: list[Effect], holds: bytes) -> int:
+    """Where the entry that holds these bytes is durable: rows written, rows synced, head written, head synced."""
+    row = place(found, "the entry", 0, name="log.sqlite-wal", is_sync=False, holds=holds)
+    rows_synced = place(found, "the sync of the rows", row, name="log.sqlite-wal", is_sync=True)
+    head = place(found, "the head", rows_synced, name="head", is_sync=False)
+    return place(found, "the sync of the head", head, name="head", is_sync=True)
 
 
 def test_no_signature_leaves_the_keeper_before_rows_and_head_are_synced(service: World, tmp_path: Path) -> None:
@@ -106,11 +114,39 @@ def test_no_signature_leaves_the_keeper_before_rows_and_head_are_synced(service:
     found = list(effects(out.read_text(errors="replace")))
     for reply in replies:
         signature = reply.made[0].output
-        row = place(found, "the entry", 0, name="log.sqlite-wal", is_sync=False, holds=reply.request.encode())
-        rows_synced = place(found, "the sync of the rows", row, name="log.sqlite-wal", is_sync=True)
-        head = place(found, "the head", rows_synced, name="head", is_sync=False)
-        head_synced = place(found, "the sync of the head", head, name="head", is_sync=True)
+        safe = durable(found, reply.request.encode())
         shown = [at for at, effect in enumerate(found) if signature in effect.data]
         assert shown, "the reply was not seen"
-        assert min(shown) > head_synced, "the signature left before its entry was durable"
+        assert min(shown) > safe, "the signature left before its entry was durable"
         assert {Path(found[at].path).suffix for at in shown}.isdisjoint({".sqlite-wal"})
+
+
+def test_no_release_is_said_to_be_signed_before_rows_and_head_are_synced(service: World, tmp_path: Path) -> None:
+    async def scenario(front: Front) -> m.RequestView:
+        view = await ask_release(service, front, "93.1", store(service.home, "x.whl", b"traced"), project="hsmpub")
+        await approve(service, front, view, (service.people.manager, service.people.lead))
+        for _ in range(300):
+            now = await front.call(m.GetRequest(view.request))
+            assert isinstance(now, m.RequestView)
+            if now.state == "signed":
+                return now
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"it is {now.state}: {now.why}")
+
+    out = tmp_path / "trace"
+    with traced(processes.one(service, "keeper"), out):
+        view = at_the_keeper(service, scenario)
+    found = list(effects(out.read_text(errors="replace")))
+    signed = [entry for entry in log_entries(service) if isinstance(entry, e.Signed) and entry.request == view.request]
+    word, request = b"\xa6signed", view.request.encode()  # as MessagePack has it
+    said = [at for at, effect in enumerate(found) if "sock" in effect.path.lower() or "unix" in effect.path.lower()
+            if word in effect.data and request in effect.data]  # fmt: skip
+    assert said
+    assert signed
+    rows = [effect.data for effect in found if effect.to("log.sqlite-wal")]
+    for entry in signed:
+        digests = [output.sha256.encode() for output in entry.outputs]
+        written = [digest for digest in digests if any(digest in row for row in rows)]
+        assert written  # a page of the database may end in the middle of one, not of each
+        for digest in written:
+            assert durable(found, digest) < min(said), "said before it was durable"

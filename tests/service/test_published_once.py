@@ -1,9 +1,8 @@
-"""I2: kill -9 of anything, anywhere; the holders unseal again; in the end the index has taken each file exactly once."""
+"""I2: kill -9 of anything, anywhere; the holders unseal again; in the end the index has taken each file once."""
 
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from collections.abc import Callable, Iterator
 
@@ -11,13 +10,10 @@ import pytest
 
 from deploy.demo.world import World
 from hsmpub.model import entry as e
-from hsmpub.wire import messages as m
 from tests.courier.gate import Gate
 from tests.courier.hold import Hold
-from tests.courier.releases import wheel
 from tests.service import processes
-from tests.service.hands import approve, ask_release, at_the_keeper, folded, log_entries, unseal, wait_for
-from tests.service.jobs import Front, store
+from tests.service.hands import folded, log_entries, restart, start_release, unseal, wait_for
 
 
 @pytest.fixture
@@ -25,30 +21,6 @@ def hold() -> Iterator[Hold]:
     point = Hold()
     yield point
     point.release()
-
-
-def start_release(world: World) -> m.RequestView:
-    """A release of one wheel with both approvals, under a version of its own."""
-    version = f"1.{secrets.randbelow(1 << 30)}"
-
-    async def scenario(front: Front) -> m.RequestView:
-        file = store(world.home, *wheel("sdk", version))
-        view = await ask_release(world, front, version, file, project="sdk")
-        await approve(world, front, view, (world.people.manager, world.people.lead))
-        return view
-
-    return at_the_keeper(world, scenario)
-
-
-def restart(world: World) -> None:
-    """After the supervisor was killed: what an operator, or systemd, does."""
-    assert world.service is not None
-    assert world.service._process is not None
-    assert world.service._process.stdout is not None
-    world.service._process.wait()
-    world.service._process.stdout.close()
-    world.service._log.close()
-    world.service.__enter__()
 
 
 def when(gate: Gate, hold: Hold, method: str, *, before: bool) -> None:
@@ -126,5 +98,3 @@ def check_log(world: World, request: str) -> None:
     assert intents == list(range(1, len(intents) + 1))
     assert sum(result in ("accepted", "already-same") for result in ends) == 1
     assert sum(isinstance(entry, e.Signed) for entry in facts) == 1
-
-

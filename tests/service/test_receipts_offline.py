@@ -17,9 +17,8 @@ from hsmpub.errors import HsmpubError
 from hsmpub.receipt import verify_receipt
 from hsmpub.tlog.note import NoteUntrusted, VerifierKey, load_verifier_key
 from hsmpub.wire import messages as m
-from tests.service.hands import unseal, wait_for
+from tests.service.hands import start_release, unseal, wait_for
 from tests.service.jobs import NIGHTLY
-from tests.service.test_published_once import start_release
 
 #: Runs the command after the kernel was told to give this process no socket, ever.
 _WITHOUT_NETWORK = """

@@ -13,9 +13,7 @@ import httpx
 from deploy.demo.world import World
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import at_the_keeper, unseal
-from tests.service.test_published_once import restart
-from tests.service.test_trouble import eventually
+from tests.service.hands import at_the_keeper, eventually, restart, unseal
 
 
 def state_of(world: World) -> str:

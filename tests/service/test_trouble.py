@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,16 +17,8 @@ from hsmpub.client.client import Client
 from hsmpub.errors import HsmpubError, Refused
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import approve, ask_release, at_the_keeper, folded, hand_in, wait_for
+from tests.service.hands import approve, ask_release, at_the_keeper, client_of, eventually, folded, hand_in, wait_for
 from tests.service.jobs import NIGHTLY, Front, Job, routine, store
-from tests.service.test_files import client_of
-
-
-def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < until, what
-        time.sleep(0.2)
 
 
 def ready(world: World) -> int:
@@ -158,5 +149,3 @@ def test_a_full_disk_while_sealing_seals_all_the_same(service: World) -> None:
 
     at_the_keeper(service, again)
     assert service.state() == "unsealed"
-
-
