@@ -38,7 +38,7 @@ class FrontSection(_Section):
     """
 
     listen: str = "127.0.0.1:8700"
-    max_upload_bytes: int = Field(default=8 << 30, gt=0)
+    max_upload_bytes: int = Field(default=8 << 30, gt=0, le=64 << 30)
     max_uploads: int = Field(default=16, gt=0)
     max_body_bytes: int = Field(default=1 << 20, gt=0)
     max_header_bytes: int = Field(default=16 << 10, gt=0)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from hsmpub.errors import Conflict, Invalid, Unavailable
 from hsmpub.home import Home
-from hsmpub.sandbox import python_command
+from hsmpub.sandbox import hide, python_command
 
 _PR_SET_PDEATHSIG = 1
 _MAY_NOT_START = 1
@@ -88,6 +88,7 @@ class Supervisor:
         Raises:
             HomeInUse: two couriers on one workflow database would take each other's work.
         """
+        hide()  # the token is here as well
         self._home.run.mkdir(mode=0o700, exist_ok=True)
         self._lock = os.open(self._home.serve_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

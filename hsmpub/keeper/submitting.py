@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 
 from hsmpub.approval import check_personal_request
-from hsmpub.errors import Conflict, Invalid
+from hsmpub.errors import Conflict, Invalid, Throttled
 from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -19,6 +19,10 @@ from hsmpub.model.fold import Request
 from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
 from hsmpub.policy import PersonalGrant
 
+#: Each waits in memory, in the log and on the list that approvers read.
+MAX_PENDING_OF_A_PROJECT = 64
+MAX_PENDING_OF_A_PERSON = 32
+
 
 class VersionAlreadyRequested(Conflict):
     advice = "One version has one release. Raise the version, or look at the request that stands."
@@ -30,6 +34,11 @@ class NameOfASignature(Invalid):
 
 class PersonalRequestReplayed(Conflict):
     advice = "Each signed request is used once; sign it anew."
+
+
+class TooManyPending(Throttled):
+    advice = "Have them approved or refused first."
+    retry_is_safe = False
 
 
 class Submitting:
@@ -60,6 +69,7 @@ class Submitting:
             standing = self._standing(body, subjects)
             if standing is not None:
                 return standing
+            self._check_room("project", body.project, MAX_PENDING_OF_A_PROJECT)
             now = self._book.now()
             return await self._enter(
                 subjects,
@@ -91,6 +101,14 @@ class Submitting:
         if f"{body.person} {body.nonce}" in self._book.state.used_nonces:
             raise PersonalRequestReplayed("This signed request was already used.")
 
+    def use_up(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
+        """Checks a request that is acted on before it is logged, and remembers it: whoever saw it cannot send it again.
+
+        Raises as `check_person`.
+        """
+        self.check_person(body, raw, signature)
+        self._book.state.used_nonces.add(f"{body.person} {body.nonce}")
+
     async def personal(
         self, body: s.AskPolicy | s.AskRoster | s.AskCredential, raw: bytes, signature: bytes
     ) -> Request:
@@ -101,6 +119,7 @@ class Submitting:
         async with self._book.turn():
             self.check_person(body, raw, signature)
             rule = self._decide(body)
+            self._check_room("person", body.person, MAX_PENDING_OF_A_PERSON)
             now = self._book.now()
             return await self._enter(
                 (subject,),
@@ -134,6 +153,13 @@ class Submitting:
             self._book.check_roster(body.text)
             name = "roster.toml"
         return Subject(name, {"sha256": sha256_hex(body.text.encode())}), body.text, ""
+
+    def _check_room(self, what: str, name: str, most: int) -> None:
+        """Raises TooManyPending."""
+        pending = [r.statement.predicate for r in self._book.state.open_requests() if r.state == "pending"]
+        mine = [p for p in pending if (p.project if what == "project" else p.requester.get("person")) == name]
+        if len(mine) >= most:
+            raise TooManyPending(f"{most} requests of the {what} {name} wait already.")
 
     def _standing(self, body: s.AskRelease, subjects: Sequence[Subject]) -> Request | None:
         """The request that already stands for this version, when it is for the same content."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,28 @@ def test_a_good_policy_says_what_it_says() -> None:
         "loopback": False, "tag": "v{version}", "key": "release-openpgp",
     }  # fmt: skip
     assert set(policy.targets["pypi"].settings()) == {"kind", "url", "index", "credential", "loopback"}
+
+
+@pytest.mark.parametrize("key", ["a" + ".a" * 24_000, '"a b"' + ' . "a b"' * 4_000, "a.'b.c'." * 4_000 + "a"])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "x = {{ {} = 1 }}"])
+def test_a_key_of_endless_parts_is_refused_at_once(key: str, line: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(TomlSyntax, match="parts"):
+        load("\n" + line.format(key))
+    assert time.process_time() - begun < 2
+
+
+def test_a_long_word_is_looked_at_once() -> None:
+    begun = time.process_time()
+    for text in (
+        "# " + "a" * 48_000,
+        "# " + "a-" * 24_000 + " .",
+        "# " + "'" * 48_000,
+        '# "' + "a." * 7 + "a" * 48_000,
+    ):
+        with pytest.raises(InFile):
+            load(text + "\nb = 1")
+    assert time.process_time() - begun < 2
 
 
 def line_of(text: str, mark: str) -> int:
@@ -112,6 +135,8 @@ MISTAKES = [
     ('key = "release-openpgp"\n', 'key = "routine-p256"\n', rule.KeyNotMeantForFormat, 'key = "routine-p256"\n'),
     ('credential = "pypi-token"', 'credential = "pypi-token"\ntag = "v{version}"', rule.TagRefused, "tag ="),
     ("https://ci.example.test", "http://ci.example.test", rule.UrlRefused, "http://ci"),
+    ('key = "routine-p256", formats = ["sshsig"]', 'key = "release-openpgp", formats = ["openpgp"]',
+     rule.TagKeyWithoutApprovals, 'key = "release-openpgp", formats = ["openpgp"] }]\napprovals = []'),
     ("[project.site]", '[project."../site"]', rule.WrongValue, "../site"),
     ("[project.site]", "[project.sdk]", TomlSyntax, None),
     ("[project.site]", "[project.site", TomlSyntax, "[project.site"),
