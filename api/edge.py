@@ -14,6 +14,7 @@ from itertools import count
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.body import ClientGone
+from api.linger import LingeringBody
 from api.logs import JsonLog, RequestLine, where
 from api.metrics import Metrics
 from api.problem import InternalFault, problem_of, problem_response
@@ -58,18 +59,21 @@ class Edge:
         name = f"{self._prefix}-{next(self._count):x}"
         status = 0
         rule = fault = ""
+        body = LingeringBody(receive) if scope["method"] == "PUT" else None
 
         async def observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if body is not None and status >= 400:
+                    await body.drain()
                 message["headers"] = [*message["headers"], (REQUEST_ID, name.encode()), _NO_SNIFF]
             await send(message)
 
         try:
             try:
                 self._throttle.check(asker(scope.get("client")))
-                await app(scope, receive, observed)
+                await app(scope, body or receive, observed)
             except HsmpubError as e:
                 rule = problem_of(e)[0].rule
                 if status:  # too late for a document: end the connection, so that nobody takes a part for the whole
