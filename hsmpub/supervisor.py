@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.home import Home
@@ -43,7 +43,6 @@ class _Part:
     module: str
     arguments: Callable[[], tuple[list[str], list[int]]]
     process: asyncio.subprocess.Process | None = None
-    starts: int = field(default=0)
 
 
 class Supervisor:
@@ -110,7 +109,6 @@ class Supervisor:
             env=_environment(),
             preexec_fn=_die_with_parent,
         )
-        part.starts += 1
         for fd in fds:
             if fd != self._socket.fileno():
                 os.close(fd)

@@ -13,15 +13,11 @@ from typing import Any
 
 import msgspec
 
-from hsmpub.errors import Broken, HsmpubError, Invalid, Problem
+from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.wire.frame import Framed
 from hsmpub.wire.peer import peer_of
 
 log = logging.getLogger("hsmpub.wire")
-
-
-class UnknownMessage(Invalid):
-    advice = "Only the messages of this channel are understood."
 
 
 class InternalFault(Broken):
