@@ -32,6 +32,10 @@ class AddressRefused(Invalid):
     advice = "Use https://…; plain http:// is for 127.0.0.1 only."
 
 
+class CaFileUnreadable(Invalid):
+    advice = "Name a file of certificates in PEM with --ca-file or HSMPUB_CA_FILE."
+
+
 class _Document(msgspec.Struct):
     type: str
     detail: str
@@ -51,7 +55,7 @@ class Http:
 
     def __init__(self, url: str, *, ca_file: Path | None = None, timeout: float = 90.0) -> None:
         check_address(url)
-        verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+        verify = True if ca_file is None else _trusting(ca_file)
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url, verify=verify, trust_env=False, follow_redirects=False, timeout=timeout
@@ -105,6 +109,14 @@ class Http:
 
     def close(self) -> None:
         self._client.close()
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    """Raises CaFileUnreadable."""
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as e:  # ssl.SSLError is one
+        raise CaFileUnreadable(f"{ca_file} holds no certificates that can be read ({e.strerror or e}).") from None
 
 
 def _refusal(answer: httpx.Response) -> Exception:
