@@ -29,7 +29,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
 
     state: `sealed` or `unsealed`; why: a sentence when sealed.
     keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
-    intake_signature: of the keeper identity over `b"hsmpub intake v1" + key`, hex.
+    intake_signature: of the keeper identity over `intake_to_sign(key)`, hex.
     protections: name → "on" or why it is off. counters: metric name → value.
     """
 
@@ -50,6 +50,11 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: dict[str, str]
     warnings: tuple[str, ...]
     counters: dict[str, float]
+
+
+def intake_to_sign(key: bytes) -> bytes:
+    """What the keeper's identity signs of the intake key (raw X25519)."""
+    return b"hsmpub intake v1" + key
 
 
 class GetReady(_Msg, frozen=True, tag="ready"):
