@@ -26,7 +26,7 @@ def bind(listen: str) -> socket.socket:
     """A listening socket: `127.0.0.1:8700`, `[::1]:8700`, or `fd:3` for one that was passed.
 
     Raises:
-        ListenAddressMalformed, AddressInUse. OSError: there is no such socket.
+        AddressMalformed, AddressInUse. OSError: there is no such socket.
     """
     kind, _, number = listen.partition(":")
     if kind == "fd" and number.isdecimal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -27,12 +28,16 @@ from hsmpub.model.clock import rfc3339
 from hsmpub.sandbox import harden
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Key ceremonies: one reviewed file in, a signed transcript out.",
 )  # fmt: skip
 
-HomeOption = Annotated[Path, typer.Option("--home", help="Folder of the service.", show_default=True)]
-TrustOption = Annotated[Path, typer.Option("--trust", help="The pinned trust.json of the service.")]
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="HSMPUB_HOME", help="Folder of the service.", show_default=True)
+]
+TrustOption = Annotated[
+    Path, typer.Option("--trust", envvar="HSMPUB_TRUST", help="The service's pins: a copy of its trust.json.")
+]
 
 
 def run() -> None:
@@ -84,7 +89,9 @@ def genesis(
     console.print(
         "Read the words of the fingerprints aloud; every participant keeps genesis/transcript.json and trust.json."
     )
-    console.print("Then start it with 'hsmpub serve', and the holders run 'hsmpub unseal'.")
+    console.print("Then start it, and each holder hands in their share, any order, until enough are in:")
+    console.print(f"    hsmpub serve --home {shlex.quote(str(done.home))}", markup=False)
+    console.print("    hsmpub unseal --holder NAME --share NAME.age --identity PRIVATE-KEY --trust trust.json")
 
 
 @app.command()

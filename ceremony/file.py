@@ -142,6 +142,10 @@ def load_ceremony_file(text: str) -> CeremonyFile:
     except HsmpubError as error:
         line = toml.line_of(("service", "openpgp_user_id"))
         raise WrongCeremonyValue(error.detail, line=line, next_step=error.next_step) from None
+    if int(file.front.listen.rpartition(":")[2]) > 65_535:
+        raise WrongCeremonyValue(
+            f"'front.listen': {file.front.listen} has a port over 65535.", line=toml.line_of(("front", "listen"))
+        )
     for name, quorum in (("unseal", file.unseal), ("recovery", file.recovery)):
         _check_quorum(name, quorum, toml)
     return file

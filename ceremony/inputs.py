@@ -25,8 +25,10 @@ def read_file(path: Path, size: int = _MAX_BYTES) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(size)
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise CeremonyInputMissing(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise CeremonyInputMissing(f"{path} is a folder, not a file.") from None
     except OSError as error:
         raise CeremonyInputUnreadable(f"The file {path} cannot be read: {error.strerror}.") from None
 
@@ -39,8 +41,10 @@ def read_secret_file(path: Path) -> bytearray:
             size = file.readinto(data) or 0
             del data[size:]
             return data
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise CeremonyInputMissing(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise CeremonyInputMissing(f"{path} is a folder, not a file.") from None
     except OSError as error:
         raise CeremonyInputUnreadable(f"The file {path} cannot be read: {error.strerror}.") from None
 

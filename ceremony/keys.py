@@ -11,11 +11,13 @@ from hsmpub.model.key import KeyKind, KeyRecord
 LOG_KEY = "log"
 SEALING_KEY = "sealing"
 
-#: name → kind and formats. Formats that sign a bare digest keep to a key of their own (hsmpub.formats.purposes).
+#: name → kind and formats. Formats that sign a bare digest keep to a key of their own (hsmpub.formats.purposes);
+#: `routine` is for what nobody approves, so that its signatures are never those of a release.
 _KEYS: dict[str, tuple[KeyKind, tuple[str, ...]]] = {
     "release": ("p256", ("openpgp", "sshsig", "dsse")),
     "release-bundle": ("p256", ("sigstore-bundle", "der-signature")),
     "release-openpgp": ("rsa3072", ("openpgp",)),
+    "routine": ("p256", ("openpgp", "sshsig", "dsse")),
     LOG_KEY: ("ed25519", ()),
     SEALING_KEY: ("aes256", ()),
 }

@@ -50,8 +50,10 @@ def read_text(path: Path) -> str:
     """Raises CeremonyInputMissing, CeremonyInputUnreadable."""
     try:
         return path.read_bytes().decode()
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise CeremonyInputMissing(f"There is no file {path}.") from None
+    except IsADirectoryError:
+        raise CeremonyInputMissing(f"{path} is a folder, not a file.") from None
     except PermissionError:
         raise CeremonyInputUnreadable(f"The file {path} may not be read.") from None
     except UnicodeDecodeError:

@@ -38,7 +38,7 @@ class FrontSection(_Section):
     """
 
     listen: str = "127.0.0.1:8700"
-    max_upload_bytes: int = Field(default=8 << 30, gt=0)
+    max_upload_bytes: int = Field(default=8 << 30, gt=0, le=64 << 30)
     max_uploads: int = Field(default=16, gt=0)
     max_body_bytes: int = Field(default=1 << 20, gt=0)
     max_header_bytes: int = Field(default=16 << 10, gt=0)
@@ -74,8 +74,12 @@ def load_config(home: Home) -> Config:
     """Raises HomeMissing, ConfigMalformed."""
     try:
         text = home.config.read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise HomeMissing(f"There is no service in {home.root}.") from None
+    except UnicodeDecodeError:
+        raise ConfigMalformed("config.toml is not UTF-8.") from None
+    except OSError as error:
+        raise ConfigMalformed(f"config.toml cannot be read: {error.strerror}.") from None
     try:
         return Config.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

@@ -9,7 +9,7 @@ from hsmpub.errors import Invalid, Unavailable
 BACKLOG = 2048
 
 
-class ListenAddressMalformed(Invalid):
+class AddressMalformed(Invalid):
     advice = "Write HOST:PORT, such as 127.0.0.1:8700 or [::1]:8700; port 0 takes a free one."
 
 
@@ -21,13 +21,13 @@ def listen_at(address: str) -> socket.socket:
     """A listening TCP socket at `127.0.0.1:8700` or `[::1]:8700`.
 
     Raises:
-        ListenAddressMalformed: another form, or a port over 65535.
+        AddressMalformed: another form, or a port over 65535.
         AddressInUse: it is taken, not this machine's, or not for this user.
     """
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or int(port) > 0xFFFF:
-        raise ListenAddressMalformed(f"{address!r} is no address to listen on.")
+    if not host or not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 0xFFFF:
+        raise AddressMalformed(f"{address!r} is no address to listen on.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, int(port)), family=family, backlog=BACKLOG)

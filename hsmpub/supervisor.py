@@ -15,14 +15,17 @@ import secrets
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hsmpub.errors import Conflict
 from hsmpub.home import Home
 from hsmpub.listening import listen_at
-from hsmpub.sandbox import python_command
+from hsmpub.sandbox import hide, python_command
 
 _PR_SET_PDEATHSIG = 1
+_MAY_NOT_START = 1
+#: The first starts, after which there is no other; the second gives an older keeper time to end.
+_TRIES = 2
 #: A process that lived this long (seconds) is started again at once; others wait as long.
 _STEADY = 5.0
 
@@ -39,6 +42,8 @@ class _Part:
     module: str
     arguments: Callable[[], tuple[list[str], list[int]]]
     process: asyncio.subprocess.Process | None = None
+    starts: int = field(default=0)
+    refused: int = field(default=0)
 
 
 class Supervisor:
@@ -62,6 +67,8 @@ class Supervisor:
             _Part("courier", "hsmpub.courier.main", self._with_token),
         ]
         self._watchers: list[asyncio.Task[None]] = []
+        #: the keeper never ran: it said at each of its first starts that it may not
+        self.gave_up = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -74,6 +81,7 @@ class Supervisor:
         Raises:
             HomeInUse: two couriers on one workflow database would take each other's work.
         """
+        hide()  # the token is here as well
         self._home.run.mkdir(mode=0o700, exist_ok=True)
         self._lock = os.open(self._home.serve_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -106,6 +114,7 @@ class Supervisor:
             env=_environment(),
             preexec_fn=_die_with_parent,
         )
+        part.starts += 1
         for fd in fds:
             if fd != self._socket.fileno():
                 os.close(fd)
@@ -117,6 +126,10 @@ class Supervisor:
             began = loop.time()
             status = await part.process.wait()
             if self._stopping:
+                return
+            part.refused += status == _MAY_NOT_START and loop.time() - began < _STEADY
+            if part.name == "keeper" and part.refused == part.starts == _TRIES:
+                self.gave_up.set()
                 return
             print(f"{part.name} ended with status {status}; starting it again", file=sys.stderr)
             if loop.time() - began < _STEADY:

@@ -110,7 +110,9 @@ async def _forward(front: Front, request: Request) -> m.FrontReply:
 )
 async def requests(request: Request, still_open: Annotated[bool, Query(alias="open")] = True) -> Response:
     """`open=1` (the default) lists those that still wait for somebody or something."""
-    return json_reply(await front_of(request).keeper.call(m.ListRequests(still_open)))
+    front = front_of(request)
+    front.check_costly(request)  # the keeper reads each statement back from the log
+    return json_reply(await front.keeper.call(m.ListRequests(still_open)))
 
 
 @router.get(

@@ -95,7 +95,7 @@ def show(world: World, console: Console) -> None:
          f"--trust {root}/home/trust.json"),
         ("an OpenPGP signature", f"gpg --homedir {root}/gnupg --verify {root}/release/{wheel}.asc "
          f"{root}/release/{wheel}"),
-        ("the signed tag", f"GNUPGHOME={root}/gnupg git -C {root}/clone verify-tag v{world.version}"),
+        ("the signed tag", f"GNUPGHOME=\"$PWD/{root}/gnupg\" git -C {root}/clone verify-tag v{world.version}"),
         ("an SSH signature", f"ssh-keygen -Y verify -f {root}/allowed_signers -I release -n file "
          f"-s {root}/release/{wheel}.sig < {root}/release/{wheel}"),
         ("every command that ran", f"less {root}/commands.log"),

@@ -47,7 +47,7 @@ versions = "pep440"
 
 [project.nightly]
 requesters = [{{ issuer = "ci", repository = "example/nightly" }}]
-sign = [{{ key = "release", formats = ["sshsig", "openpgp"] }}]
+sign = [{{ key = "routine", formats = ["sshsig", "openpgp"] }}]
 approvals = []
 
 [administration.policy]

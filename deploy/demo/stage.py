@@ -94,4 +94,7 @@ class Stage:
         return result
 
     def close(self) -> None:
+        """Ends the agent that gpg left behind, too."""
+        if shutil.which("gpgconf"):
+            self._run(["gpgconf", "--kill", "all"], None, None, {})
         self._log.close()

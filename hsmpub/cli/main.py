@@ -9,7 +9,7 @@ from importlib import import_module
 import typer
 
 from hsmpub.cli.say import say_error
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, Invalid
 
 #: Command → its module and what in it: a function, or a group of its own. Their order is that of the help.
 COMMANDS = {
@@ -26,6 +26,10 @@ COMMANDS = {
     "policy": ("policy", "app"),
     "roster": ("roster", "app"),
 }
+
+
+class FileTrouble(Invalid):
+    advice = "Check the path, its rights and the room on the disk."
 
 
 def make_app(words: Sequence[str] = ()) -> typer.Typer:
@@ -59,3 +63,5 @@ def run() -> None:
         make_app(sys.argv[1:])(prog_name="hsmpub")
     except HsmpubError as e:
         sys.exit(say_error(e))
+    except OSError as e:  # a file of the person's that no command looked at more closely
+        sys.exit(say_error(FileTrouble(f"{e.filename}: {e.strerror}." if e.filename else f"{e.strerror or e}.")))

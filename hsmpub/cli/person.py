@@ -38,7 +38,7 @@ def say_outcome(outcome: RequestView | Done) -> None:
     say(f"Request {visible(outcome.request)}: {visible(outcome.state)}.")
     if outcome.missing:
         say("Still to approve: " + missing_words(outcome) + ".")
-        say(f"Next: hsmpub approve {visible(outcome.request)}")
+        say(f"Next: hsmpub approve {visible(outcome.request)} --person NAME --key SSH-KEY, by those who approve")
 
 
 def missing_words(view: RequestView) -> str:

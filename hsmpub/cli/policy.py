@@ -12,6 +12,7 @@ from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Ur
 from hsmpub.cli.person import fresh, say_outcome, submit
 from hsmpub.cli.say import say
 from hsmpub.cli.text_file import read_text
+from hsmpub.cli.visible import visible
 from hsmpub.model.submission import AskPolicy
 from hsmpub.policy import load_policy
 
@@ -28,7 +29,12 @@ def check(
     """Check a policy on this machine, as the keeper would."""
     known = pins(trust)
     groups = load_roster(read_text(roster)).groups
-    load_policy(read_text(file), keys={key.name: key for key in known.keys}, groups=groups)
+    policy = load_policy(read_text(file), keys={key.name: key for key in known.keys}, groups=groups)
+    for name, project in sorted(policy.projects.items()):
+        approvals = ", ".join(f"{one.count} of {visible(one.group)}" for one in project.approvals)
+        say(f"{visible(name)}: {f'takes {approvals}' if approvals else 'takes no approval'}")
+    if policy.administration.policy is None:
+        say("Warning: without [administration.policy] nobody can ever ask for another policy.", "yellow")
     say(f"{file} is a valid policy.")
 
 

@@ -85,7 +85,7 @@ def list_(
         what = " ".join(visible(part) for part in (view.kind, view.project, view.version) if part)
         say(f"{visible(view.request)}  {what}: {visible(view.state)}{waiting}")
     if not found:
-        note("There is no such request.")
+        note("There is no request." if everything else "No request is open; --all lists the finished ones, too.")
 
 
 @app.command()
@@ -124,6 +124,7 @@ def wait(
                     f"Request {visible(view.request)} is {visible(view.state)}. {visible(view.why)}".strip()
                 )
             if time.monotonic() >= deadline:
+                _say_publishing(view)
                 raise StillWaiting(f"Request {visible(view.request)} is still {visible(view.state)}.")
             time.sleep(min(every, max(0.0, deadline - time.monotonic())))
 
@@ -149,6 +150,10 @@ def _say_view(view: RequestView) -> None:
         say(f"  approved by {visible(approval.person)}")
     if view.missing:
         say(f"  still to approve: {missing_words(view)}")
+    _say_publishing(view)
+
+
+def _say_publishing(view: RequestView) -> None:
     for item in view.publishing:
         detail = f" ({visible(item.detail)})" if item.detail else ""
         say(f"  {visible(item.target)}: {visible(item.item)} {visible(item.state)}{detail}")

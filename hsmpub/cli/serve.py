@@ -10,8 +10,13 @@ from typing import Annotated
 import typer
 
 from hsmpub.config import load_config
+from hsmpub.errors import Conflict
 from hsmpub.home import Home
 from hsmpub.supervisor import Supervisor
+
+
+class KeeperDidNotStart(Conflict):
+    advice = "See above what the keeper said, mend that, and start again."
 
 
 def serve(
@@ -31,7 +36,12 @@ async def _run(home: Home, listen: str) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await supervisor.start()
     print(f"hsmpub listens on {supervisor.url}, sealed. Stop it with Ctrl-C.", flush=True)
+    waits = [asyncio.create_task(event.wait()) for event in (stop, supervisor.gave_up)]
     try:
-        await stop.wait()
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        for wait in waits:
+            wait.cancel()
         await supervisor.stop()
+    if supervisor.gave_up.is_set():
+        raise KeeperDidNotStart("The keeper may not run on this home.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect_ci
+from hsmpub.cli.own_outputs import part_outputs
 from hsmpub.cli.progress import Started, bars
 from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
@@ -17,6 +18,7 @@ from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
 from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
+from hsmpub.formats.registry import FORMATS
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
 
@@ -24,22 +26,28 @@ from hsmpub.receipt.model import SUFFIX
 def sign(
     files: Annotated[list[Path], typer.Argument(help="The files to sign.")],
     project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")],
-    formats: Annotated[list[str], typer.Option("--format", help="Which signature; may be given more than once.")],
+    formats: Annotated[
+        list[str],
+        typer.Option("--format", help=f"Which signature: {', '.join(FORMATS)}; may be given more than once."),
+    ],
     key: Annotated[str, typer.Option("--signing-key", help="The key's name, where the policy leaves a choice.")] = "",
     send: Annotated[bool, typer.Option("--upload", help="Send the files, not only their hashes.")] = False,
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "",
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Sign files that need no approval; only their hashes leave this machine. Writes FILE.asc and the like, and
-    FILE.receipt.json, beside each file. Exits with 1 if any file was not signed, and names it."""
+    FILE.receipt.json, beside each file. Signatures and receipts of files that are named, too, are left out. Exits
+    with 1 if any file was not signed, and names it."""
+    files, left_out = part_outputs(files)
+    if left_out:
+        note(f"Left out, for they belong to other files named here: {', '.join(map(str, left_out))}.")
     failed: list[str] = []
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
         for batch in batches(list(_ready(client, files, send, failed)), len(formats)):
             try:
                 made = sign_batch(client, batch, project, formats, key)
             except HsmpubError as e:
-                for work in batch:
-                    _note_failure(work.path, _problem(e), failed)
+                _note_refusal([work.path for work in batch], _problem(e), failed)
                 continue
             _write(client, made, failed)
     if failed:
@@ -48,12 +56,15 @@ def sign(
 
 
 def _ready(client: Client, files: list[Path], send: bool, failed: list[str]) -> Iterator[Work]:
+    problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
                 yield _work(client, path, send, start)
             except HsmpubError as e:
-                _note_failure(path, _problem(e), failed)
+                problems.append((path, _problem(e)))
+    for path, problem in problems:
+        _note_failure(path, problem, failed)
 
 
 def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
@@ -97,6 +108,15 @@ class NothingMade(Invalid):
 
 def _problem(error: HsmpubError) -> Problem:
     return error.problem if isinstance(error, Refused) else Problem.of(error)
+
+
+def _note_refusal(paths: Sequence[Path], problem: Problem, failed: list[str]) -> None:
+    """One reason for many files is said once; the files are named at the end."""
+    if len(paths) == 1:
+        _note_failure(paths[0], problem, failed)
+        return
+    note(f"{len(paths)} files: {problem.detail} {problem.next_step}".rstrip())
+    failed.extend(name for path in paths if (name := visible(str(path))) not in failed)
 
 
 def _note_failure(path: Path, problem: Problem, failed: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
@@ -12,20 +13,36 @@ from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Statement
 
+_MORE = "↳ "
+
 
 def show_statement(console: Console, statement: Statement, exact: bytes) -> None:
     """Prints every member of the statement. exact: its bytes, whose digest is shown too."""
     predicate = statement.predicate
     console.print(Text(_title(predicate), style="bold"))
     for label, value in _facts(predicate):
-        console.print(Text(f"  {label:<13}{value}"))
+        _show(console, f"  {label:<12} ", value)
     _show_files(console, statement)
     _show_work(console, predicate)
     if predicate.text:
         console.print(Text("  The whole new text:"))
         for line in visible(predicate.text, lines=True).split("\n"):
-            console.print(Text(f"  | {line}"))
-    console.print(Text(f"  statement    sha256 {sha256_hex(exact)}, {len(exact):,} bytes"))
+            _show(console, "  | ", line)
+    elif predicate.kind in ("policy", "roster"):
+        console.print(Text("  The whole new text is empty."))
+    _show(console, "  statement    ", f"sha256 {sha256_hex(exact)}, {len(exact):,} bytes")
+
+
+def _show(console: Console, label: str, value: str) -> None:
+    """One fact. On a terminal it is cut into lines here, each but the first with a mark: left to the terminal, a value
+    padded with spaces could go on in the next line as if it were another fact."""
+    if len(label) > 24:  # a name of a claim, which somebody else chose as well
+        label, value = "  ", label.strip() + " " + value
+    room = console.width - cell_len(label) - 1 if console.is_terminal else 0
+    first, *rest = (chop_cells(value, room) or [""]) if room > 8 else [value]
+    console.print(Text(label + first))
+    for piece in rest:
+        console.print(Text(f"{_MORE:>{len(label)}}{piece}"))
 
 
 def _title(predicate: Predicate) -> str:
@@ -50,13 +67,13 @@ def _show_files(console: Console, statement: Statement) -> None:
     sizes = statement.predicate.sizes
     for index, subject in enumerate(statement.subject):
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
-        console.print(Text(f"  file         {visible(subject.name)}{size}"))
-        console.print(Text(f"               sha256 {visible(subject.sha256)}"))
+        _show(console, "  file         ", f"{visible(subject.name)}{size}")
+        _show(console, "               ", f"sha256 {visible(subject.sha256)}")
 
 
 def _show_work(console: Console, predicate: Predicate) -> None:
     for signing in predicate.sign:
         formats = ", ".join(visible(name) for name in signing.formats)
-        console.print(Text(f"  sign with    {visible(signing.key)}: {formats}"))
+        _show(console, "  sign with    ", f"{visible(signing.key)}: {formats}")
     if predicate.publish:
-        console.print(Text(f"  publish to   {', '.join(visible(target) for target in predicate.publish)}"))
+        _show(console, "  publish to   ", ", ".join(visible(target) for target in predicate.publish))

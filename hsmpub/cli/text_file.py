@@ -13,12 +13,15 @@ class TextUnreadable(Invalid):
 
 
 def read_text(path: Path) -> str:
-    """Raises TextUnreadable: missing, too large, or not UTF-8."""
+    """Raises TextUnreadable: missing, too large, or not UTF-8, or empty."""
     try:
         data = path.read_bytes()
         if len(data) > MAX_TOML_BYTES:
             raise TextUnreadable(f"{path} has {len(data):,} bytes.")
-        return data.decode()
+        text = data.decode()
+        if not text.strip():
+            raise TextUnreadable(f"{path} is empty.")
+        return text
     except OSError as e:
         raise TextUnreadable(f"{path} cannot be read: {e.strerror}.") from None
     except UnicodeDecodeError:

@@ -20,7 +20,7 @@ _MOST = 64 * 1024
 
 
 class ShareNotRead(Invalid):
-    advice = "Check the path; '--share -' reads the words from standard input."
+    advice = "Check the path."
 
 
 def unseal(
@@ -36,9 +36,9 @@ def unseal(
     """Hand in your share. It is decrypted here and encrypted to the keeper before it leaves this machine."""
     with connect(url, trust, ca_file) as client:
         attempt = client.attempt()
-        held, private = _read(share), bytearray()
+        held, private = _read(share, "'--share -' reads the words from standard input."), bytearray()
         try:
-            private = _read(str(identity)) if identity is not None else private
+            private = _read(str(identity), "It is the key that opens your share.") if identity is not None else private
             box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
@@ -51,7 +51,7 @@ def unseal(
         say(f"Handed in so far: {', '.join(visible(name) for name in reply.accepted)}.")
 
 
-def _read(name: str) -> bytearray:
+def _read(name: str, hint: str) -> bytearray:
     """A small file into memory that can be wiped. Raises ShareNotRead."""
     buffer = bytearray(_MOST)
     try:
@@ -60,6 +60,6 @@ def _read(name: str) -> bytearray:
             count = file.readinto(buffer)
         return buffer[: count or 0]
     except OSError as e:
-        raise ShareNotRead(f"{name} cannot be read: {e.strerror}.") from None
+        raise ShareNotRead(f"{name} cannot be read: {e.strerror}.", next_step=f"Check the path. {hint}") from None
     finally:
         wipe(buffer)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import AsJson, Pins, pins
-from hsmpub.cli.say import say, say_json
+from hsmpub.cli.say import note, say, say_json
 from hsmpub.cli.visible import visible
 from hsmpub.client.given import given_file
 from hsmpub.client.upload import FileUnreadable
@@ -35,6 +35,8 @@ def verify(
         return
     what = " ".join(visible(part) for part in (report.kind, report.project, report.version) if part)
     say(f"Verified: {what} by {visible(report.service)}, request {visible(report.request)}.", "green")
+    if not given:
+        note("No file was named, so this says nothing about a file at hand: name the artifacts after the receipt.")
 
 
 def _is_same(one: Path, other: Path) -> bool:

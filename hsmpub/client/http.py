@@ -32,7 +32,7 @@ class AddressRefused(Invalid):
     advice = "Use https://…; plain http:// is for 127.0.0.1 only."
 
 
-class CaFileUnreadable(Invalid):
+class CaFileUnusable(Invalid):
     advice = "Name a file of certificates in PEM with --ca-file or HSMPUB_CA_FILE."
 
 
@@ -55,7 +55,7 @@ class Http:
 
     def __init__(self, url: str, *, ca_file: Path | None = None, timeout: float = 90.0) -> None:
         check_address(url)
-        verify = True if ca_file is None else _trusting(ca_file)
+        verify: ssl.SSLContext | bool = _trusting(ca_file) if ca_file else True
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url, verify=verify, trust_env=False, follow_redirects=False, timeout=timeout
@@ -111,14 +111,6 @@ class Http:
         self._client.close()
 
 
-def _trusting(ca_file: Path) -> ssl.SSLContext:
-    """Raises CaFileUnreadable."""
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except OSError as e:  # ssl.SSLError is one
-        raise CaFileUnreadable(f"{ca_file} holds no certificates that can be read ({e.strerror or e}).") from None
-
-
 def _refusal(answer: httpx.Response) -> Exception:
     data = b"".join(piece for piece, _ in zip(answer.iter_bytes(65_536), range(4), strict=False))
     try:
@@ -148,3 +140,12 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _trusting(ca_file: Path) -> ssl.SSLContext:
+    """Raises CaFileUnusable."""
+    try:
+        return ssl.create_default_context(cafile=str(ca_file))
+    except OSError as e:  # an SSLError is one, too
+        why = "it holds no certificates in PEM" if isinstance(e, ssl.SSLError) else e.strerror
+        raise CaFileUnusable(f"{ca_file} cannot be used: {why}.") from None

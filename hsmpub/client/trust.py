@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hsmpub.errors import Invalid
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.trust import Trust, load_trust
+from hsmpub.model.trust import Trust, TrustMalformed, load_trust
 
 _ADVICE = "Get trust.json from whoever led the genesis ceremony, and name it with --trust or HSMPUB_TRUST."
 
@@ -33,6 +33,8 @@ def read_trust(path: Path) -> Trust:
         return load_trust(path.read_bytes())
     except OSError as e:
         raise PinsUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    except TrustMalformed as e:
+        raise TrustMalformed(f"{path} is no trust file.", next_step=e.next_step) from None
 
 
 def pinned_key(trust: Trust, name: str) -> KeyRecord:

@@ -10,7 +10,7 @@ import msgspec
 
 from hsmpub.client.http import Http
 from hsmpub.client.session import CiSession
-from hsmpub.client.sha256 import FileChanged
+from hsmpub.client.sha256 import FileChanged, NotAPlainFile
 from hsmpub.errors import Invalid
 from hsmpub.model.submission import FileRef, check_file_name
 
@@ -36,10 +36,12 @@ def refer_to(path: Path) -> FileRef:
     """Name, digest and size of a file, read once.
 
     Raises:
-        HostileName, FileUnreadable.
+        HostileName, FileUnreadable, NotAPlainFile.
     """
     check_file_name(path.name)
     try:
+        if path.exists() and not path.is_file():
+            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             return FileRef(path.name, digest, file.tell())

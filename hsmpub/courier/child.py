@@ -4,7 +4,7 @@
 
 Order when it publishes, each step for a reason:
 1. give up what it does not need (sandbox), before anything is read;
-2. check the item, so that a bad one opens no credential;
+2. copy the item out of the front's reach, and check it, so that a bad one opens no credential;
 3. make a key and ask the keeper for the lease; the keeper logs the intent first;
 4. open the lease; read the target with it where strangers see nothing;
 5. upload once; wipe; report what the target said. Whether it is there is read back by a child without credential.
@@ -15,6 +15,7 @@ credential that nobody can wipe (the opened box, what TLS encrypts), so the proc
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import threading
@@ -73,6 +74,16 @@ def _look(task: Look) -> Report:
 
 def _publish(task: Publish, token: bytes) -> Report:
     target, item = _target_and_item(task.look)
+    if item.path is None:
+        return _publish_item(task, token, target, item)
+    from hsmpub.courier.own_copy import own_copy
+
+    name = f"{task.request}-{task.target}-{item.sha256}"
+    with own_copy(item.path, item.size, Path(task.look.work) / name) as copy:
+        return _publish_item(task, token, target, dataclasses.replace(item, path=copy))
+
+
+def _publish_item(task: Publish, token: bytes, target: Target, item: Item) -> Report:
     target.check(item)
     attempt, credential = _lease(task, token)
     try:

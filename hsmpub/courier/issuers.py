@@ -53,7 +53,7 @@ class Issuers:
             report = self.run(task, self.patience.child_time(0), False)
             if report.problem is not None:
                 return report.problem.detail
-            self.ask(m.OfferIssuerKeys(issuer.name, report.jwks))
+            self.ask(m.OfferIssuerKeys(issuer.name, issuer.url, report.jwks))
         except HsmpubError as error:
             return error.detail
         return ""

@@ -55,7 +55,10 @@ class TokenLivesTooLong(Unauthenticated):
 
 
 class TokenForAnotherAudience(Unauthenticated):
-    advice = "Ask the issuer for a token for this service alone: its audience stands in the policy."
+    advice = (
+        "Ask the issuer for a token for this service alone: its audience stands in the policy, and where it is not "
+        "the service's name, 'hsmpub' takes it with --audience."
+    )
 
 
 class TokenNotBound(Unauthenticated):

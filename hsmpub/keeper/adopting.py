@@ -21,7 +21,7 @@ def adopted(book: Book, request: Request) -> list[e.Entry]:
         return [e.PolicyAdopted(now, predicate.text, sha256, request.id), *_void(book, request, now)]
     if predicate.kind == "roster":
         book.check_roster(predicate.text)
-        return [e.RosterAdopted(now, predicate.text, sha256, request.id)]
+        return [e.RosterAdopted(now, predicate.text, sha256, request.id), *_outdated(book, request, now)]
     return [e.CredentialSealed(now, predicate.credential, sha256, request.id)]
 
 
@@ -29,3 +29,12 @@ def _void(book: Book, adopting: Request, now: int) -> list[e.Entry]:
     """A new policy voids what was asked, and perhaps approved, under the one before."""
     pending = (r for r in book.state.open_requests() if r.state == "pending" and r is not adopting)
     return [e.Expired(now, r.id, "another policy was adopted") for r in pending]
+
+
+def _outdated(book: Book, adopting: Request, now: int) -> list[e.Entry]:
+    """A roster is adopted as a whole: one written before this adoption would undo it, revocations too."""
+    return [
+        e.Expired(now, r.id, "another roster was adopted")
+        for r in book.state.open_requests()
+        if r.state == "pending" and r is not adopting and r.statement.predicate.kind == "roster"
+    ]

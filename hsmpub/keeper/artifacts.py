@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import stat
 from pathlib import Path
 
-from hsmpub.errors import Conflict, NotFound
+from hsmpub.errors import Conflict, NotFound, Throttled
 from hsmpub.formats.sha256state import HeldSha256
 from hsmpub.model.submission import FileRef
 
 _CHUNK = 1 << 20
+#: Two are hashed, so many more requests may wait; and no file is larger (a sparse one costs its writer nothing).
+MAX_WAITING = 64
+MAX_FILE_BYTES = 64 << 30
 
 
 class ArtifactMissing(NotFound):
@@ -27,18 +32,23 @@ class WrongSize(Conflict):
     advice = "Send the size of the very file that was uploaded."
 
 
+class ManyFilesWait(Throttled):
+    pass
+
+
 class Artifacts:
     """Reads `root/<aa>/<sha256>`; two files at a time, so that large ones do not starve the rest."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._places = asyncio.Semaphore(2)
+        self._waiting = 0
 
     async def check(self, file: FileRef) -> HeldSha256:
         """The file is there, whole, and gives its hash.
 
         Raises:
-            ArtifactMissing, ArtifactAltered, WrongSize.
+            ArtifactMissing, ArtifactAltered, WrongSize, ManyFilesWait.
         """
         if await self._size(file.sha256) != file.size:
             raise WrongSize(f"The file {file.name} does not have {file.size:,} bytes.")
@@ -51,29 +61,47 @@ class Artifacts:
             sha256: what the file must hash to, 64 hex characters; name: for messages.
 
         Raises:
-            ArtifactMissing, ArtifactAltered.
+            ArtifactMissing, ArtifactAltered, ManyFilesWait.
         """
-        async with self._places:
-            state = await asyncio.to_thread(self._hash, sha256, name)
+        if self._waiting >= MAX_WAITING:
+            raise ManyFilesWait(f"{MAX_WAITING} requests wait for their files to be hashed.")
+        self._waiting += 1
+        try:
+            async with self._places:
+                state = await asyncio.to_thread(self._hash, sha256, name)
+        finally:
+            self._waiting -= 1
         if state.digest().hex() != sha256:
             raise ArtifactAltered(f"The stored file {name} was altered after its upload.")
         return state
 
     async def _size(self, sha256: str) -> int:
         try:
-            return (await asyncio.to_thread(self._path(sha256).stat)).st_size
+            return (await asyncio.to_thread(self._path(sha256).lstat)).st_size
         except FileNotFoundError:
             raise ArtifactMissing(f"No file with the digest {sha256} was uploaded.") from None
 
     def _hash(self, sha256: str, name: str) -> HeldSha256:
+        """The front owns the folder: a link, pipe or device in a file's place, or a file that grows without end, must
+        not hold the keeper up, nor lead it elsewhere."""
         state, size = hashlib.sha256(), 0
         try:
-            with self._path(sha256).open("rb", buffering=0) as file:
-                while chunk := file.read(_CHUNK):
-                    state.update(chunk)
-                    size += len(chunk)
+            fd = os.open(self._path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             raise ArtifactMissing(f"The file {name} was not uploaded, or is gone.") from None
+        except OSError:
+            raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.") from None
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
+                raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.")
+            while chunk := os.read(fd, _CHUNK):
+                state.update(chunk)
+                size += len(chunk)
+                if size > found.st_size:
+                    raise ArtifactAltered(f"The stored file {name} grew while it was read.")
+        finally:
+            os.close(fd)
         return HeldSha256(state, size)
 
     def _path(self, sha256: str) -> Path:

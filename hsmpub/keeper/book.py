@@ -90,6 +90,12 @@ class Book:
         assert self.state.policy is not None
         load_policy(self.state.policy.text, keys=self.keys, groups=load_roster(text).groups)
 
+    def issuer_keys(self) -> dict[str, str]:
+        """Issuer → its key set, where it was fetched from the URL that the policy in force gives that name."""
+        known, issuers = self.state.issuer_keys, self.policy.issuers
+        return {name: known[name].jwks for name, issuer in issuers.items()
+                if name in known and known[name].url in (issuer.url, "")}  # fmt: skip
+
     def policy_at(self, index: int) -> int:
         """Index of the policy that was in force at an entry."""
         return max(i for i in self.state.policies if i < index)

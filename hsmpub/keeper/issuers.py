@@ -33,10 +33,12 @@ class Issuers:
         Raises:
             IssuerNotInPolicy, and the rules of hsmpub.identity for a malformed set.
         """
-        if message.issuer not in self._book.policy.issuers:
-            raise IssuerNotInPolicy("The policy names no such issuer.")
         parse_jwks(message.jwks)
         text = message.jwks.decode()
         async with self._book.turn():
-            if self._book.state.issuer_keys.get(message.issuer) != text:
-                await self._book.record(e.IssuerKeys(self._book.now(), message.issuer, text))
+            issuer = self._book.policy.issuers.get(message.issuer)
+            if issuer is None or issuer.url != message.url:
+                raise IssuerNotInPolicy("The policy names no such issuer, or another one by that name.")
+            known = self._book.state.issuer_keys.get(message.issuer)
+            if known is None or (known.jwks, known.url) != (text, message.url):
+                await self._book.record(e.IssuerKeys(self._book.now(), message.issuer, text, message.url))

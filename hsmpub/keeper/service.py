@@ -156,8 +156,8 @@ class Keeper:
     async def _personal(self, message: m.SubmitPersonal) -> m.FrontReply:
         body = s.load_personal_submission(message.body)
         if isinstance(body, s.AskSeal):
-            self.submitting.check_person(body, message.body, message.signature)
-            await self.unsealing.seal(body.reason or "asked for", body.person)
+            self.submitting.use_up(body, message.body, message.signature)
+            await self.unsealing.seal(body.reason or "asked for", body.person, body.nonce)
             return m.Done("The service is sealed.")
         request = await self.submitting.personal(body, message.body, message.signature)
         self.executing.start(request)

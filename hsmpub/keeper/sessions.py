@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import Counter
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hsmpub.errors import Conflict, Invalid, Throttled, Unauthenticated
+from hsmpub.errors import Conflict, Invalid, Unauthenticated
 from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
+from hsmpub.policy.model import Issuer
 from hsmpub.wire import messages as m
 from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
 
@@ -45,18 +47,18 @@ class SessionKeyMalformed(Invalid):
     advice = "Send a raw X25519 public key of 32 bytes."
 
 
-class TooManySessions(Throttled):
-    pass
-
-
 @dataclass
 class Session:
-    """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3)."""
+    """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3).
+
+    issuer: what the policy said of who vouched for the job; it ends with that.
+    """
 
     id: str
     who: CiIdentity
     expires_at: int
     mac_key: bytes = field(repr=False)
+    issuer: Issuer | None = None
     newest: int = 0
     window: int = 0
     decisions: dict[object, object] = field(default_factory=dict, repr=False)
@@ -68,10 +70,11 @@ class Session:
             self.window = ((self.window << shift) | 1) & ((1 << _WINDOW) - 1)
             self.newest = counter
             return
-        bit = 1 << (self.newest - counter)
-        if self.newest - counter >= _WINDOW or self.window & bit:
+        behind = self.newest - counter
+        # The distance is the sender's: shifted by it unlooked at, one bit would take all memory there is.
+        if behind >= _WINDOW or self.window >> behind & 1:
             raise RequestReplayed("This request was already received.")
-        self.window |= bit
+        self.window |= 1 << behind
 
 
 class Sessions:
@@ -92,11 +95,11 @@ class Sessions:
         if len(message.client_key) != 32:
             raise SessionKeyMalformed("The session key has the wrong length.")
         now = self._book.now()
-        self._drop_expired(now)
+        policy = self._book.policy
         who = verify_token(
             message.token,
             client_key=message.client_key,
-            policy=self._book.policy,
+            policy=policy,
             issuer_keys=self._issuer_keys(),
             now=now,
         )
@@ -106,8 +109,10 @@ class Sessions:
         mac_key = session_mac_key(
             private, message.client_key, session=session, client_key=message.client_key, keeper_key=keeper_key
         )
+        self._drop_expired(now)
         await self._use_up(who, session.hex())
-        self._open[session] = Session(session.hex(), who, expires_at, mac_key)
+        self._make_room()
+        self._open[session] = Session(session.hex(), who, expires_at, mac_key, policy.issuers[who.issuer])
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
         return m.SessionReply(session, keeper_key, signature, expires_at)
 
@@ -118,7 +123,7 @@ class Sessions:
             SessionUnknown, RequestNotAuthentic, RequestReplayed.
         """
         session = self._open.get(message.session)
-        if session is None or session.expires_at <= self._book.now():
+        if session is None or session.expires_at <= self._book.now() or not self._is_vouched_for(session):
             raise SessionUnknown("There is no such session.")
         if not 0 < message.counter < 1 << 63:
             raise RequestReplayed("The request's counter is out of range.")
@@ -127,6 +132,11 @@ class Sessions:
             raise RequestNotAuthentic("The request does not come from the job that opened the session.")
         session.check_counter(message.counter)
         return session
+
+    def _is_vouched_for(self, session: Session) -> bool:
+        """The policy means the same issuer still by that name."""
+        issuer = self._book.policy.issuers.get(session.who.issuer)
+        return issuer is session.issuer or issuer == session.issuer
 
     def forget_decisions(self) -> None:
         """After a new policy: whatever was decided under the old one is decided again."""
@@ -151,14 +161,21 @@ class Sessions:
 
     def _issuer_keys(self) -> dict[str, IssuerKeySet]:
         """Parsed keys of every issuer, parsed again only when the log says that they changed."""
-        for name, text in self._book.state.issuer_keys.items():
+        known = self._book.issuer_keys()
+        for name, text in known.items():
             digest = hashlib.sha256(text.encode()).hexdigest()
             if self._jwks.get(name, ("", None))[0] != digest:
                 self._jwks[name] = (digest, parse_jwks(text.encode()))
-        return {name: keys for name, (_, keys) in self._jwks.items()}
+        return {name: keys for name, (_, keys) in self._jwks.items() if name in known}
 
     def _drop_expired(self, now: int) -> None:
         self._open = {key: s for key, s in self._open.items() if s.expires_at > now}
         self._book.state.forget_expired_tokens(now)
-        if len(self._open) >= MAX_SESSIONS:
-            raise TooManySessions(f"{MAX_SESSIONS} sessions are open.")
+
+    def _make_room(self) -> None:
+        """Ends the oldest session of whoever has most, when there are too many: nobody can lock the others out."""
+        while len(self._open) >= MAX_SESSIONS:
+            held = Counter((s.who.issuer, s.who.subject) for s in self._open.values())
+            [(most, _)] = held.most_common(1)
+            oldest = next(key for key, s in self._open.items() if (s.who.issuer, s.who.subject) == most)
+            del self._open[oldest]

@@ -80,7 +80,7 @@ class Status:
         missing = [
             f"issuer {name}: its signing keys were not fetched yet"
             for name in self._book.policy.issuers
-            if name not in self._book.state.issuer_keys
+            if name not in self._book.issuer_keys()
         ]
         return off + bearer + missing
 

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Sequence
 
 from hsmpub.approval import check_personal_request
-from hsmpub.errors import Conflict
+from hsmpub.errors import Conflict, Invalid, Throttled
+from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
@@ -15,16 +16,29 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
 from hsmpub.policy import PersonalGrant
+
+#: Each waits in memory, in the log and on the list that approvers read.
+MAX_PENDING_OF_A_PROJECT = 64
+MAX_PENDING_OF_A_PERSON = 32
 
 
 class VersionAlreadyRequested(Conflict):
     advice = "One version has one release. Raise the version, or look at the request that stands."
 
 
+class NameOfASignature(Invalid):
+    advice = "Name the release's own files only: its signatures are made by it."
+
+
 class PersonalRequestReplayed(Conflict):
     advice = "Each signed request is used once; sign it anew."
+
+
+class TooManyPending(Throttled):
+    advice = "Have them approved or refused first."
+    retry_is_safe = False
 
 
 class Submitting:
@@ -40,18 +54,22 @@ class Submitting:
 
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
+            NameOfASignature: a file has the name of a signature of another one.
             The rules of hsmpub.policy and of the artifact store.
         """
-        self._book.policy.decide_release(session.who, body.project, body.version)
+        rule = self._book.policy.decide_release(session.who, body.project, body.version)
+        _check_output_names(body.files, rule.sign)
         for file in body.files:
             await self._artifacts.check(file)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
             rule = self._book.policy.decide_release(session.who, body.project, body.version)
+            _check_output_names(body.files, rule.sign)
             standing = self._standing(body, subjects)
             if standing is not None:
                 return standing
+            self._check_room("project", body.project, MAX_PENDING_OF_A_PROJECT)
             now = self._book.now()
             return await self._enter(
                 subjects,
@@ -83,6 +101,14 @@ class Submitting:
         if f"{body.person} {body.nonce}" in self._book.state.used_nonces:
             raise PersonalRequestReplayed("This signed request was already used.")
 
+    def use_up(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
+        """Checks a request that is acted on before it is logged, and remembers it: whoever saw it cannot send it again.
+
+        Raises as `check_person`.
+        """
+        self.check_person(body, raw, signature)
+        self._book.state.used_nonces.add(f"{body.person} {body.nonce}")
+
     async def personal(
         self, body: s.AskPolicy | s.AskRoster | s.AskCredential, raw: bytes, signature: bytes
     ) -> Request:
@@ -93,6 +119,7 @@ class Submitting:
         async with self._book.turn():
             self.check_person(body, raw, signature)
             rule = self._decide(body)
+            self._check_room("person", body.person, MAX_PENDING_OF_A_PERSON)
             now = self._book.now()
             return await self._enter(
                 (subject,),
@@ -127,6 +154,13 @@ class Submitting:
             name = "roster.toml"
         return Subject(name, {"sha256": sha256_hex(body.text.encode())}), body.text, ""
 
+    def _check_room(self, what: str, name: str, most: int) -> None:
+        """Raises TooManyPending."""
+        pending = [r.statement.predicate for r in self._book.state.open_requests() if r.state == "pending"]
+        mine = [p for p in pending if (p.project if what == "project" else p.requester.get("person")) == name]
+        if len(mine) >= most:
+            raise TooManyPending(f"{most} requests of the {what} {name} wait already.")
+
     def _standing(self, body: s.AskRelease, subjects: Sequence[Subject]) -> Request | None:
         """The request that already stands for this version, when it is for the same content."""
         request_id = self._book.state.releases.get((body.project, body.version))
@@ -146,6 +180,15 @@ class Submitting:
         text = dump_statement(subjects, predicate).decode()
         await self._book.record(e.Requested(self._book.now(), predicate.request, text))
         return self._book.state.requests[predicate.request]
+
+
+def _check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
+    """Every name in a release means one thing. Raises NameOfASignature."""
+    suffixes = [get_format(name).suffix for signing in sign for name in signing.formats]
+    outputs = {file.name + suffix: file.name for file in files for suffix in suffixes}
+    for file in files:
+        if file.name in outputs:
+            raise NameOfASignature(f"{file.name!r} is the name of a signature of {outputs[file.name]!r}.")
 
 
 def requester_of(session: Session) -> dict[str, str]:

@@ -120,7 +120,7 @@ class Unsealing:
                 message.holder, accepted, self.record.threshold, "unsealed" if self.is_unsealed else "sealed"
             )
 
-    async def seal(self, reason: str, person: str = "") -> None:
+    async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
         """Seals at once: the signers die, the PIN is wiped; then the log says so."""
         self._seals += 1  # an unsealing that is under way ends with it
         signers, self._signers = self._signers, None
@@ -134,7 +134,7 @@ class Unsealing:
             return
         self.why = f"Sealed: {reason}"
         async with self._book.turn():
-            await self._book.record(e.SealedBy(self._book.now(), reason, person))
+            await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce))
 
     async def close(self) -> None:
         """Ends without a word in the log: the process stops, which seals as well."""

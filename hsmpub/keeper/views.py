@@ -8,6 +8,9 @@ from hsmpub.keeper.executing import Executing
 from hsmpub.model.fold import Request
 from hsmpub.wire import messages as m
 
+#: One list fits one frame, whatever was asked: the newest requests, those first.
+MAX_LIST, MAX_LIST_BYTES = 200, 2 * 1024 * 1024
+
 
 class Views:
     def __init__(self, book: Book, approving: Approving, executing: Executing) -> None:
@@ -40,7 +43,14 @@ class Views:
     def many(self, open_only: bool) -> m.RequestList:
         requests = self._book.state.requests.values()
         chosen = [r for r in requests if r.is_open] if open_only else list(requests)
-        return m.RequestList(tuple(self.one(r) for r in reversed(chosen[-200:])))
+        views: list[m.RequestView] = []
+        room = MAX_LIST_BYTES
+        for request in reversed(chosen[-MAX_LIST:]):
+            views.append(self.one(request))
+            room -= len(views[-1].statement)
+            if room < 0:
+                break
+        return m.RequestList(tuple(views))
 
     def _entries(self, request: Request) -> list[int]:
         """Every entry that a receipt of this request needs: genesis, policy and roster in force, then its own."""

@@ -54,10 +54,11 @@ class RosterAdopted(_Entry, frozen=True, tag="roster"):
 
 
 class IssuerKeys(_Entry, frozen=True, tag="issuer-keys"):
-    """Signing keys of a CI issuer as the courier fetched them from the URL pinned in the policy."""
+    """Signing keys of a CI issuer as the courier fetched them from the URL pinned in the policy, `url`."""
 
     issuer: str
     jwks: str
+    url: str = ""
 
 
 class SessionOpened(_Entry, frozen=True, tag="session"):
@@ -185,8 +186,11 @@ class UnsealedBy(_Entry, frozen=True, tag="unseal"):
 
 
 class SealedBy(_Entry, frozen=True, tag="seal"):
+    """`nonce`: of the person's signed request, so that it seals once."""
+
     reason: str
     person: str = ""
+    nonce: str = ""
 
 
 class Restored(_Entry, frozen=True, tag="restore"):

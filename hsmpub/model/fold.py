@@ -78,7 +78,7 @@ class ServiceState:
     roster: e.RosterAdopted | None = None
     policies: list[int] = field(default_factory=list)
     rosters: list[int] = field(default_factory=list)
-    issuer_keys: dict[str, str] = field(default_factory=dict)
+    issuer_keys: dict[str, e.IssuerKeys] = field(default_factory=dict)
     used_tokens: dict[str, int] = field(default_factory=dict)
     used_nonces: set[str] = field(default_factory=set)
     session_entries: dict[str, int] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class ServiceState:
                 self.credentials[entry.name] = entry
                 self._finish(entry.request, index)
             case e.IssuerKeys():
-                self.issuer_keys[entry.issuer] = entry.jwks
+                self.issuer_keys[entry.issuer] = entry
             case e.SessionOpened():
                 # One that was forgotten since may come again: some issuers count their ids anew.
                 known_until = self.used_tokens.get(entry.token_id, -REMEMBER_SECONDS) + REMEMBER_SECONDS
@@ -123,7 +123,10 @@ class ServiceState:
                 self.routine += 1
             case e.Restored():
                 self.epoch = entry.epoch
-            case e.ShareHandedIn() | e.UnsealedBy() | e.SealedBy():
+            case e.SealedBy():
+                if entry.nonce:
+                    self.used_nonces.add(f"{entry.person} {entry.nonce}")
+            case e.ShareHandedIn() | e.UnsealedBy():
                 pass
             case _:
                 self._apply_to_request(index, entry)

@@ -17,6 +17,8 @@ from hsmpub.model.digest import is_sha256_hex
 MAX_FILES = 256
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
+_NONCE = re.compile(r"[0-9A-Za-z_-]{1,64}")
+MAX_REASON = 500
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -133,9 +135,14 @@ def load_ci_submission(data: bytes) -> CiBody:
 def load_personal_submission(data: bytes) -> PersonalBody:
     """Raises MalformedSubmission."""
     try:
-        return _personal.decode(data)
+        body = _personal.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise MalformedSubmission(f"The request cannot be read: {e}.") from None
+    if not _NONCE.fullmatch(body.nonce):
+        raise MalformedSubmission("The nonce is not 1 to 64 letters, digits, - or _.")
+    if isinstance(body, AskSeal) and len(body.reason) > MAX_REASON:  # it would not fit into the log
+        raise MalformedSubmission(f"The reason has over {MAX_REASON} characters.")
+    return body
 
 
 def check_file_name(name: str) -> None:

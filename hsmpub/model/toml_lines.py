@@ -19,6 +19,10 @@ from hsmpub.model.toml_walk import Path, Walk
 
 #: An adopted file must fit into one log entry, next to its digest and with JSON escapes.
 MAX_TOML_BYTES = 48 * 1024
+#: Parsers take time with the cube of a dotted key's length: 48 KiB of `a.a.a…` would hold the keeper up for a minute.
+MAX_DOTS = 16
+_PART = r"""(?:(?<![A-Za-z0-9_-])[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DEEP = re.compile(rf"(?:{_PART}[ \t]*+\.[ \t]*+){{{MAX_DOTS}}}")
 
 
 class InFile(Invalid):
@@ -69,6 +73,10 @@ def load_toml(text: str, *, file: str) -> TomlText:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_TOML_BYTES:
         raise FileTooLong("the file does not end in time.", line=1 + text.count("\n"), file=file)
     _check_visible(text, file)
+    deep = _DEEP.search(text)
+    if deep is not None:
+        line = 1 + text.count("\n", 0, deep.start())
+        raise TomlSyntax(f"a name has more than {MAX_DOTS} parts.", line=line, file=file)
     text = text.replace("\r\n", "\n")
     try:
         data = tomllib.loads(text)

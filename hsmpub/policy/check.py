@@ -39,6 +39,7 @@ def check_policy(
         if table is not None:
             check.approvals(("administration", kind), table.approvals)
     check.requesters_across_projects()
+    check.tag_keys()
 
 
 class _Check:
@@ -167,6 +168,19 @@ class _Check:
                         f"a job that fits this requester may ask for {name!r} too, which has a key or target in "
                         f"common with {other!r} and takes other approvals.",
                         line=self._line("project", other, "requesters", i),
+                    )
+
+    def tag_keys(self) -> None:
+        """A signed tag is a signature over bytes that anybody can write down: a job that has files signed without
+        approval would have tags of any version signed."""
+        tagging = {target.key: name for name, target in self.policy.targets.items() if target.kind == "git"}
+        for name, project in self.policy.projects.items():
+            for i, signs in enumerate(project.sign):
+                if signs.key in tagging and not project.approvals:
+                    raise rule.TagKeyWithoutApprovals(
+                        f"{signs.key!r} signs the tags of {tagging[signs.key]!r}, and project {name!r} takes no"
+                        " approvals for what it has signed.",
+                        line=self._line("project", name, "sign", i, "key"),
                     )
 
 

@@ -7,6 +7,10 @@ value comes from a token and may be made to be slow.
 
 from __future__ import annotations
 
+import re
+
+_STARS = re.compile(r"\*+")
+
 
 def is_match(pattern: str, value: str) -> bool:
     if "*" not in pattern:
@@ -43,15 +47,21 @@ def may_both_match(a: str, b: str) -> bool:
 
 
 def _may_segments_match(a: str, b: str) -> bool:
-    # row[j]: what is left of `a` from here, and b[j:], have a text in common
-    row = [not b[j:].strip("*") for j in range(len(b) + 1)]
-    for i in reversed(range(len(a))):
-        above, row = row, [False] * (len(b) + 1)
-        for j in reversed(range(len(b) + 1)):
-            if a[i] == "*":
-                row[j] = above[j] or (j < len(b) and row[j + 1])
-            elif j < len(b) and b[j] == "*":
-                row[j] = row[j + 1] or above[j]
-            else:
-                row[j] = j < len(b) and a[i] == b[j] and above[j + 1]
-    return row[0]
+    """One bit for each place in `b`, all moved at once: a policy has many pairs, and whoever wrote it may want the
+    keeper to be busy with them."""
+    if "*" not in a or "*" not in b:
+        return a == b or _is_segment_match(a, b) or _is_segment_match(b, a)
+    a, b = _STARS.sub("*", a), _STARS.sub("*", b)
+    places: dict[str, int] = {}
+    for j, char in enumerate(b):
+        places[char] = places.get(char, 0) | 1 << j
+    stars = places["*"]
+    # bit j of row: what is left of `a` from here, and b[j:], have a text in common
+    row = 1 << len(b) | (1 << len(b) - 1 if b.endswith("*") else 0)
+    for char in reversed(a):
+        if char == "*":
+            row = (1 << row.bit_length()) - 1
+        else:
+            row = places.get(char, 0) & row >> 1 | row & stars
+            row |= row >> 1 & stars
+    return bool(row & 1)

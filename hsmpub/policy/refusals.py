@@ -88,5 +88,9 @@ class TagRefused(PolicyRefused):
     advice = "A git target has 'key' and may have 'tag', such as \"v{version}\"; other targets have neither."
 
 
+class TagKeyWithoutApprovals(PolicyRefused):
+    advice = "Give routine work a key of its own."
+
+
 class CredentialShared(PolicyRefused):
     advice = "Give each target a credential of its own, so that each has exactly one and loses it alone."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsmpub.sandbox.hardening import ProtectionMissing, harden
+from hsmpub.sandbox.hardening import ProtectionMissing, harden, hide
 from hsmpub.sandbox.python import python_command
 
-__all__ = ["ProtectionMissing", "harden", "python_command"]
+__all__ = ["ProtectionMissing", "harden", "hide", "python_command"]

@@ -31,6 +31,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 #: What an interpreter and its libraries read while they run.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ssl", "/etc/localtime", "/dev/urandom", "/proc/cpuinfo")
+_PACKAGES = ("hsmpub", "api", "ceremony")
 _NETWORK = ("/etc", "/run/systemd/resolve")
 
 
@@ -82,6 +83,12 @@ def harden(
     return report
 
 
+def hide() -> dict[str, str]:
+    """For a process that must stay free otherwise, and holds something that other programs of its user must not read:
+    no debugger, no core file. What it starts is not hidden by this."""
+    return {"no-debugger": _prctl(_PR_SET_DUMPABLE, 0), "no-core-file": _no_core_file()}
+
+
 def _prctl(option: int, value: int) -> str:
     zero = ctypes.c_ulong(0)
     if _LIBC.prctl(option, ctypes.c_ulong(value), zero, zero, zero) != 0:
@@ -113,6 +120,7 @@ def _confine(role: Role, read: list[str], write: list[str], execute: list[str]) 
             execute=execute,
             tcp=tcp,
             abi=abi,
+            look=_checkouts(),
         )
     except OSError as error:
         return dict.fromkeys(("files", "tcp", "signals"), f"the kernel refused: {error.strerror}")
@@ -127,7 +135,21 @@ def _confine(role: Role, read: list[str], write: list[str], execute: list[str]) 
 def _runtime(role: Role) -> list[str]:
     own = [sys.base_prefix, sys.base_exec_prefix, sys.prefix, *sysconfig.get_paths().values()]
     system = [*_SYSTEM, *(_NETWORK if role.sockets == "any" else ())]
-    return list(dict.fromkeys([*system, *own, *import_paths()]))
+    return list(dict.fromkeys([*system, *own, *_code()]))
+
+
+def _checkouts() -> list[str]:
+    """Folders that hold this code and perhaps more: a home may lie in a checkout, as the demo's does. Of them only the
+    packages are read; an interpreter that starts there must list them."""
+    libraries = set(sysconfig.get_paths().values())
+    return [path for path in import_paths() if path not in libraries and os.path.isdir(os.path.join(path, "hsmpub"))]
+
+
+def _code() -> list[str]:
+    """Where modules come from."""
+    checkouts = _checkouts()
+    packages = [os.path.join(path, name) for path in checkouts for name in _PACKAGES]
+    return [*packages, *(path for path in import_paths() if path not in checkouts)]
 
 
 def _interpreter() -> list[str]:

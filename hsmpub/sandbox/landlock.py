@@ -41,6 +41,7 @@ def confine(
     execute: Iterable[str],
     tcp: bool,
     abi: int,
+    look: Iterable[str] = (),
 ) -> None:
     """Confines the calling thread, and what it starts later, for good. Needs no_new_privs.
 
@@ -49,6 +50,7 @@ def confine(
         read, write, execute: directories (with all beneath) or files. `write` includes reading,
             `execute` includes reading.
         tcp: leave TCP alone.
+        look: directories in which, and beneath which, names may be listed, and nothing read.
         abi: from `landlock_abi`, at least 1.
 
     Raises:
@@ -63,7 +65,8 @@ def confine(
     ruleset = _call(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     try:
         if files:
-            for paths, rights in ((read, _READ), (write, handled & ~_EXECUTE), (execute, _READ | _EXECUTE)):
+            lists = ((read, _READ), (write, handled & ~_EXECUTE), (execute, _READ | _EXECUTE), (look, _READ_DIR))
+            for paths, rights in lists:
                 for path in paths:
                     _allow_beneath(ruleset, path, handled & rights)
         _call(_RESTRICT_SELF, ruleset, 0)

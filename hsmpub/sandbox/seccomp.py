@@ -24,6 +24,8 @@ _X86_64 = {
     "kexec_load": 246, "kexec_file_load": 320, "init_module": 175, "finit_module": 313, "delete_module": 176,
     "add_key": 248, "request_key": 249, "keyctl": 250, "mount": 165, "umount2": 166, "pivot_root": 155,
     "unshare": 272, "setns": 308, "swapon": 167, "swapoff": 168, "reboot": 169, "seccomp": 317,
+    "prlimit64": 302, "setpriority": 141, "ioprio_set": 251, "sched_setscheduler": 144, "sched_setparam": 142,
+    "sched_setattr": 314, "sched_setaffinity": 203, "migrate_pages": 256, "move_pages": 279,
 }  # fmt: skip
 _AARCH64 = {
     "socket": 198, "connect": 203, "accept": 202, "accept4": 242, "bind": 200, "listen": 201,
@@ -34,6 +36,8 @@ _AARCH64 = {
     "kexec_load": 104, "kexec_file_load": 294, "init_module": 105, "finit_module": 273, "delete_module": 106,
     "add_key": 217, "request_key": 218, "keyctl": 219, "mount": 40, "umount2": 39, "pivot_root": 41,
     "unshare": 97, "setns": 268, "swapon": 224, "swapoff": 225, "reboot": 142, "seccomp": 277,
+    "prlimit64": 261, "setpriority": 140, "ioprio_set": 30, "sched_setscheduler": 119, "sched_setparam": 118,
+    "sched_setattr": 274, "sched_setaffinity": 122, "migrate_pages": 238, "move_pages": 239,
 }  # fmt: skip
 #: machine → (AUDIT_ARCH, numbers, first number of a foreign table on the same machine)
 _MACHINES: dict[str, tuple[int, dict[str, int], int | None]] = {
@@ -41,7 +45,8 @@ _MACHINES: dict[str, tuple[int, dict[str, int], int | None]] = {
     "aarch64": (0xC00000B7, _AARCH64, None),
 }
 
-#: Nobody here debugs, loads code into the kernel or leaves its namespaces; io_uring opens sockets unseen.
+#: Nobody here debugs, loads code into the kernel or leaves its namespaces; io_uring opens sockets unseen; and a
+#: process of the same user can be starved by the calls of the last two lines.
 _NEVER = (
     "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd",
     "io_uring_setup", "io_uring_enter", "io_uring_register",
@@ -49,6 +54,8 @@ _NEVER = (
     "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module",
     "add_key", "request_key", "keyctl", "mount", "umount2", "pivot_root", "unshare", "setns",
     "swapon", "swapoff", "reboot",
+    "setpriority", "ioprio_set", "sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity",
+    "migrate_pages", "move_pages",
 )  # fmt: skip
 
 _LOAD, _JUMP_EQ, _JUMP_GE, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -83,6 +90,9 @@ def filter_program(role: Role, machine: str) -> bytes:
     for name in denied:
         if name in numbers:
             program += [_op(_JUMP_EQ, 0, 1, numbers[name]), _refuse()]
+    # Limits are set for oneself only: a CPU limit set from outside would kill the keeper, a file limit stop its log.
+    own = _op(_JUMP_EQ, 1, 0, 0)
+    program += [_op(_JUMP_EQ, 0, 4, numbers["prlimit64"]), _op(_LOAD, k=_FIRST_ARGUMENT), own, _refuse(), _allow()]
     if not role.spawn:  # threads may be made, processes not
         test = _op(_JUMP_SET, 1, 0, _CLONE_THREAD)
         program += [_op(_JUMP_EQ, 0, 4, numbers["clone"]), _op(_LOAD, k=_FIRST_ARGUMENT), test, _refuse(), _allow()]

@@ -14,6 +14,10 @@ class IdentityUnusable(Invalid):
     advice = "Give the file of an age identity (AGE-SECRET-KEY-1…) or of an SSH private key (ed25519, RSA)."
 
 
+class IdentityMissing(IdentityUnusable):
+    advice = "Name your private key, age or SSH, with --identity."
+
+
 class IdentityEncrypted(Invalid):
     advice = "Let age ask for the passphrase and pipe the words in: age -d -i KEY SHARE | … --share -"
 
@@ -40,6 +44,8 @@ def open_share_file(file: bytes | bytearray, identity: bytes | bytearray) -> byt
     """
     if not is_encrypted(file):
         return bytearray(file)
+    if not identity:
+        raise IdentityMissing("The share file is encrypted, and no private key is named that opens it.")
     identities = load_identities(identity)
     # raised outside the except block, so that nothing of the file stays as an exception's context
     try:

@@ -311,7 +311,10 @@ class IssuersReply(_Msg, frozen=True, tag="issuers-reply"):
 
 
 class OfferIssuerKeys(_Msg, frozen=True, tag="offer-issuer-keys"):
+    """url: of the issuer whose keys these are; the policy may mean another one by that name meanwhile."""
+
     issuer: str
+    url: str
     jwks: bytes
 
 

@@ -13,11 +13,20 @@ from typing import Any
 
 import msgspec
 
-from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.wire.frame import Framed
+from hsmpub.errors import Broken, HsmpubError, Problem, TooLarge
+from hsmpub.wire.frame import MAX_FRAME_BYTES, Framed
 from hsmpub.wire.peer import peer_of
 
 log = logging.getLogger("hsmpub.wire")
+
+MAX_CONNECTIONS = 64
+#: Calls of one connection that are under way; far more than a front's own caps let through.
+MAX_CALLS = 1024
+MAX_CALL_BYTES = 16 * 1024 * 1024
+
+
+class AnswerTooLarge(TooLarge):
+    advice = "Ask for less at once."
 
 
 class InternalFault(Broken):
@@ -25,12 +34,19 @@ class InternalFault(Broken):
 
 
 class _Connection(Framed):
-    """One peer. With a channel token its first frame must be that token, or the connection ends."""
+    """One peer. With a channel token its first frame must be that token, or the connection ends.
+
+    A peer that asks faster than it is answered, or does not fetch its answers, is read from no longer until the rest
+    is done: a front gone bad must not fill the memory of the one process that a quorum had to unseal.
+    """
 
     def __init__(self, server: ChannelServer) -> None:
         super().__init__(self._frame, self._gone)
         self._server = server
         self._trusted = not server.token
+        self._waiting = 0
+        self._waiting_bytes = 0
+        self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -40,7 +56,41 @@ class _Connection(Framed):
             log.warning("refused peer uid=%d pid=%d on %s", peer.uid, peer.pid, self._server.path.name)
             self.close()
             return
+        if len(self._server.connections) >= MAX_CONNECTIONS:
+            log.warning("refused pid=%d on %s: %d are connected", peer.pid, self._server.path.name, MAX_CONNECTIONS)
+            self.close()
+            return
         self._server.connections.add(self)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._pace()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._pace()
+
+    def begin(self, size: int) -> None:
+        """A call of so many bytes is under way."""
+        self._waiting += 1
+        self._waiting_bytes += size
+        self._pace()
+
+    def end(self, size: int) -> None:
+        self._waiting -= 1
+        self._waiting_bytes -= size
+        self._pace()
+
+    def _pace(self) -> None:
+        if not self.is_open:
+            return
+        full = self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES or not self._drained.is_set()
+        if full != self._paused:
+            self._paused = full
+            if full:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
 
     def _gone(self) -> None:
         self._server.connections.discard(self)
@@ -50,6 +100,7 @@ class _Connection(Framed):
             if not hmac.compare_digest(data, self._server.token):
                 log.warning("refused a peer without the token of %s", self._server.path.name)
                 self.close()
+                return
             self._trusted = True
             return
         if self.is_open:
@@ -102,12 +153,17 @@ class ChannelServer:
         task = asyncio.get_running_loop().create_task(self._answer(connection, data))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        connection.begin(len(data))
+        task.add_done_callback(lambda _: connection.end(len(data)))
 
     async def _answer(self, connection: _Connection, data: bytes) -> None:
         try:
             call = self._decode(data)
         except msgspec.MsgspecError:
             connection.close()  # no id to answer to: not one of ours
+            return
+        await connection.drained()  # nothing is worked out for a peer that does not fetch what it asked before
+        if not connection.is_open:
             return
         try:
             reply = await self._handle(call.message)
@@ -116,8 +172,11 @@ class ChannelServer:
         except Exception:
             log.exception("a %s failed", type(call.message).__name__)
             reply = Problem.of(InternalFault("The keeper met an unexpected fault."))
+        answer = self._encode(self._wrap(call.id, reply))
+        if len(answer) > MAX_FRAME_BYTES:
+            answer = self._encode(self._wrap(call.id, Problem.of(AnswerTooLarge("The answer is too large to send."))))
         if connection.is_open:
-            connection.send(self._encode(self._wrap(call.id, reply)))
+            connection.send(answer)
 
     async def close(self) -> None:
         if self._server is not None:

@@ -7,14 +7,14 @@ import socket
 import pytest
 
 from api.main import bind
-from hsmpub.listening import AddressInUse, ListenAddressMalformed, listen_at
+from hsmpub.listening import AddressInUse, AddressMalformed, listen_at
 
 
 @pytest.mark.parametrize(
     "address", ["", "8700", ":8700", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "127.0.0.1:-1"]
 )
 def test_refuses_what_is_no_address(address: str) -> None:
-    with pytest.raises(ListenAddressMalformed):
+    with pytest.raises(AddressMalformed):
         listen_at(address)
 
 

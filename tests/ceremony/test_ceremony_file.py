@@ -17,7 +17,7 @@ from ceremony.file import (
     WrongCeremonyValue,
     load_ceremony_file,
 )
-from ceremony.plan import CeremonyInputMissing
+from ceremony.plan import CeremonyInputMissing, load_plan
 from hsmpub.errors import HsmpubError
 from hsmpub.model.toml_lines import TomlSyntax
 
@@ -103,3 +103,23 @@ def test_the_example_of_the_documentation_loads() -> None:
     example = load_ceremony_file(EXAMPLE.read_text())
     assert (example.unseal.threshold, len(example.unseal.holders)) == (3, 5)
     assert (example.recovery.threshold, len(example.recovery.holders)) == (2, 3)
+
+
+def test_the_example_with_its_policy_and_roster_is_ready_for_a_ceremony() -> None:
+    """Somebody who changes nothing but the holders' keys can begin."""
+    plan = load_plan(EXAMPLE)
+    assert f'audience = "{plan.file.service.name}"' in plan.policy
+    assert plan.file.unseal.threshold == 3
+
+
+def test_a_port_that_no_machine_has_is_refused_before_the_ceremony(stage: Stage) -> None:
+    text = stage.file.read_text() + '[front]\nlisten = "127.0.0.1:99999"\n'
+    with pytest.raises(WrongCeremonyValue) as refusal:
+        load_ceremony_file(text)
+    assert "99999" in refusal.value.detail
+    assert refusal.value.line == line_with(text, "99999")
+
+
+def test_a_folder_is_not_said_to_be_missing(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(CeremonyInputMissing, match="is a folder"):
+        load_plan(tmp_path)

@@ -46,6 +46,7 @@ def test_keys_are_pinned_by_kind_and_purpose(born: Born) -> None:
         "release": "p256",
         "release-bundle": "p256",
         "release-openpgp": "rsa3072",
+        "routine": "p256",
         "log": "ed25519",
         "sealing": "aes256",
     }
@@ -60,8 +61,8 @@ def test_gpg_takes_the_certificates(born: Born, tmp_path: Path) -> None:
         ["gpg", "--homedir", str(tmp_path), "--batch", "--show-keys", *map(str, certificates)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    assert len(certificates) == 2
-    assert shown.count("Example Releases <releases@example.org>") == 2
+    assert len(certificates) == 3
+    assert shown.count("Example Releases <releases@example.org>") == 3
 
 
 def test_the_log_begins_with_genesis_policy_and_roster_under_a_signed_checkpoint(born: Born, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_the_transcript_names_every_holder_commitment_and_output(born: Born) -> 
     for what, record in (("unseal quorum", unseal_record), ("recovery quorum", recovery_record)):
         assert transcript.facts(what)["holders"] == [msgspec.to_builtins(holder) for holder in record.holders]
     outputs = transcript.facts("outputs")["sha256"]
-    assert len(outputs) == 5 + 3 + 2 + 4
+    assert len(outputs) == 5 + 3 + 3 + 4
     for name, digest in outputs.items():
         assert hashlib.sha256((born.done.home / name).read_bytes()).hexdigest() == digest
     assert not transcript.head.rehearsal

@@ -39,10 +39,11 @@ def test_what_is_shown_is_always_printable(text: str) -> None:
     assert visible(text, lines=True).replace("\n", "").isprintable()
 
 
-def rendered(predicate: Predicate, subjects: tuple[Subject, ...] = ()) -> str:
+def rendered(predicate: Predicate, subjects: tuple[Subject, ...] = (), *, width: int = 120) -> str:
     exact = dump_statement(subjects, predicate)
     out = io.StringIO()
-    console = Console(file=out, force_terminal=True, color_system=None, soft_wrap=True, highlight=False, markup=False)
+    console = Console(file=out, force_terminal=True, color_system=None, soft_wrap=True, highlight=False, markup=False,
+                      width=width)  # fmt: skip
     show_statement(console, load_statement(exact), exact)
     return out.getvalue()
 
@@ -71,6 +72,21 @@ def test_the_statement_shows_everything_that_is_signed() -> None:
                  "a.whl, 1,234,567 bytes", "12" * 32, "b.whl, 0 bytes", "34" * 32, "release: openpgp, dsse", "pypi",
                  "2026-11-18T"):  # fmt: skip
         assert part in shown, part
+
+
+def test_no_value_reaches_the_next_line_of_the_terminal_in_disguise() -> None:
+    """Padded to the terminal's width, the name of a workflow would go on as a fact of its own."""
+    forged = "  sign with    harmless-key: dsse"
+    for taken in (15, 4):  # by the label of a fact, by the margin of a policy's lines
+        value = "x" * (80 - taken) + forged
+        predicate = Predicate(
+            request="r-3", kind="policy", requester={"workflow": value, "y" * 50 + forged: value}, policy_sha256="",
+            nonce="", requested_at=NOW, expires_at=NOW + 60, text=f"#{value[1:]}\n",
+        )  # fmt: skip
+        lines = rendered(predicate, width=80).split("\n")
+        assert max(map(len, lines)) < 80
+        assert not any(line.startswith(("  sign", "sign")) for line in lines)
+        assert sum(forged.strip() in line.replace("↳ ", "") for line in lines) >= 1
 
 
 def test_a_policy_is_shown_whole_line_by_line() -> None:

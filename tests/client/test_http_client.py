@@ -13,7 +13,7 @@ import pytest
 from hsmpub.client.http import (
     AddressRefused,
     AnswerNotUnderstood,
-    CaFileUnreadable,
+    CaFileUnusable,
     Http,
     ServiceUnreachable,
     check_address,
@@ -116,5 +116,5 @@ def test_refuses_a_ca_file_that_holds_no_certificate(tmp_path: Path, content: by
     file = tmp_path / "ca.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(CaFileUnreadable, match=r"ca\.pem holds no certificates"):
+    with pytest.raises(CaFileUnusable, match=r"ca\.pem cannot be used: "):
         Http("https://example.org", ca_file=file)

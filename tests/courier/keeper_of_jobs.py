@@ -109,7 +109,7 @@ class KeeperOfJobs:
                 return m.JobsReply(tuple(open_))
             case m.GetIssuers():
                 return m.IssuersReply(self.issuers)
-            case m.OfferIssuerKeys(issuer, jwks):
+            case m.OfferIssuerKeys(issuer, _, jwks):
                 self.offered[issuer] = jwks
                 self.journal.append(Entry("keys", issuer))
                 return m.Done()

@@ -13,6 +13,7 @@ KEYS = {
         KeyRecord("routine-p256", "p256", "", 0, ("sshsig", "dsse")),
         KeyRecord("mixed", "p256", "", 0, ("sshsig", "sigstore-bundle")),
         KeyRecord("release-openpgp", "rsa3072", "", 0, ("openpgp",)),
+        KeyRecord("routine-openpgp", "rsa3072", "", 0, ("openpgp",)),
         KeyRecord("log", "ed25519", "", 0),
         KeyRecord("pinned-too-wide", "ed25519", "", 0, ("openpgp",)),
         KeyRecord("sealing", "aes256", "", 0),

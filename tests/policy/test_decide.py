@@ -74,10 +74,10 @@ def test_routine_signing_is_for_projects_without_approvals_only() -> None:
 
 
 def test_routine_signing_grants_listed_keys_and_formats_only() -> None:
-    both = '{ key = "routine-p256", formats = ["sshsig"] }, { key = "release-openpgp", formats = ["openpgp"] }'
+    both = '{ key = "routine-p256", formats = ["sshsig"] }, { key = "routine-openpgp", formats = ["openpgp"] }'
     policy = load(GOOD.replace('{ key = "routine-p256", formats = ["sshsig"] }', both))
-    assert policy.decide_sign(SITE, "site", "", ["openpgp"]).key == "release-openpgp"
-    assert policy.decide_sign(SITE, "site", "release-openpgp", ["openpgp"]).formats == ("openpgp",)
+    assert policy.decide_sign(SITE, "site", "", ["openpgp"]).key == "routine-openpgp"
+    assert policy.decide_sign(SITE, "site", "routine-openpgp", ["openpgp"]).formats == ("openpgp",)
     with pytest.raises(rule.KeyNotGranted):
         policy.decide_sign(SITE, "site", "release-p256", ["sshsig"])
     for key, formats in (("", ["dsse"]), ("", ["sshsig", "openpgp"]), ("routine-p256", ["openpgp"])):
@@ -108,10 +108,10 @@ def test_administration_takes_the_approvals_of_its_table_and_is_closed_without_o
 
 
 def test_formats_of_several_keys_are_each_made_by_the_key_that_makes_them() -> None:
-    both = '{ key = "routine-p256", formats = ["sshsig"] }, { key = "release-openpgp", formats = ["openpgp"] }'
+    both = '{ key = "routine-p256", formats = ["sshsig"] }, { key = "routine-openpgp", formats = ["openpgp"] }'
     policy = load(GOOD.replace('{ key = "routine-p256", formats = ["sshsig"] }', both))
     assert policy.decide_signatures(SITE, "site", "", ["openpgp", "sshsig"]) == (
-        Signing("release-openpgp", ("openpgp",)),
+        Signing("routine-openpgp", ("openpgp",)),
         Signing("routine-p256", ("sshsig",)),
     )
     assert policy.decide_signatures(SITE, "site", "", ["sshsig"]) == (Signing("routine-p256", ("sshsig",)),)

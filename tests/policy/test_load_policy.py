@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ceremony.keys import planned_keys
 from hsmpub.approval import load_roster
 from hsmpub.model.toml_lines import InFile, TomlSyntax
+from hsmpub.policy import load_policy
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.model import MAX_EXPIRY
 
@@ -20,7 +22,7 @@ EXAMPLE = Path(__file__).parents[2] / "deploy" / "example"
 
 def test_the_example_loads_with_its_roster_and_the_keys_of_a_genesis() -> None:
     roster = load_roster((EXAMPLE / "roster.toml").read_text())
-    policy = load((EXAMPLE / "policy.toml").read_text(), keys=planned_keys(), groups=roster.groups)
+    policy = load_policy((EXAMPLE / "policy.toml").read_text(), keys=planned_keys(), groups=roster.groups)
     assert set(policy.projects) == {"sdk-python", "website"}
     assert set(policy.credentials) == {"pypi-token", "sdk-deploy-token"}
 
@@ -35,6 +37,28 @@ def test_a_good_policy_says_what_it_says() -> None:
         "loopback": False, "tag": "v{version}", "key": "release-openpgp",
     }  # fmt: skip
     assert set(policy.targets["pypi"].settings()) == {"kind", "url", "index", "credential", "loopback"}
+
+
+@pytest.mark.parametrize("key", ["a" + ".a" * 24_000, '"a b"' + ' . "a b"' * 4_000, "a.'b.c'." * 4_000 + "a"])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "x = {{ {} = 1 }}"])
+def test_a_key_of_endless_parts_is_refused_at_once(key: str, line: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(TomlSyntax, match="parts"):
+        load("\n" + line.format(key))
+    assert time.process_time() - begun < 2
+
+
+def test_a_long_word_is_looked_at_once() -> None:
+    begun = time.process_time()
+    for text in (
+        "# " + "a" * 48_000,
+        "# " + "a-" * 24_000 + " .",
+        "# " + "'" * 48_000,
+        '# "' + "a." * 7 + "a" * 48_000,
+    ):
+        with pytest.raises(InFile):
+            load(text + "\nb = 1")
+    assert time.process_time() - begun < 2
 
 
 def line_of(text: str, mark: str) -> int:
@@ -111,6 +135,8 @@ MISTAKES = [
     ('key = "release-openpgp"\n', 'key = "routine-p256"\n', rule.KeyNotMeantForFormat, 'key = "routine-p256"\n'),
     ('credential = "pypi-token"', 'credential = "pypi-token"\ntag = "v{version}"', rule.TagRefused, "tag ="),
     ("https://ci.example.test", "http://ci.example.test", rule.UrlRefused, "http://ci"),
+    ('key = "routine-p256", formats = ["sshsig"]', 'key = "release-openpgp", formats = ["openpgp"]',
+     rule.TagKeyWithoutApprovals, 'key = "release-openpgp", formats = ["openpgp"] }]\napprovals = []'),
     ("[project.site]", '[project."../site"]', rule.WrongValue, "../site"),
     ("[project.site]", "[project.sdk]", TomlSyntax, None),
     ("[project.site]", "[project.site", TomlSyntax, "[project.site"),

@@ -38,6 +38,14 @@ def test_a_process_with_secrets_reaches_nothing(role: str, tmp_path: Path) -> No
 
 
 @no_landlock
+@pytest.mark.parametrize("role", ["front", "keeper", "courier", "job", "signer"])
+def test_of_the_checkout_only_the_code_is_read(role: str, tmp_path: Path) -> None:
+    """The demo's home lies in it, and there is the keeper's identity."""
+    came_to = attempts(role, tmp_path, files=True)
+    assert (came_to["checkout"], came_to["package"]) == ("refused", "done")
+
+
+@no_landlock
 def test_the_keeper_has_unix_sockets_and_the_interpreter_only(tmp_path: Path) -> None:
     came_to = attempts("keeper", tmp_path, files=True)
     assert came_to["unix"] == came_to["interpreter"] == came_to["fork"] == "done"

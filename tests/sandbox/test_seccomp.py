@@ -52,6 +52,17 @@ def test_refuses_network_and_programs_where_secrets_are(machine: str, role: str,
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("role", ["front", "keeper", "courier", "job", "signer"])
+def test_nobody_sets_the_limits_of_another_process(machine: str, role: str) -> None:
+    """A front of the keeper's own user could end it with a CPU limit, or stop its log with a file limit."""
+    asked = Filter(role, machine)
+    assert asked("prlimit64", 0) == ALLOW
+    assert asked("prlimit64", 4711) == errno.EPERM
+    for call in ("setpriority", "sched_setscheduler", "sched_setaffinity", "ioprio_set"):
+        assert asked(call) == errno.EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("family", [AF_INET, AF_INET6, AF_NETLINK, AF_PACKET])
 def test_refuses_the_keeper_every_socket_but_unix(machine: str, family: int) -> None:
     keeper = Filter("keeper", machine)

@@ -232,6 +232,16 @@ def test_one_version_has_one_release(service: World, issuer: Issuer) -> None:
     play(service, scenario)
 
 
+def test_a_release_has_no_file_with_the_name_of_a_signature_it_makes(service: World, issuer: Issuer) -> None:
+    async def scenario(front: Front) -> None:
+        job = await Job.open(front, issuer, **RELEASE)
+        files = store(service.home, "v.whl", b"v"), store(service.home, "v.whl.asc", b"not the release's own")
+        with refused("name-of-a-signature"):
+            await job.ask(release("90.8", *files))
+
+    play(service, scenario)
+
+
 def ssh_sign(world: World, key: object, message: bytes, namespace: str) -> bytes:
     text = world.stage.run("ssh-keygen", "-q", "-Y", "sign", "-n", namespace, "-f", str(key), stdin=message)
     return text.encode()

@@ -1,0 +1,22 @@
+"""Signatures and receipts of files that are named beside them, as `dist/*` does at the second run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hsmpub.formats.registry import FORMATS
+from hsmpub.receipt.model import SUFFIX
+
+_SUFFIXES = (*(format_.suffix for format_ in FORMATS.values()), SUFFIX)
+
+
+def part_outputs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The files to sign, and those that are a signature or the receipt of another one of `files`."""
+    named = {path.absolute() for path in files}
+    outputs = {path.with_name(path.name + suffix) for path in named if path.name for suffix in _SUFFIXES}
+    sources: list[Path] = []
+    left_out: list[Path] = []
+    for path in files:
+        (left_out if path.absolute() in outputs else sources).append(path)
+    return sources, left_out
