@@ -10,26 +10,26 @@ setup: ## an environment of its own in .venv, and SoftHSM
 	@deploy/setup.sh
 
 demo: setup ## the whole job, from ceremony to recovery, with real parts, on loopback
-	@$(BIN)/python -m deploy.demo
+	@"$(BIN)"/python -m deploy.demo
 
 test: setup ## every test
-	@$(BIN)/python -m pytest -n auto
+	@"$(BIN)"/python -m pytest -n auto
 
 lint: setup ## ruff, mypy strict, import contracts
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
+	@"$(BIN)"/ruff check .
+	@"$(BIN)"/ruff format --check .
+	@"$(BIN)"/mypy
+	@"$(BIN)"/lint-imports --no-logo
 
 bench: setup ## speed beside the raw HSM, in one run
-	@$(BIN)/python -m tests.bench
+	@"$(BIN)"/python -m tests.bench
 
 lock: setup ## lock the dependencies anew, with hashes and without addresses
-	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
+	@"$(BIN)"/python -m pip install --quiet uv
+	@"$(BIN)"/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
+	@"$(BIN)"/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 
 clean: ## removes what was made
-	@rm -rf $(VENV) .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf "$(VENV)" .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,31 +14,24 @@ from api.app import create_app
 from api.logs import JsonLog
 from api.protocol import protocol_with
 from api.settings import Settings, load_settings
-from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.errors import HsmpubError
+from hsmpub.listening import listen_at
 from hsmpub.logs import log_to_stderr
 from hsmpub.sandbox import harden
 
 USAGE = "usage: front HOME (HOST:PORT | fd:NUMBER)"
 
 
-class AddressRefused(Invalid):
-    advice = "Write HOST:PORT, or fd:NUMBER for a socket that was passed."
-
-
 def bind(listen: str) -> socket.socket:
-    """A listening socket: `127.0.0.1:8600`, `[::1]:8600`, or `fd:3` for one that was passed.
+    """A listening socket: `127.0.0.1:8700`, `[::1]:8700`, or `fd:3` for one that was passed.
 
     Raises:
-        AddressRefused: another form. OSError: the address is taken or not ours.
+        AddressMalformed, AddressInUse. OSError: there is no such socket.
     """
-    kind, _, rest = listen.rpartition(":")
-    if not rest.isdigit() or not kind:
-        raise AddressRefused(f"{listen!r} is no address to listen on.")
-    if kind == "fd":
-        return socket.socket(fileno=int(rest))
-    host = kind.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, int(rest)), family=family, backlog=2048)
+    kind, _, number = listen.partition(":")
+    if kind == "fd" and number.isdecimal():
+        return socket.socket(fileno=int(number))
+    return listen_at(listen)
 
 
 def confine(settings: Settings) -> dict[str, str]:

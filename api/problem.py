@@ -29,10 +29,6 @@ class NoSuchRoute(NotFound):
     advice = "See /openapi.json for what there is."
 
 
-class NoSuchEntry(NotFound):
-    advice = "Compare with the size in /log/checkpoint."
-
-
 class MethodNotAllowed(Invalid):
     status = 405
     advice = "See /openapi.json for the methods of this address."

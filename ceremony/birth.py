@@ -14,7 +14,7 @@ from ceremony.file import HsmTable
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.keys import LOG_KEY
 from ceremony.place import Place
-from ceremony.softhsm import find_softhsm, softhsm_conf
+from ceremony.softhsm import find_softhsm
 from ceremony.transcript import Recorder, Sign
 from ceremony.transcript_check import check_transcript
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
@@ -23,6 +23,7 @@ from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.custody import import_keys
 from hsmpub.hsm.signer import TokenSigner
+from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
@@ -68,7 +69,7 @@ def prepare_hsm(table: HsmTable, place: Place) -> HsmConfig:
     if table.module:
         return HsmConfig(table.module, table.token, lock=lock, network=table.network)
     home.tokens.mkdir(mode=0o700)
-    place.write(home.softhsm_conf, softhsm_conf(home.tokens))
+    place.write(home.softhsm_conf, softhsm_conf_text(home.tokens).encode())
     return HsmConfig(find_softhsm(), table.token, softhsm_conf=str(home.softhsm_conf), lock=lock)
 
 
@@ -77,7 +78,7 @@ def settle_hsm(hsm: HsmConfig, place: Place) -> None:
     if hsm.softhsm_conf:
         home = Home(place.root)
         home.softhsm_conf.unlink()
-        place.write(home.softhsm_conf, softhsm_conf(Home(place.home).tokens))
+        place.write(home.softhsm_conf, softhsm_conf_text(Home(place.home).tokens).encode())
 
 
 def write_identity(page: SecretPage, place: Place) -> str:

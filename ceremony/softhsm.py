@@ -12,6 +12,7 @@ _PLACES = (
     "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib64/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
     "/usr/lib64/libsofthsm2.so",
     "/usr/local/lib/softhsm/libsofthsm2.so",
 )
@@ -28,9 +29,3 @@ def find_softhsm() -> str:
         if place and Path(place).is_file():
             return place
     raise SoftHsmMissing("SoftHSM is not installed.")
-
-
-def softhsm_conf(tokens: Path) -> bytes:
-    """Content of a softhsm2.conf for tokens in that folder."""
-    settings = {"directories.tokendir": tokens, "objectstore.backend": "file", "log.level": "ERROR"}
-    return "".join(f"{name} = {value}\n" for name, value in settings.items()).encode()

@@ -13,13 +13,13 @@ import fcntl
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hsmpub.errors import Conflict, Invalid, Unavailable
+from hsmpub.errors import Conflict
 from hsmpub.home import Home
+from hsmpub.listening import listen_at
 from hsmpub.sandbox import hide, python_command
 
 _PR_SET_PDEATHSIG = 1
@@ -28,14 +28,6 @@ _MAY_NOT_START = 1
 _TRIES = 2
 #: A process that lived this long (seconds) is started again at once; others wait as long.
 _STEADY = 5.0
-
-
-class AddressMalformed(Invalid):
-    advice = "Write host:port, such as 127.0.0.1:8700; port 0 takes a free one."
-
-
-class AddressInUse(Unavailable):
-    advice = "Choose another one with --listen, or stop what listens there."
 
 
 class HomeInUse(Conflict):
@@ -65,7 +57,8 @@ class Supervisor:
     def __init__(self, home: Home, listen: str) -> None:
         self._home = home
         self._token = secrets.token_bytes(32)
-        self._socket = _bind(listen)
+        self._socket = listen_at(listen)
+        self._socket.set_inheritable(True)
         self._stopping = False
         self._lock = -1
         self.parts = [
@@ -158,24 +151,6 @@ def _environment() -> dict[str, str]:
 
 def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-def _bind(listen: str) -> socket.socket:
-    """Raises AddressMalformed, AddressInUse."""
-    host, _, port = listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit()) or len(port) > 5 or int(port) > 65_535:
-        raise AddressMalformed(f"{listen!r} is not an address to listen at.")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host.strip("[]"), int(port)))
-    except OSError as error:
-        sock.close()
-        raise AddressInUse(f"Nothing can listen at {listen}: {error.strerror}.") from None
-    sock.listen(512)
-    sock.set_inheritable(True)
-    return sock
 
 
 async def _end(part: _Part) -> None:

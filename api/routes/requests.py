@@ -106,7 +106,7 @@ async def _forward(front: Front, request: Request) -> m.FrontReply:
     "/v1/requests",
     tags=["people"],
     summary="List requests",
-    openapi_extra=operation(reply=m.RequestList, says="Requests, the newest first."),
+    openapi_extra=operation(reply=m.RequestList, says="The newest 200 requests, in the order of their making."),
 )
 async def requests(request: Request, still_open: Annotated[bool, Query(alias="open")] = True) -> Response:
     """`open=1` (the default) lists those that still wait for somebody or something."""

@@ -54,7 +54,7 @@ def pins(path: Path | None) -> Trust:
 
 
 def connect(url: str, trust: Path | None, ca_file: Path | None) -> Client:
-    """A client. Raises PinsUnreadable, TrustMalformed, AddressRefused."""
+    """A client. Raises PinsUnreadable, TrustMalformed, AddressRefused, CaFileUnusable."""
     return Client(url, read_trust(trust) if trust is not None else None, ca_file=ca_file)
 
 

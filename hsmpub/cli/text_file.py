@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from hsmpub.errors import Invalid
-
-MAX_BYTES = 48 * 1024  # a log entry holds it, with what surrounds it
+from hsmpub.model.toml_lines import MAX_TOML_BYTES
 
 
 class TextUnreadable(Invalid):
@@ -17,7 +16,7 @@ def read_text(path: Path) -> str:
     """Raises TextUnreadable: missing, too large, or not UTF-8, or empty."""
     try:
         data = path.read_bytes()
-        if len(data) > MAX_BYTES:
+        if len(data) > MAX_TOML_BYTES:
             raise TextUnreadable(f"{path} has {len(data):,} bytes.")
         text = data.decode()
         if not text.strip():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
-from hsmpub.client.sha256 import can_hash, hash_file
+from hsmpub.client.sha256 import can_hash, hash_file, held_hash
 from hsmpub.client.upload import FileUnreadable
-from hsmpub.formats.sha256state import FileHash, HeldSha256, Sha256State
+from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.receipt.files import MAX_SIGNATURE_BYTES, GivenFile
 
 
@@ -26,10 +25,4 @@ def given_file(path: Path) -> GivenFile:
 
 
 def _hash(path: Path) -> FileHash:
-    if can_hash():
-        return Sha256State.of_state(hash_file(path))
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-        return HeldSha256(digest, file.tell())
+    return Sha256State.of_state(hash_file(path)) if can_hash() else held_hash(path)

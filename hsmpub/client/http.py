@@ -42,7 +42,6 @@ class _Document(msgspec.Struct):
     family: str = ""
     next_step: str = ""
     retry: bool = False
-    status: int = 500
 
 
 class Http:

@@ -8,9 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.client.trust import keeper_identity
 from hsmpub.model.trust import Trust
-from hsmpub.wire.messages import StatusReply
-
-INTAKE_CONTEXT = b"hsmpub intake v1"
+from hsmpub.wire.messages import StatusReply, intake_to_sign
 
 
 def check_intake(trust: Trust, status: StatusReply) -> bytes:
@@ -21,7 +19,7 @@ def check_intake(trust: Trust, status: StatusReply) -> bytes:
     """
     try:
         key, signature = bytes.fromhex(status.intake_key), bytes.fromhex(status.intake_signature)
-        Ed25519PublicKey.from_public_bytes(keeper_identity(trust)).verify(signature, INTAKE_CONTEXT + key)
+        Ed25519PublicKey.from_public_bytes(keeper_identity(trust)).verify(signature, intake_to_sign(key))
     except (InvalidSignature, ValueError):
         raise KeeperNotThePinnedOne("The key for credentials is not signed by the pinned keeper.") from None
     return key

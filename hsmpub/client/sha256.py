@@ -8,6 +8,7 @@ Reading goes through one reused buffer: memory stays the same for 1 KiB and for 
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from hsmpub.errors import Conflict, Invalid, Unavailable
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
-from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.sha256state import HeldSha256, Sha256State
 from hsmpub.model.submission import HashState
 
 _BUFFER_BYTES = 1 << 20
@@ -27,7 +28,7 @@ class LibcryptoMissing(Unavailable):
 
 
 class FileChanged(Conflict):
-    advice = "Let whatever writes the file finish, then start again."
+    advice = "Let whatever writes to the file finish, then start again."
 
 
 class NotAPlainFile(Invalid):
@@ -62,6 +63,22 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> H
     finally:
         os.close(fd)
     return state.to_state(path.name)
+
+
+def held_hash(path: Path) -> HeldSha256:
+    """The hash of a file by hashlib, for files that are uploaded and where libcrypto does not serve.
+
+    Raises:
+        NotAPlainFile: a directory, device or pipe.
+        OSError: it cannot be read.
+    """
+    if path.exists() and not path.is_file():
+        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while piece := file.read(_BUFFER_BYTES):
+            digest.update(piece)
+        return HeldSha256(digest, file.tell())
 
 
 def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) -> Sha256State:

@@ -6,20 +6,19 @@ nothing with what made it, 4. give results file by file: one bad file spoils no 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from hsmpub.client.client import Client
-from hsmpub.client.sha256 import NotAPlainFile, hash_file
+from hsmpub.client.sha256 import hash_file, held_hash
 from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress, upload
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
-from hsmpub.formats.sha256state import FileHash, HeldSha256, Sha256State
+from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
@@ -61,20 +60,15 @@ def digest_work(path: Path, *, progress: Progress | None = None) -> Work:
 
 
 def upload_work(client: Client, path: Path, *, progress: Progress | None = None) -> Work:
-    """Hashes and uploads. Raises HostileName, FileUnreadable, FileChanged, Refused."""
+    """Hashes and uploads. Raises HostileName, FileUnreadable, NotAPlainFile, FileChanged, Refused."""
     check_file_name(path.name)
     try:
-        if not path.is_file():
-            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-        with path.open("rb") as file:
-            digest = hashlib.sha256()
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-            reference = FileRef(path.name, digest.hexdigest(), file.tell())
+        held = held_hash(path)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    reference = FileRef(path.name, held.digest().hex(), held.size)
     upload(client.http, client.session, path, reference=reference, progress=progress)
-    return Work(path, HeldSha256(digest, reference.size), reference)
+    return Work(path, held, reference)
 
 
 def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:

@@ -10,8 +10,8 @@ import msgspec
 
 from hsmpub.client.http import Http
 from hsmpub.client.session import CiSession
-from hsmpub.client.sha256 import NotAPlainFile
-from hsmpub.errors import Conflict, Invalid
+from hsmpub.client.sha256 import FileChanged, NotAPlainFile
+from hsmpub.errors import Invalid
 from hsmpub.model.submission import FileRef, check_file_name
 
 _PIECE = 256 * 1024
@@ -27,10 +27,6 @@ class Stored(msgspec.Struct, frozen=True):
 
 class FileUnreadable(Invalid):
     advice = "Check the path."
-
-
-class FileChanged(Conflict):
-    advice = "Let nothing write to the file while it is sent; then send it again."
 
 
 _stored = msgspec.json.Decoder(Stored)

@@ -32,7 +32,7 @@ class Child:
     """One child process with its channel. As a context manager it is dead and reaped at the end.
 
     Args:
-        module: what to run, `hsmpub.hsm.signing_process` or another of this package.
+        module: what to run, `hsmpub.hsm.worker` or another of this package.
         order: what it is to do.
         secrets: sent right after the order, from where they are, and left as they are.
         timeout: seconds that each later `receive` waits at most.

@@ -16,9 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hsmpub.errors import Broken, Conflict, Invalid
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.submission import AskCredential
-
-INTAKE_CONTEXT = b"hsmpub intake v1"
+from hsmpub.model.submission import AskCredential, credential_info
+from hsmpub.wire.messages import intake_to_sign
 
 
 class CredentialBoxMalformed(Invalid):
@@ -48,7 +47,7 @@ class Credentials:
         intake = X25519PrivateKey.generate()
         self._intake_private = intake.private_bytes_raw()
         self.intake_key = intake.public_key().public_bytes_raw()
-        self.intake_signature = identity.sign(INTAKE_CONTEXT + self.intake_key)
+        self.intake_signature = identity.sign(intake_to_sign(self.intake_key))
 
     async def seal(self, body: AskCredential) -> str:
         """Moves a credential from its intake box under the HSM's sealing key.
@@ -66,7 +65,7 @@ class Credentials:
         sealed = await self._unsealing.signers().seal_secret(
             box,
             private=self._intake_private,
-            info=b"hsmpub credential " + body.name.encode(),
+            info=credential_info(body.name),
             aad=credential_aad(body.name),
         )
         digest = sha256_hex(sealed)

@@ -33,8 +33,8 @@ class Status:
         self._own = protections
         self.counters: Counter[str] = Counter()
 
-    def count(self, name: str, by: float = 1) -> None:
-        self.counters[name] += by  # type: ignore[assignment]
+    def count(self, name: str, by: int = 1) -> None:
+        self.counters[name] += by
 
     @property
     def protections(self) -> dict[str, str]:

@@ -16,13 +16,13 @@ from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
+from hsmpub.shares.holder import attempt_to_sign
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
 
 ATTEMPT_SECONDS = 900
-ATTEMPT_CONTEXT = b"hsmpub attempt v1"
 
 
 class AlreadyUnsealed(Conflict):
@@ -221,7 +221,7 @@ class Unsealing:
         self._alarm_task = asyncio.get_running_loop().create_task(self.seal(f"alarm: {reason}"))
 
     def _reply(self, attempt: UnsealAttempt) -> m.AttemptReply:
-        body = ATTEMPT_CONTEXT + attempt.attempt + attempt.key + attempt.expires_at.to_bytes(8, "big")
+        body = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at)
         return m.AttemptReply(
             attempt=attempt.attempt,
             key=attempt.key,

@@ -1,7 +1,8 @@
 """The closed set of facts that the log holds. The state of everything is a fold over them.
 
 An entry is one JSON object, encoded once by `dump_entry`; its exact bytes are the leaf. `kind` names it.
-`at` is the keeper's time, in seconds since 1970, never smaller than the entry before.
+`at` is the keeper's time, in seconds since 1970: that of the decision or the signature, so that entries whose
+signatures were made side by side may stand a little out of its order.
 """
 
 from __future__ import annotations

@@ -88,10 +88,15 @@ class AskRoster(_Personal, frozen=True, tag="roster"):
 
 
 class AskCredential(_Personal, frozen=True, tag="credential"):
-    """`box`: the credential, HPKE-sealed to the keeper's intake key, base64; info = `hsmpub credential <name>`."""
+    """`box`: the credential, HPKE-sealed to the keeper's intake key, base64, with `credential_info`."""
 
     name: str
     box: str
+
+
+def credential_info(name: str) -> bytes:
+    """What the box of a credential is bound to."""
+    return b"hsmpub credential " + name.encode()
 
 
 class AskSeal(_Personal, frozen=True, tag="seal"):

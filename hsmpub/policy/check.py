@@ -28,12 +28,11 @@ def check_policy(
     *,
     keys: Mapping[str, KeyRecord],
     groups: Groups,
-    credentials: Collection[str] | None,
 ) -> None:
     """Raises a rule of `hsmpub.policy.refusals`."""
     check = _Check(policy, toml, keys, groups)
     check.issuers()
-    check.targets(credentials)
+    check.targets()
     for name, project in policy.projects.items():
         check.project(name, project)
     for kind, table in policy.administration:
@@ -64,14 +63,12 @@ class _Check:
         issuers = self.policy.issuers.items()
         self._once(((issuer.url, ("issuer", n, "url")) for n, issuer in issuers), "The same issuer's URL")
 
-    def targets(self, credentials: Collection[str] | None) -> None:
+    def targets(self) -> None:
         seen: dict[str, str] = {}
         for name, target in self.policy.targets.items():
             check_url(target.url, target.loopback, line=self._line("target", name, "url"))
             self._index(name, target)
             line = self._line("target", name, "credential")
-            if credentials is not None and target.credential not in credentials:
-                raise rule.UnknownReference(f"No credential {target.credential!r} is known.", line=line)
             if target.credential in seen:
                 raise rule.CredentialShared(f"Target {seen[target.credential]!r} has this credential.", line=line)
             seen[target.credential] = name

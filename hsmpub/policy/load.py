@@ -22,7 +22,6 @@ def load_policy(
     *,
     keys: Mapping[str, KeyRecord],
     groups: Collection[str] | Mapping[str, Collection[str]],
-    credentials: Collection[str] | None = None,
 ) -> Policy:
     """The policy that a file states.
 
@@ -30,7 +29,6 @@ def load_policy(
         text: the whole TOML file.
         keys: the service's keys by name, as the ceremony recorded them.
         groups: names of the roster's groups; given with their people, quorums larger than the group are refused.
-        credentials: names that targets may use; None: any name, since a credential is sealed after its target exists.
 
     Raises:
         PolicyRefused: one of its subclasses (`hsmpub.policy.refusals`), with the line.
@@ -41,7 +39,7 @@ def load_policy(
         policy = Policy.model_validate(toml.data)
     except ValidationError as e:
         raise _first_refusal(e, toml) from None
-    check_policy(policy, toml, keys=keys, groups=groups, credentials=credentials)
+    check_policy(policy, toml, keys=keys, groups=groups)
     return policy
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hsmpub.errors import Invalid
 from hsmpub.tlog.merkle import HASH_BYTES
-from hsmpub.tlog.note import NoteSigner, VerifierKey, check_note, load_base64, load_note, sign_note
+from hsmpub.tlog.note import NoteSigner, VerifierKey, check_note, load_base64, sign_note
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -69,11 +69,6 @@ def check_checkpoint(note: bytes, key: VerifierKey) -> Checkpoint:
     if checkpoint.origin != key.name:
         raise CheckpointOfAnotherLog(f"The checkpoint is of {checkpoint.origin[:80]!r}, the log key of {key.name!r}.")
     return checkpoint
-
-
-def read_checkpoint(note: bytes) -> Checkpoint:
-    """The checkpoint of a note, nothing verified. Raises NoteMalformed, CheckpointMalformed."""
-    return load_checkpoint(load_note(note).text)
 
 
 async def sign_checkpoint(size: int, root: bytes, key: VerifierKey, sign: NoteSigner) -> bytes:

@@ -7,7 +7,7 @@ iterated over. When something does not fit, a scan of everything says what.
 from __future__ import annotations
 
 from hsmpub.errors import HsmpubError
-from hsmpub.tlog.checkpoint import check_checkpoint, read_checkpoint
+from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from hsmpub.tlog.note import VerifierKey
@@ -24,7 +24,7 @@ from hsmpub.tlog.tile import WIDTH, Frontier, tile_width
 from hsmpub.tlog.writer import Held
 
 
-def recover(rows: Rows, head: HeadFile, log_key: VerifierKey | None) -> Held:
+def recover(rows: Rows, head: HeadFile, log_key: VerifierKey) -> Held:
     """The log as it may be held, after these checks in this order; then the head file is level with it.
 
     1. No acknowledged entry is missing.
@@ -89,12 +89,12 @@ def _grown(rows: Rows, size: int, held: Held, head: HeadFile) -> Held:
     return _held(rows, size, stamp.root)
 
 
-def _check_checkpoint(rows: Rows, held: Held, log_key: VerifierKey | None) -> None:
+def _check_checkpoint(rows: Rows, held: Held, log_key: VerifierKey) -> None:
     found = rows.checkpoint()
     if found is None:
         return
     try:
-        checkpoint = check_checkpoint(found[1], log_key) if log_key is not None else read_checkpoint(found[1])
+        checkpoint = check_checkpoint(found[1], log_key)
     except HsmpubError as e:
         raise CheckpointForged(f"The stored checkpoint does not count: {e.detail}") from None
     if checkpoint.size != found[0]:

@@ -7,6 +7,7 @@ Broken
 ├── LogForked        another history than the one that was held or signed
 ├── LogForeign       entries that the keeper never wrote
 ├── LogDamaged       SQLite cannot read the file
+├── CheckpointForged the stored checkpoint is not one that the log key signed for this log
 └── HeadDamaged      the head file is unreadable
 """
 

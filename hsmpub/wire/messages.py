@@ -2,7 +2,7 @@
 
 Front channel: `FrontMessage` in, `FrontReply` or `Problem` out. Courier channel: `CourierMessage` in,
 `CourierReply` or `Problem` out. A frame is a four-byte big-endian length and one msgpack map.
-The keeper answers the frames of one connection in their order of completion; `Call.id` pairs them.
+The keeper answers the frames of one connection in their order of completion; the `id` of call and answer pairs them.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class GetStatus(_Msg, frozen=True, tag="status"):
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
     """Plain facts for `hsmpub status`.
 
-    state: `sealed`, `unsealed` or `failed`; why: a sentence when not unsealed.
+    state: `sealed` or `unsealed`; why: a sentence when sealed.
     keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
-    intake_signature: of the keeper identity over `b"hsmpub intake v1" + key`, hex.
+    intake_signature: of the keeper identity over `intake_to_sign(key)`, hex.
     protections: name → "on" or why it is off. counters: metric name → value.
     """
 
@@ -50,6 +50,11 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: dict[str, str]
     warnings: tuple[str, ...]
     counters: dict[str, float]
+
+
+def intake_to_sign(key: bytes) -> bytes:
+    """What the keeper's identity signs of the intake key (raw X25519)."""
+    return b"hsmpub intake v1" + key
 
 
 class GetReady(_Msg, frozen=True, tag="ready"):
@@ -172,7 +177,7 @@ class SignReply(_Msg, frozen=True, tag="sign-reply"):
 
 
 class GetAttempt(_Msg, frozen=True, tag="attempt"):
-    """The unseal attempt that is open now; asking changes nothing."""
+    """The unseal attempt that is open now; one is opened where there is none."""
 
 
 class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hsmpub.errors import Broken, HsmpubError, Invalid, Problem, TooLarge
+from hsmpub.errors import Broken, HsmpubError, Problem, TooLarge
 from hsmpub.wire.frame import MAX_FRAME_BYTES, Framed
 from hsmpub.wire.peer import peer_of
 
@@ -23,10 +23,6 @@ MAX_CONNECTIONS = 64
 #: Calls of one connection that are under way; far more than a front's own caps let through.
 MAX_CALLS = 1024
 MAX_CALL_BYTES = 16 * 1024 * 1024
-
-
-class UnknownMessage(Invalid):
-    advice = "Only the messages of this channel are understood."
 
 
 class AnswerTooLarge(TooLarge):

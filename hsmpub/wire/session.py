@@ -3,7 +3,7 @@
 The job makes an X25519 key and asks its issuer for a token whose audience names that key:
 `<audience>#<base64url SHA-256 of the key>`. A front that replaces the key holds a token that does not fit;
 a front that keeps the key cannot compute the MAC. So a stolen token signs nothing.
-Each request carries a counter, used once, and HMAC-SHA256 over operation, counter and body.
+Each request carries a counter, used once, and HMAC-SHA256 over counter and body.
 """
 
 from __future__ import annotations

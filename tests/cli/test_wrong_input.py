@@ -18,8 +18,9 @@ from hsmpub.client.upload import refer_to
 from hsmpub.config import ConfigMalformed, HomeMissing, load_config
 from hsmpub.errors import Sealed
 from hsmpub.home import Home
+from hsmpub.listening import AddressMalformed
 from hsmpub.shares.identity import IdentityMissing, open_share_file
-from hsmpub.supervisor import AddressMalformed, Supervisor
+from hsmpub.supervisor import Supervisor
 from hsmpub.wire import messages as m
 
 

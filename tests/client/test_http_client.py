@@ -6,10 +6,18 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
-from hsmpub.client.http import AddressRefused, AnswerNotUnderstood, Http, ServiceUnreachable, check_address
+from hsmpub.client.http import (
+    AddressRefused,
+    AnswerNotUnderstood,
+    CaFileUnusable,
+    Http,
+    ServiceUnreachable,
+    check_address,
+)
 from hsmpub.errors import Refused
 
 PROBLEM = b'{"type":"urn:hsmpub:rule:no","detail":"No.","family":"conflict","next_step":"Stop."}'
@@ -101,3 +109,12 @@ def test_environment_proxies_are_not_asked(http: Http, monkeypatch: pytest.Monke
     other = Http(http.url)
     assert other.raw("GET", "/text") == b"not json"
     other.close()
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"])
+def test_refuses_a_ca_file_that_holds_no_certificate(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(CaFileUnusable, match=r"ca\.pem cannot be used: "):
+        Http("https://example.org", ca_file=file)

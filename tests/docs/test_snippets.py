@@ -94,8 +94,8 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
         for name, key in inner.model_fields.items():
             assert f"`{name}`" in section, f"{table}.{name}"
             if not key.is_required() and key.default != ():
-                said = str(key.default).lower() if isinstance(key.default, bool) else key.default  # as TOML has it
-                assert f"`{said}`" in section, f"default of {table}.{name}: {said}"
+                default = str(key.default).lower() if isinstance(key.default, bool) else key.default  # as TOML has it
+                assert f"`{default}`" in section, f"default of {table}.{name}: {default}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -157,12 +157,6 @@ def test_refuses_each_mistake_by_its_name_and_line(
         assert refused.value.detail.startswith(f"Line {refused.value.line} of the policy: ")
 
 
-def test_refuses_a_credential_that_is_not_known_where_the_known_ones_are_given() -> None:
-    load(credentials={"pypi-token", "repo-token"})
-    with pytest.raises(rule.UnknownReference):
-        load(credentials={"pypi-token"})
-
-
 def test_groups_may_be_given_by_name_alone() -> None:
     load(groups=["managers", "leads"])
     with pytest.raises(rule.UnknownGroup):

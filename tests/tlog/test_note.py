@@ -18,7 +18,6 @@ from hsmpub.tlog.checkpoint import (
     check_checkpoint,
     dump_checkpoint,
     load_checkpoint,
-    read_checkpoint,
     sign_checkpoint,
 )
 from hsmpub.tlog.merkle import leaf_hash, node_hash
@@ -132,7 +131,7 @@ def test_refuses_to_hand_out_a_signature_that_does_not_verify() -> None:
 
 
 def test_a_checkpoint_is_origin_size_and_root() -> None:
-    assert read_checkpoint(CHECKPOINT) == Checkpoint(KEY.name, 2, ROOT)
+    assert check_checkpoint(CHECKPOINT, KEY) == Checkpoint(KEY.name, 2, ROOT)
     assert CHECKPOINT.decode().split("\n")[:2] == ["log.example/test", "2"]
 
 
