@@ -47,12 +47,13 @@ def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: G
     )
 
 
-def genesis(world: World, *, extra_policy: str = "") -> None:
+def genesis(world: World, *, policy: str = "", added: str = "") -> None:
+    """The ceremony, with the demo's policy, with something added to it, or with another one."""
     papers = world.stage.root / "ceremony"
     papers.mkdir()
     write_policy(papers / "policy.toml", world.issuer, world.index, world.git)
-    with (papers / "policy.toml").open("a") as policy:
-        policy.write(extra_policy)
+    file = papers / "policy.toml"
+    file.write_text((policy or file.read_text()) + added)
     write_roster(papers / "roster.toml", world.people)
     write_ceremony(papers / "ceremony.toml", world.people)
     world.stage.run(world.stage.bin / "hsmpub-ceremony", "genesis", papers / "ceremony.toml", "--home", world.home)

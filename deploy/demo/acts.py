@@ -230,12 +230,18 @@ def recover(world: World) -> Path:
 
 def after_recovery(world: World) -> None:
     """The same key signs again: what users trust already verifies it."""
-    file = world.stage.root / "nightly" / "after-recovery.txt"
+    folder = world.stage.root / "notes"
+    folder.mkdir()
+    file = folder / "after-recovery.txt"
     file.write_text(f"signed after the worst day {secrets.token_hex(4)}\n")
-    world.hsmpub(
-        "sign", file, "--project", "nightly", "--format", "openpgp",
-        **world.ci(repository="example/nightly", ref="refs/heads/main"),
+    said = world.hsmpub(
+        "release", "submit", "--project", "notes", "--version", "1", "--commit", world.commit, file,
+        **world.ci(repository="example/notes"),
     )  # fmt: skip
+    request = find_request(said)
+    approve(world, request, world.people.manager)
+    wait_for(world, request, "done")
+    world.hsmpub("release", "fetch", request, "--to", folder)
     world.stage.run("gpg", "--batch", "--verify", Path(f"{file}.asc"), file)
     world.stage.say("the release key signs again, and gpg verifies it with the certificate from before")
 

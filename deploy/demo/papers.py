@@ -45,6 +45,11 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "sdk-leads", count 
 expires = "72h"
 versions = "pep440"
 
+[project.notes]
+requesters = [{{ issuer = "ci", repository = "example/notes" }}]
+sign = [{{ key = "release-openpgp", formats = ["openpgp"] }}]
+approvals = [{{ group = "managers", count = 1 }}]
+
 [project.nightly]
 requesters = [{{ issuer = "ci", repository = "example/nightly" }}]
 sign = [{{ key = "routine", formats = ["sshsig", "openpgp"] }}]

@@ -40,6 +40,7 @@ def check_policy(
             check.approvals(("administration", kind), table.approvals)
     check.requesters_across_projects()
     check.tag_keys()
+    check.release_keys()
 
 
 class _Check:
@@ -180,6 +181,18 @@ class _Check:
                     raise rule.TagKeyWithoutApprovals(
                         f"{signs.key!r} signs the tags of {tagging[signs.key]!r}, and project {name!r} takes no"
                         " approvals for what it has signed.",
+                        line=self._line("project", name, "sign", i, "key"),
+                    )
+
+    def release_keys(self) -> None:
+        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell."""
+        approved = {signs.key: name for name, p in self.policy.projects.items() if p.approvals for signs in p.sign}
+        for name, project in self.policy.projects.items():
+            for i, signs in enumerate(project.sign):
+                if signs.key in approved and not project.approvals:
+                    raise rule.ReleaseKeyWithoutApprovals(
+                        f"{signs.key!r} signs what is approved for {approved[signs.key]!r}, and project {name!r} takes"
+                        " no approvals for what it has signed.",
                         line=self._line("project", name, "sign", i, "key"),
                     )
 

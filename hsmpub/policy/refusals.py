@@ -92,5 +92,9 @@ class TagKeyWithoutApprovals(PolicyRefused):
     advice = "Give routine work a key of its own."
 
 
+class ReleaseKeyWithoutApprovals(PolicyRefused):
+    advice = "Give routine work a key of its own, such as the ceremony's 'routine'."
+
+
 class CredentialShared(PolicyRefused):
     advice = "Give each target a credential of its own, so that each has exactly one and loses it alone."

@@ -26,13 +26,17 @@ from tests.box import genesis, make_world, running
 
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
 GIBIBYTE = 1 << 30
-POLICY = """
+POLICY = """\
+[issuer.ci]
+url = "{issuer}"
+audience = "hsmpub-demo"
+loopback = true
+
 [project.bench]
-requesters = [{ issuer = "ci", repository = "example/bench" }]
+requesters = [{{ issuer = "ci", repository = "example/bench" }}]
 sign = [
-    { key = "release", formats = ["sshsig"] },
-    { key = "release-openpgp", formats = ["openpgp"] },
-    { key = "release-bundle", formats = ["der-signature"] },
+    {{ key = "release", formats = ["sshsig"] }},
+    {{ key = "release-openpgp", formats = ["openpgp"] }},
 ]
 approvals = []
 """
@@ -136,7 +140,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hsmpub-bench-") as name, Issuer.start() as issuer:
         folder = Path(name)
         world = make_world(folder / "world", issuer)
-        genesis(world, extra_policy=POLICY)
+        genesis(world, policy=POLICY.format(issuer=issuer.url))
         with running(world):
             rows = signing(world, folder / "raw")
             table = Table(

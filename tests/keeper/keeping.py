@@ -71,7 +71,7 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "sdk-leads", count 
 expires = "72h"
 [project.nightly]
 requesters = [{{ issuer = "ci", repository = "example/nightly" }}]
-sign = [{{ key = "release", formats = ["sshsig"] }}]
+sign = [{{ key = "routine", formats = ["sshsig"] }}]
 approvals = []
 [administration.policy]
 approvals = [{{ group = "managers", count = 1 }}, {{ group = "security", count = 1 }}]
@@ -211,6 +211,7 @@ class Kept:
         pem = RELEASE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
         keys = (
             KeyRecord("release", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
+            KeyRecord("routine", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
             KeyRecord("log", "ed25519", "", 1),
             KeyRecord("sealing", "aes256", "", 1),
         )

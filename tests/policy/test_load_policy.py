@@ -182,9 +182,9 @@ approvals = %s
         ('repository = "acme/sdk"', "release-p256", "dsse", "", '[{ group = "leads", count = 1 }]', True),
         ('repository = "acme/sdk"', "routine-p256", "dsse", '"pypi"', "[]", True),
         ('repository = "acme/sdk"', "routine-p256", "dsse", "", "[]", False),
-        ('repository = "acme/sdk"', "release-p256", "openpgp", "", "[]", False),
-        ('repository = "acme/other"', "release-p256", "dsse", '"pypi"', "[]", False),
-        ('ref = "refs/heads/main"', "release-p256", "dsse", '"pypi"', "[]", False),
+        ('repository = "acme/sdk"', "release-p256", "openpgp", "", '[{ group = "leads", count = 1 }]', False),
+        ('repository = "acme/other"', "routine-p256", "dsse", '"pypi"', "[]", False),
+        ('ref = "refs/heads/main"', "routine-p256", "dsse", '"pypi"', "[]", False),
         ('repository = "acme/sdk"', "release-p256", "dsse", '"pypi"',
          '[{ group = "leads", count = 1 }, { group = "managers", count = 1 }]', False),
     ],
@@ -199,6 +199,14 @@ def test_refuses_a_way_around_approvals_for_the_same_job(
     with pytest.raises(rule.AmbiguousRequester) as refused:
         load(text)
     assert refused.value.line == line_of(text, '[{ issuer = "ci", ' + claims)
+
+
+def test_refuses_a_release_key_in_a_project_without_approvals() -> None:
+    text = GOOD + TWO_WAYS % ('repository = "acme/other"', "release-p256", "dsse", "", "[]")
+    with pytest.raises(rule.ReleaseKeyWithoutApprovals) as refused:
+        load(text)
+    assert "'release-p256' signs what is approved for 'sdk'" in refused.value.detail
+    load(text.replace("approvals = []\n", 'approvals = [{ group = "leads", count = 1 }]\n'))
 
 
 @pytest.mark.parametrize(

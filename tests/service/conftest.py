@@ -93,7 +93,7 @@ def publishing(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: 
     world = make_world(Path(tmp_path_factory.mktemp("publishing")) / "world", issuer, index=index)  # type: ignore[arg-type]
     world.index_password = devpi._password.encode()
     try:
-        genesis(world, extra_policy=PUBLISHED.format(url=gate.url("/nobody/later/")))
+        genesis(world, added=PUBLISHED.format(url=gate.url("/nobody/later/")))
         with running(world):
             seal_credential(world, "index", world.index_password)
             yield world
