@@ -13,7 +13,6 @@ def config_toml(hsm: HsmConfig, listen: str) -> bytes:
     # JSON's strings are TOML's basic strings
     return (
         f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
-        f"{'network = true' + chr(10) if hsm.network else ''}"
         f"\n[front]\nlisten = {json.dumps(listen)}\n"
     ).encode()
 

@@ -72,7 +72,6 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
                 token=config.hsm.token,
                 softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
                 lock=str(home.hsm_lock),
-                network=config.hsm.network,
             ),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
