@@ -123,11 +123,3 @@ roster = "roster.toml"
 
 def _holders(holders: tuple[Person, ...]) -> str:
     return ",\n".join(f'    {{ name = "{holder.name}", key = "{holder.public}" }}' for holder in holders)
-
-
-def find_softhsm() -> str:
-    """Path of SoftHSM's module, wherever the distribution put it."""
-    for pattern in ("lib/softhsm/libsofthsm2.so", "lib/*/softhsm/libsofthsm2.so", "lib64/*/libsofthsm2.so"):
-        for found in sorted(Path("/usr").glob(pattern)):
-            return str(found)
-    raise FileNotFoundError("SoftHSM is not installed: apt-get install softhsm2")

@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deploy.demo.papers import find_softhsm
+from ceremony.softhsm import find_softhsm
 from deploy.demo.servers.issuer import Issuer
 from deploy.demo.stage import PROJECT
 from deploy.demo.world import World
