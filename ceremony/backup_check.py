@@ -17,11 +17,11 @@ from cryptography.exceptions import InvalidSignature
 
 from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message
 from ceremony.log_snapshot import measure_log
-from ceremony.transcript_check import check_hex_signature, keeper_public
 from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.model.trust import Trust
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.note import load_verifier_key
+from hsmpub.transcript.check import check_hex_signature, keeper_public
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,199}/){0,4}[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 _MAX_MANIFEST = 64 << 20

@@ -15,8 +15,6 @@ from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.keys import LOG_KEY
 from ceremony.place import Place
 from ceremony.softhsm import find_softhsm
-from ceremony.transcript import Recorder, Sign
-from ceremony.transcript_check import check_transcript
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.home import Home
@@ -32,6 +30,8 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import HolderRecord, Quorum, RecoveryRecord, WrappedKey
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import NewRecovery
+from hsmpub.transcript.check import check_transcript
+from hsmpub.transcript.record import Recorder, Sign
 
 
 @dataclass(frozen=True)

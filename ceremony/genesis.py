@@ -28,7 +28,6 @@ from ceremony.log_write import begin_log
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
-from ceremony.transcript import Recorder, Step
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -40,6 +39,7 @@ from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.record import dump_record
 from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
+from hsmpub.transcript.record import Recorder, Step
 
 FIRST_EPOCH = 1
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from ceremony.log_snapshot import LogCopyAltered, iterate_log
-from ceremony.transcript import Sign
 from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.tlog.log import Log
+from hsmpub.transcript.record import Sign
 
 
 def begin_log(home: Home, log_key: str, first: Sequence[e.Entry], sign: Sign) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from ceremony.transcript import Transcript
-from ceremony.transcript_check import TranscriptMalformed
 from hsmpub.shares.gathering import ShareAltered
 from hsmpub.shares.holder import check_own_share
 from hsmpub.shares.record import HolderRecord, Purpose, UnknownHolder
+from hsmpub.transcript.check import TranscriptMalformed
+from hsmpub.transcript.record import Transcript
 
 
 def check_share(transcript: Transcript, holder: str, file: bytes, identity: bytearray) -> tuple[Purpose, int]:

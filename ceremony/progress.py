@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from ceremony.transcript import Step
+from hsmpub.transcript.record import Step
 
 Print = Callable[[Step], None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from ceremony.file import HsmTable
 from ceremony.genesis import Genesis, run_genesis
 from ceremony.plan import Plan
-from ceremony.transcript import Step
+from hsmpub.transcript.record import Step
 
 
 def rehearse_genesis(

@@ -27,7 +27,6 @@ from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
 from ceremony.log_write import continue_log, last_time_and_epoch
 from ceremony.place import Place, check_free
-from ceremony.transcript import Recorder, Step
 from hsmpub.errors import Broken
 from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -45,6 +44,7 @@ from hsmpub.shares.record import (
 )
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import split_unseal
+from hsmpub.transcript.record import Recorder, Step
 
 
 class RestoredKeysDiffer(Broken):

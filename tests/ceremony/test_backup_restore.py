@@ -26,7 +26,6 @@ from ceremony.gather import ShareAtHand
 from ceremony.log_snapshot import BackupStale
 from ceremony.place import HomeExists, OutputExists
 from ceremony.restore import Restored, RestoredKeysDiffer, run_restore
-from ceremony.transcript_check import check_transcript
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.signer import TokenSigner
@@ -38,6 +37,7 @@ from hsmpub.shares.record import UnknownHolder, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.log import Log
+from hsmpub.transcript.check import check_transcript
 
 
 def now() -> int:

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ceremony.rehearsal import rehearse_genesis
-from ceremony.transcript_check import check_transcript
 from hsmpub.config import load_config
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
@@ -25,6 +24,7 @@ from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import load_verifier_key
+from hsmpub.transcript.check import check_transcript
 
 
 def test_three_holders_open_the_token_and_its_release_key_signs(born: Born) -> None:

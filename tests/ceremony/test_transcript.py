@@ -9,17 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ceremony.own_share import check_share
-from ceremony.transcript_check import (
+from hsmpub.errors import HsmpubError
+from hsmpub.model.trust import TrustMalformed
+from hsmpub.shares.gathering import ShareAltered
+from hsmpub.shares.record import UnknownHolder
+from hsmpub.transcript.check import (
     TranscriptAltered,
     TranscriptMalformed,
     TranscriptUntrusted,
     check_transcript,
     load_transcript,
 )
-from hsmpub.errors import HsmpubError
-from hsmpub.model.trust import TrustMalformed
-from hsmpub.shares.gathering import ShareAltered
-from hsmpub.shares.record import UnknownHolder
 
 
 @settings(max_examples=300, deadline=None)

@@ -9,7 +9,11 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ceremony.transcript import (
+from hsmpub.errors import Broken, Forbidden, Invalid
+from hsmpub.model.digest import sha256_hex
+from hsmpub.model.trust import Trust, TrustMalformed
+from hsmpub.tlog.note import load_verifier_key
+from hsmpub.transcript.record import (
     CLOSE,
     OPEN_SEALS,
     Head,
@@ -21,10 +25,6 @@ from ceremony.transcript import (
     head_and_lines,
     message_to_sign,
 )
-from hsmpub.errors import Broken, Forbidden, Invalid
-from hsmpub.model.digest import sha256_hex
-from hsmpub.model.trust import Trust, TrustMalformed
-from hsmpub.tlog.note import load_verifier_key
 
 
 class TranscriptMalformed(Invalid):

@@ -1,0 +1,1 @@
+"""The commands of `hsmpub-ceremony`, a module each; ceremony/cli.py gathers them."""

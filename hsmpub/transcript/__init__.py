@@ -1,0 +1,1 @@
+"""What a ceremony leaves behind: one file of steps, chained and signed, that verifies offline."""
