@@ -22,6 +22,7 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
+    "backup-key": ("backup_key", "backup_key"),
     "credential": ("credential", "app"),
     "policy": ("policy", "app"),
     "roster": ("roster", "app"),
