@@ -13,12 +13,9 @@ import hmac
 
 from hsmpub.secret.page import wipe
 
-_HASH = "sha256"
-_HASH_BYTES = 32
 
-
-def is_oaep(block: bytearray, length: int, label: bytes = b"") -> tuple[bool, bytearray]:
-    """OAEP with SHA-256 for both hashes.
+def is_oaep(block: bytearray, length: int, label: bytes = b"", hash_name: str = "sha256") -> tuple[bool, bytearray]:
+    """OAEP with one hash in both places.
 
     Args:
         block: as the key decrypted it, as long as its modulus; left as it is.
@@ -27,11 +24,13 @@ def is_oaep(block: bytearray, length: int, label: bytes = b"") -> tuple[bool, by
     Returns:
         Whether all of the padding is right, and the last `length` bytes, which mean nothing if it is not.
     """
-    seed = _masked(memoryview(block)[1 : 1 + _HASH_BYTES], memoryview(block)[1 + _HASH_BYTES :])
-    content = _masked(memoryview(block)[1 + _HASH_BYTES :], seed)
+    wanted = hashlib.new(hash_name, label).digest()
+    size = len(wanted)
+    with memoryview(block) as view:
+        seed = _masked(view[1 : 1 + size], view[1 + size :], hash_name)
+        content = _masked(view[1 + size :], seed, hash_name)
     wipe(seed)
-    wanted = hashlib.new(_HASH, label).digest()
-    wanted += bytes(len(content) - _HASH_BYTES - 1 - length) + b"\x01"
+    wanted += bytes(len(content) - size - 1 - length) + b"\x01"
     with memoryview(content) as view:
         right = hmac.compare_digest(view[: len(wanted)], wanted) & (block[0] == 0)
         found = bytearray(view[len(wanted) :])
@@ -48,11 +47,12 @@ def is_pkcs1(block: bytearray, length: int) -> tuple[bool, bytearray]:
         return bool(right), bytearray(view[-length:])
 
 
-def _masked(data: memoryview, seed: memoryview | bytearray) -> bytearray:
+def _masked(data: memoryview, seed: memoryview | bytearray, hash_name: str) -> bytearray:
     """`data` xor MGF1(seed). Source: RFC 8017, B.2.1."""
-    mask = bytearray()
-    for counter in range(-(-len(data) // _HASH_BYTES)):
-        mask += hashlib.new(_HASH, bytes(seed) + counter.to_bytes(4, "big")).digest()
+    mask, counter = bytearray(), 0
+    while len(mask) < len(data):
+        mask += hashlib.new(hash_name, bytes(seed) + counter.to_bytes(4, "big")).digest()
+        counter += 1
     out = bytearray(a ^ b for a, b in zip(data, mask, strict=False))
     wipe(mask)
     return out
