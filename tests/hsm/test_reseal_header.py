@@ -79,13 +79,13 @@ def test_refuses_before_anything_is_decrypted(pools: Pools, token: Token) -> Non
     key, file_key = backup(token), bytearray(16)
     person = str(pyrage.x25519.Identity.generate().to_public())
     header = write_age_header(sealed_to(key, bytes(16)), file_key)
+    large = write_age_header(write_stanza(["ssh-rsa", ssh_tag(key)], b"\xff" * 384), file_key)
     other = write_age_header(write_stanza(["X25519", "abc"], bytes(32)), file_key)
 
     async def body(pool: Signers) -> None:
         with pytest.raises(HeaderForOthers):
             await pool.reseal_header("backup", "age", other, person)
         with pytest.raises(HeaderMalformed):
-            large = write_age_header(write_stanza(["ssh-rsa", ssh_tag(key)], b"\xff" * 384), file_key)
             await pool.reseal_header("backup", "age", large, person)
         with pytest.raises(RecipientRefused):
             await pool.reseal_header("backup", "age", header, person[:-1])
