@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from hsmpub.envelope.forms import load_header, load_recipient
-from hsmpub.envelope.rules import HeaderMalformed, HeaderNotOpened
-from hsmpub.errors import Broken, Forbidden, NotFound
+from hsmpub.envelope.rules import HeaderMalformed
+from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
@@ -84,7 +84,7 @@ class Decrypting:
         signers = self._unsealing.signers()
         try:
             made = await signers.reseal_header(asked.key, asked.form, raw, asked.recipient)
-        except HeaderNotOpened as error:
+        except Invalid as error:  # it would be no better another time, and would only be one more look inside
             return e.NotDelivered(self._book.now(), request.id, error.rule)
         return e.Delivered(self._book.now(), request.id, write_durable(self._folder, made))
 

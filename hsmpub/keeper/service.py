@@ -133,14 +133,18 @@ class Keeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                await self.approving.expire()
-                self.decrypting.forget()
-                if self.unsealing.is_unsealed:
-                    self.executing.start_all()
+                await self.sweep_once()
             except HsmpubError as error:  # the disk may be full now; there is a next time
                 log.warning("the sweep waits: %s", error.detail, extra={"rule": error.rule})
             except Exception:
                 log.exception("the sweep failed; it goes on")
+
+    async def sweep_once(self) -> None:
+        """Raises LogUnavailable."""
+        await self.approving.expire()
+        self.decrypting.forget()
+        if self.unsealing.is_unsealed:
+            self.executing.start_all()
 
     async def close(self) -> None:
         await self.unsealing.close()

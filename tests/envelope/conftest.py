@@ -1,19 +1,16 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from team import Gpg, Team, make_team
+from tests.envelope import team as makers
+from tests.envelope.team import Gpg, Team
 
 
 @pytest.fixture(scope="session")
 def team() -> Team:
-    return make_team()
+    return makers.team()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.client.backup_key import age_recipient
+from hsmpub.envelope.age import ssh_tag, write_stanza
 from hsmpub.envelope.forms import find_header, form_of
 from hsmpub.envelope.header import MAX_HEADER_BYTES, Header
 from hsmpub.envelope.reseal import reseal
 from hsmpub.formats.openpgp_encryption import assemble_encryption_certificate, prepare_encryption_certificate
+from hsmpub.formats.public_key import load_encryption_key
 from hsmpub.formats.x509_encryption import build_certificates
 from hsmpub.model.key import KeyRecord
 
@@ -53,7 +57,9 @@ class Team:
         return age_recipient(self.key)
 
 
-def make_team() -> Team:
+@functools.cache
+def team() -> Team:
+    """The one of this process."""
     private = rsa.generate_private_key(65537, 3072)
     key = KeyRecord("backup", "rsa3072-decrypt", _pem(private.public_key()), 1_700_000_000)
     certifier = KeyRecord("backup-certify", "p256", _pem(_CERTIFIER.public_key()), 1_700_000_000)
@@ -94,10 +100,13 @@ class Gpg:
         """A key without passphrase; its certificate."""
         self("--passphrase", "", "--quick-generate-key", f"{name} <{name}@example.org>", *_primary(algorithm))
         if usage:
-            [fingerprint] = [line.split(":")[9] for line in self("--with-colons", "-K", name).decode().splitlines()
-                             if line.startswith("fpr")][:1]  # fmt: skip
-            self("--passphrase", "", "--quick-add-key", fingerprint, algorithm, usage)
+            self("--passphrase", "", "--quick-add-key", self.fingerprints(name)[0], algorithm, usage)
         return self("--export", name)
+
+    def fingerprints(self, name: str) -> list[str]:
+        """Of the primary key and its subkeys."""
+        shown = self("--with-colons", "-K", name).decode().splitlines()
+        return [line.split(":")[9] for line in shown if line.startswith("fpr")]
 
     def close(self) -> None:
         subprocess.run(["gpgconf", "--homedir", self._home, "--kill", "all"], check=False, capture_output=True)
@@ -105,3 +114,9 @@ class Gpg:
 
 def _primary(algorithm: str) -> Sequence[str]:
     return ("rsa2048", "sign,cert") if algorithm.startswith("rsa") else ("ed25519", "sign,cert")
+
+
+def sealed_to(key: KeyRecord, content: bytes, label: bytes) -> bytes:
+    """A stanza of age for the key, with any content and label."""
+    body = load_encryption_key(key).encrypt(content, OAEP(MGF1(SHA256()), SHA256(), label))
+    return write_stanza(["ssh-rsa", ssh_tag(key)], body)

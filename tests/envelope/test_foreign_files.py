@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from team import Gpg, Team, run
 
 from hsmpub.envelope.cms_recipient import recipient_of_x509
 from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
+from tests.envelope.team import Gpg, Team, run
 
 CONTENT = b"backup of the day\n" * 40_000
 

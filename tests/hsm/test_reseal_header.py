@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import pyrage
 import pytest
-from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from hsmpub.envelope.age import OAEP_LABEL, ssh_tag, write_age_header, write_stanza
 from hsmpub.envelope.rules import HeaderForOthers, HeaderMalformed, HeaderNotOpened, RecipientRefused
-from hsmpub.formats.public_key import load_encryption_key
 from hsmpub.hsm.pool import Signers
 from hsmpub.hsm.rules import KeyUnfit, UnknownKey
 from hsmpub.model.key import KeyRecord
+from tests.envelope.team import sealed_to
 
 if TYPE_CHECKING:
     from conftest import Pools, Token
@@ -26,15 +24,10 @@ def backup(token: Token) -> KeyRecord:
     return next(key for key in token.keys if key.name == "backup")
 
 
-def sealed_to(key: KeyRecord, content: bytes, label: bytes = OAEP_LABEL) -> bytes:
-    body = load_encryption_key(key).encrypt(content, OAEP(MGF1(SHA256()), SHA256(), label))
-    return write_stanza(["ssh-rsa", ssh_tag(key)], body)
-
-
 def test_the_recipient_gets_the_same_file_key(pools: Pools, token: Token) -> None:
     key, file_key = backup(token), os.urandom(16)
     person = pyrage.x25519.Identity.generate()
-    header = write_age_header(sealed_to(key, file_key), bytearray(file_key))
+    header = write_age_header(sealed_to(key, file_key, OAEP_LABEL), bytearray(file_key))
 
     async def body(pool: Signers) -> None:
         made = await pool.reseal_header("backup", "age", header, str(person.to_public()))
@@ -53,12 +46,12 @@ def test_the_recipient_gets_the_same_file_key(pools: Pools, token: Token) -> Non
 def test_one_refusal_for_everything_that_can_be_wrong_inside(pools: Pools, token: Token) -> None:
     key, file_key = backup(token), bytearray(os.urandom(16))
     person = str(pyrage.x25519.Identity.generate().to_public())
-    good = sealed_to(key, bytes(file_key))
+    good = sealed_to(key, bytes(file_key), OAEP_LABEL)
     noise = b"\0" + os.urandom(383)
     wrong = {
         "no padding at all": write_age_header(write_stanza(["ssh-rsa", ssh_tag(key)], noise), file_key),
         "another label": write_age_header(sealed_to(key, bytes(file_key), b"other"), file_key),
-        "another length": write_age_header(sealed_to(key, bytes(file_key) + b"!"), file_key),
+        "another length": write_age_header(sealed_to(key, bytes(file_key) + b"!", OAEP_LABEL), file_key),
         "another code": write_age_header(good, bytearray(16)),
         "a stanza added": write_age_header(good, file_key).replace(b"\n---", b"\n-> X25519 abc\n\n---"),
     }
@@ -78,7 +71,7 @@ def test_one_refusal_for_everything_that_can_be_wrong_inside(pools: Pools, token
 def test_refuses_before_anything_is_decrypted(pools: Pools, token: Token) -> None:
     key, file_key = backup(token), bytearray(16)
     person = str(pyrage.x25519.Identity.generate().to_public())
-    header = write_age_header(sealed_to(key, bytes(16)), file_key)
+    header = write_age_header(sealed_to(key, bytes(16), OAEP_LABEL), file_key)
     large = write_age_header(write_stanza(["ssh-rsa", ssh_tag(key)], b"\xff" * 384), file_key)
     other = write_age_header(write_stanza(["X25519", "abc"], bytes(32)), file_key)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import re
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,13 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from deploy.demo.people import Person
 from deploy.demo.world import World
 from hsmpub.envelope.bech32 import read_bech32
+from hsmpub.errors import HsmpubError
 from hsmpub.model import entry as e
+from hsmpub.wire import messages as m
 from tests.service import processes
 from tests.service.canaries import Canary, files, found_in
-from tests.service.hands import log_entries
+from tests.service.hands import approve, at_the_keeper, log_entries
+from tests.service.jobs import Front
 
 CONTENT = os.urandom(300_000)
 HEADER_REQUEST = re.compile(r"[0-9a-f]{16}(?=: )")
@@ -55,8 +57,12 @@ class Desk:
         return found[0]
 
     def approve(self, request: str, *people: Person) -> None:
-        for person in people or (self.world.people.manager, self.world.people.officer):
-            self.world.hsmpub("approve", request, "--person", person.name, "--key", person.identity, "--yes")
+        async def scenario(front: Front) -> None:
+            view = await front.call(m.GetRequest(request))
+            assert isinstance(view, m.RequestView)
+            await approve(self.world, front, view, people or (self.world.people.manager, self.world.people.officer))
+
+        at_the_keeper(self.world, scenario)
 
     def fetching(self, file: Path, request: str, output: Path, timeout: int = 30) -> list[str | Path]:
         lead = self.world.people.lead
@@ -69,14 +75,6 @@ class Desk:
         self.approve(request)
         self.world.hsmpub(*self.fetching(file, request, output))
         return output
-
-    def state(self, request: str) -> str:
-        for _ in range(300):
-            said = self.world.hsmpub("release", "show", request)
-            if "pending" not in said and "approved" not in said.splitlines()[-1]:
-                return said
-            time.sleep(0.1)
-        return said
 
 
 @pytest.fixture
@@ -171,9 +169,9 @@ def test_nothing_comes_out_before_everybody_has_approved_nor_to_anybody_else(des
     file, output = desk.folder / "db.age", desk.folder / "out"
     desk.run("age", "-r", desk.key("age").strip(), "-o", file, desk.write("db"))
     request = desk.ask(file, public)
-    said = desk.world.hsmpub_refused("approve", request, "--person", people.lead.name, "--key", people.lead.identity,
-                                     "--yes")  # fmt: skip
-    assert "own request" in said
+    with pytest.raises(HsmpubError) as caught:
+        desk.approve(request, people.lead)
+    assert caught.value.rule == "own-request"
     desk.approve(request, people.manager)
     assert "pending" in desk.world.hsmpub_refused(*desk.fetching(file, request, output, timeout=0))
     desk.approve(request, people.officer)
