@@ -31,8 +31,8 @@ def certify_backup_key(
     first, second = prepare_encryption_certificate(certifier, key, backup_user_id(user_id), at=at)
     openpgp = assemble_encryption_certificate((first, sign(first.payload)), (second, sign(second.payload)))
     authority, leaf = build_certificates(certifier, key, service, at=at, sign=sign)
-    certifier = msgspec.structs.replace(certifier, x509=authority)
-    key = msgspec.structs.replace(key, openpgp=openpgp, x509=leaf)
+    certifier = msgspec.structs.replace(certifier, certificates=authority)
+    key = msgspec.structs.replace(key, openpgp=openpgp, certificates=leaf)
     check_encryption_certificate(openpgp, certifier, key)
     check_certificates(certifier, key)
     named |= {certifier.name: certifier, key.name: key}

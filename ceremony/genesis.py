@@ -165,8 +165,8 @@ class _Ceremony:
         for key in trust.keys:
             if key.openpgp:
                 self._output(self._home.genesis / f"{key.name}.asc", key.openpgp.encode())
-            if key.x509:
-                self._output(self._home.genesis / f"{key.name}.crt", key.x509.encode())
+            if key.certificates:
+                self._output(self._home.genesis / f"{key.name}.crt", key.certificates.encode())
         self._output(self._home.trust, dump_trust(trust))
         self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))

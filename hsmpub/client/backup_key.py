@@ -50,13 +50,13 @@ def openpgp_certificate(trust: Trust, key: KeyRecord) -> str:
 def x509_certificate(trust: Trust, key: KeyRecord) -> str:
     """PEM. Raises CertifierNotPinned, X509Differs."""
     check_certificates(certifier_of(trust), key)
-    return key.x509
+    return key.certificates
 
 
 def certifier_of(trust: Trust) -> KeyRecord:
-    """The key that vouches for decryption keys: the one that has an X.509 certificate and signs. Raises
+    """The key that vouches for decryption keys: it has a certificate, and makes no format. Raises
     CertifierNotPinned."""
-    found = [key for key in trust.keys if key.x509 and key.kind != DECRYPTS]
+    found = [key for key in trust.keys if key.certificates and key.kind == "p256" and not key.formats]
     if len(found) != 1:
         raise CertifierNotPinned(f"The pins name {len(found)} keys that vouch for backup keys, not one.")
     return found[0]

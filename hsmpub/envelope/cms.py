@@ -168,9 +168,9 @@ def _read_info(info: bytes) -> tuple[bytes, Sealed]:
 
 def _identifiers(key: KeyRecord) -> tuple[bytes, ...]:
     """The ways in which a recipient info may name the key's certificate."""
-    if not key.x509:
+    if not key.certificates:
         return ()
-    certificate = x509.load_pem_x509_certificate(key.x509.encode())
+    certificate = x509.load_pem_x509_certificate(key.certificates.encode())
     own = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return issuer_and_serial(certificate), der.write_node(0x80, own.digest)
 

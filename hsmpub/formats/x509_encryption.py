@@ -69,7 +69,7 @@ def check_certificates(certifier: KeyRecord, key: KeyRecord) -> None:
     issuer = _public(certifier)
     for record, public in ((certifier, issuer), (key, load_encryption_key(key))):
         try:
-            certificate = x509.load_pem_x509_certificate(record.x509.encode())
+            certificate = x509.load_pem_x509_certificate(record.certificates.encode())
             issuer.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(SHA256()))
         except (ValueError, InvalidSignature):
             raise X509Differs(f"The X.509 certificate of {record.name!r} is not signed by the pinned key.") from None

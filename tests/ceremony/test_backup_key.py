@@ -91,7 +91,7 @@ def test_refuses_certificates_of_another_key(born: Born) -> None:
     with pytest.raises(X509Differs):
         check_certificates(other, key)
     with pytest.raises(X509Differs):
-        check_certificates(certifier, msgspec.structs.replace(key, x509=certifier.x509))
+        check_certificates(certifier, msgspec.structs.replace(key, certificates=certifier.certificates))
     with pytest.raises(OpenpgpKeyDiffers):
         check_encryption_certificate(key.openpgp, other, key)
 

@@ -71,8 +71,8 @@ def team() -> Team:
     first, second = prepare_encryption_certificate(certifier, key, "Backups <ops@example.org>", at=1_700_000_000)
     openpgp = assemble_encryption_certificate((first, sign(first.payload)), (second, sign(second.payload)))
     authority, leaf = build_certificates(certifier, key, "releases", at=1_700_000_000, sign=sign)
-    certifier = msgspec.structs.replace(certifier, x509=authority)
-    return Team(private, msgspec.structs.replace(key, openpgp=openpgp, x509=leaf), certifier, [])
+    certifier = msgspec.structs.replace(certifier, certificates=authority)
+    return Team(private, msgspec.structs.replace(key, openpgp=openpgp, certificates=leaf), certifier, [])
 
 
 def _pem(public: rsa.RSAPublicKey | ec.EllipticCurvePublicKey) -> str:

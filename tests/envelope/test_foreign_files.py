@@ -62,7 +62,7 @@ def test_openssl_opens_what_openssl_encrypted_to_the_team(
     team: Team, tmp_path: Path, how: tuple[str, ...], streamed: bool
 ) -> None:
     key, certificate = certificate_of(tmp_path)
-    (tmp_path / "team.crt").write_text(team.key.x509)
+    (tmp_path / "team.crt").write_text(team.key.certificates)
     cipher = [word for word in how if word.startswith("-aes") or word == "-keyid"]
     options = [word for word in how if word not in cipher]
     stream = ["-stream"] if streamed else []
@@ -77,7 +77,7 @@ def test_openssl_opens_what_openssl_encrypted_to_the_team(
 
 def test_several_recipients_of_each_tool(team: Team, gpg: Gpg, tmp_path: Path) -> None:
     _, certificate = certificate_of(tmp_path)
-    (tmp_path / "team.crt").write_text(team.key.x509)
+    (tmp_path / "team.crt").write_text(team.key.certificates)
     person = recipient_of_x509(certificate.read_bytes()).text
     file = run("openssl", "cms", "-encrypt", "-binary", "-stream", "-outform", "DER", "-aes-256-gcm",
                "-recip", certificate, "-recip", tmp_path / "team.crt", data=os.urandom(100))  # fmt: skip

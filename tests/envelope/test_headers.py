@@ -32,7 +32,7 @@ PERSON = "age1r74g8yzsh7zcywlnppfw8yhld2f5hdm6s7ufw5p6658mmpkzldxs0e9yca"
 def files(team: Team, gpg: Gpg, tmp_path_factory: pytest.TempPathFactory) -> dict[Form, bytes]:
     """One of each form, as its own tool made it."""
     leaf = tmp_path_factory.mktemp("x") / "team.crt"
-    leaf.write_text(team.key.x509)
+    leaf.write_text(team.key.certificates)
     return {
         "age": run("age", "-r", PERSON, "-r", team.age, data=b"content"),
         "openpgp": gpg("--encrypt", "-r", "Backups", data=b"content"),
@@ -98,7 +98,7 @@ def test_an_altered_age_header_does_not_open_and_says_nothing_more(team: Team, f
 
 def test_each_refusal_has_its_name(team: Team, gpg: Gpg, files: dict[Form, bytes], tmp_path: Path) -> None:
     leaf = tmp_path / "team.crt"
-    leaf.write_text(team.key.x509)
+    leaf.write_text(team.key.certificates)
     stanza = b"-> X25519 abc\n" + b"A" * 43 + b"\n"
     cases: list[tuple[type[HsmpubError], bytes]] = [
         (rules.HeaderForOthers, run("age", "-r", PERSON, data=b"x")),
