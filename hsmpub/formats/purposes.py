@@ -17,7 +17,7 @@ from hsmpub.errors import Forbidden, Invalid
 from hsmpub.model.key import KeyKind, KeyRecord
 
 #: Formats that sign the file's own digest with nothing around it.
-BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature"})
+BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (BARE_FORMATS, frozenset({"openpgp", "sshsig", "dsse"}))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hsmpub.errors import NotFound
 from hsmpub.formats.cms.authenticode import Authenticode
 from hsmpub.formats.cms.detached import Cms
+from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
@@ -22,6 +23,7 @@ _ALL: tuple[Format, ...] = (
     DerSignature(),
     Cms(),
     Authenticode(),
+    KernelModule(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

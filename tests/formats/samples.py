@@ -19,6 +19,11 @@ def pe_file(size: int = 1536) -> bytes:
     return head.ljust(512, b"\0") + bytes(i * 7 % 256 for i in range(size - 512))
 
 
-SAMPLES: dict[str, bytes] = {"authenticode": pe_file()}
+def module_file(size: int = 900) -> bytes:
+    """What begins as an ELF object does; nobody who signs or verifies modules looks further."""
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(i * 11 % 256 for i in range(size))
+
+
+SAMPLES: dict[str, bytes] = {"authenticode": pe_file(), "kernel-module": module_file()}
 #: Another one of each kind.
-OTHERS: dict[str, bytes] = {"authenticode": pe_file(2048)}
+OTHERS: dict[str, bytes] = {"authenticode": pe_file(2048), "kernel-module": module_file(901)}

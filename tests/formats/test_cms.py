@@ -9,6 +9,7 @@ from software_hsm import CONTEXT, artifact_of, chain_of, key_record, make
 
 from hsmpub.formats.cms.chain import CertificateMissing, CertificateOfAnotherKey, load_chain
 from hsmpub.formats.cms.der_check import check_der
+from hsmpub.formats.cms.kernel_module import ModuleMalformed
 from hsmpub.formats.cms.pe import PeMalformed, PeOverlay, pe_digest
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource, FileTooShort
@@ -50,6 +51,41 @@ def test_windows_and_uefi_verifiers_take_a_signed_program_and_no_altered_one(tmp
     needs("sbverify")
     assert accepts("sbverify", "--cert", "ca", "x.exe", cwd=tmp_path)
     assert not accepts("sbverify", "--cert", "ca", "altered.exe", cwd=tmp_path)
+
+
+def built_module(folder) -> bytes:
+    """An ELF object with what modinfo reads."""
+    needs("gcc")
+    source = b'const char i[] __attribute__((section(".modinfo"),used)) = "license=GPL\\0name=x\\0vermagic=6.1 SMP";'
+    assert accepts("gcc", "-c", "-x", "c", "-o", "built.o", "-", stdin=source, cwd=folder)
+    return (folder / "built.o").read_bytes()
+
+
+@both_kinds
+def test_the_kernel_s_own_tools_read_a_signed_module(tmp_path, kind):
+    needs("modinfo")
+    form, module = FORMATS["kernel-module"], built_module(tmp_path)
+    output = make(form, module, key_record(kind, "kernel-module"))
+    (tmp_path / "x.ko").write_bytes(b"".join(form.attach(BytesSource(module), output)))
+    said = run("modinfo", "./x.ko", cwd=tmp_path).stdout
+    assert b"sig_id:         PKCS#7" in said
+    assert b"sig_hashalgo:   sha256" in said
+    (tmp_path / "signature").write_bytes(output)
+    (tmp_path / "module").write_bytes(module)
+    (tmp_path / "signer").write_text(chain_of(kind, 0)[0])
+    verify = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "signature", "-certfile", "signer"]
+    trusting = ["-noverify", "-nointern", "-content"]
+    assert accepts(*verify, *trusting, "module", cwd=tmp_path)
+    assert not accepts(*verify, *trusting, "x.ko", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [b"", b"MZ" + bytes(40), b"\x7fELF" + bytes(40) + bytes(8) + b"\xff\xff\xff\xff~Module signature appended~\n"],
+)
+def test_what_is_no_module_is_refused_by_name(file):
+    with pytest.raises(ModuleMalformed):
+        FORMATS["kernel-module"].extract(BytesSource(file))
 
 
 @pytest.mark.parametrize(

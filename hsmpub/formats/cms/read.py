@@ -50,14 +50,14 @@ class ReadSignedData:
         [signer], [algorithm] = signed["signer_infos"], signed["digest_algorithms"]
         if {signed["version"].native, signer["version"].native} != {"v1"} or len(signed["crls"] or []):
             raise ValueError("another version")
-        _check_algorithms(algorithm, signer, kind)
+        check_algorithms(algorithm, signer, kind)
         _check_chain(signed, signer, chain)
         encapsulated = signed["encap_content_info"]
         self.content_type: str = encapsulated["content_type"].native
         self.content: bytes = encapsulated["content"].dump()
         self._read_attributes(signer["signed_attrs"], chain)
         payload = hashlib.sha256(b"\x31" + signer["signed_attrs"].dump()[1:]).digest()
-        self.claim = Claim(payload, "sha256", _raw(signer["signature"].native, kind))
+        self.claim = Claim(payload, "sha256", raw_of(signer["signature"].native, kind))
 
     def _read_attributes(self, attributes: Any, chain: Chain) -> None:
         values: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class ReadSignedData:
             raise ValueError("another certificate signed")
 
 
-def _check_algorithms(algorithm: Any, signer: Any, kind: KeyKind) -> None:
+def check_algorithms(algorithm: Any, signer: Any, kind: KeyKind) -> None:
     for one in (algorithm, signer["digest_algorithm"]):
         if one["algorithm"].native != "sha256" or one["parameters"].dump() != b"\x05\x00":
             raise ValueError("another digest algorithm")
@@ -95,7 +95,7 @@ def _check_chain(signed: Any, signer: Any, chain: Chain) -> None:
         raise OutputForAnother("The signature names another certificate than the key's.")
 
 
-def _raw(signature: bytes, kind: KeyKind) -> bytes:
+def raw_of(signature: bytes, kind: KeyKind) -> bytes:
     if kind != "p256":
         return signature
     r, s = decode_dss_signature(signature)

@@ -21,7 +21,7 @@ _MESSAGE_DIGEST = oid("1.2.840.113549.1.9.4")
 _SIGNING_TIME = oid("1.2.840.113549.1.9.5")
 _SIGNING_CERTIFICATE_V2 = oid("1.2.840.113549.1.9.16.2.47")
 SHA256 = sequence(oid("2.16.840.1.101.3.4.2.1"), NULL)
-_ALGORITHM: dict[KeyKind, bytes] = {
+ALGORITHMS: dict[KeyKind, bytes] = {
     "p256": sequence(oid("1.2.840.10045.4.3.2")),
     "rsa3072": sequence(oid("1.2.840.113549.1.1.1"), NULL),
 }
@@ -65,7 +65,7 @@ def signed_data(prepared: Prepared, raw: bytes) -> bytes:
         signer,
         SHA256,
         b"\xa0" + attributes[1:],  # [0] IMPLICIT instead of SET: only the tag differs
-        _ALGORITHM[prepared.kind],
+        ALGORITHMS[prepared.kind],
         octets(ecdsa_der(raw) if prepared.kind == "p256" else raw),
     )
     signed = sequence(integer(1), set_of(SHA256), sequence(content), context(0, certificates), set_of(info))
