@@ -10,8 +10,8 @@ class HeaderMalformed(Invalid):
 
 
 class ArmouredFile(HeaderMalformed):
-    advice = "Take the text armour off first: 'gpg --dearmor', 'openssl cms -cmsout -inform PEM -outform DER', 'age -a'\
- has no counterpart, so encrypt without it."
+    advice = "Take the text armour off first: 'gpg --dearmor', 'openssl cms -cmsout -inform PEM -outform DER'; of age\
+ files the first and last line, and the rest through 'base64 -d'."
 
 
 class CipherUnknown(HeaderMalformed):
