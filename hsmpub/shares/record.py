@@ -43,7 +43,14 @@ class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fingerprint: str
 
 
-class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EarlierSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A set of shares that is no longer in force: `identifier` is what its shares are recognised by."""
+
+    epoch: int
+    identifier: int
+
+
+class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What both quorums record.
 
     Attributes:
@@ -51,6 +58,7 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         identifier, extendable, iteration_exponent: pinned SLIP-39 header of this set.
         threshold: so many different holders are needed (two or more).
         check: key-check value of the secret, 64 hex characters (hsmpub.shares.derive).
+        earlier: sets of this quorum that were in force before, so that their shares are refused by name.
     """
 
     epoch: int
@@ -60,6 +68,12 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     threshold: int
     holders: tuple[HolderRecord, ...]
     check: str
+    earlier: tuple[EarlierSet, ...] = ()
+
+    @property
+    def history(self) -> tuple[EarlierSet, ...]:
+        """Every set so far, this one last: what the next one calls `earlier`."""
+        return (*self.earlier, EarlierSet(self.epoch, self.identifier))
 
     @property
     def layout(self) -> Layout:
