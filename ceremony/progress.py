@@ -61,6 +61,7 @@ def _sentence(step: Step) -> str:
 def _details(step: Step) -> Iterator[str]:
     facts: dict[str, Any] = step.facts
     if step.what in ("recovery quorum", "unseal quorum"):
+        yield facts["words"]
         for holder in facts["holders"]:
             yield f"{holder['name']}  {holder['fingerprint']}  {holder.get('group', '')}".rstrip()
     elif step.what in ("keys born", "keys restored"):
