@@ -26,6 +26,7 @@ from ceremony.standing.reshare import RESHARE, ReshareFile
 from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
+from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import PinRefused
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.token import change_pin
@@ -284,8 +285,18 @@ def test_refuses_quorums_that_are_none(born: Born, change: tuple[str, str], rule
         load_standing_file('ceremony = "reshare"\nservice = "releases"\n', "reshare", ReshareFile)
 
 
-def test_a_share_of_the_recovery_quorum_alone(born: Born, tmp_path: Path) -> None:
+def test_the_recovery_quorum_alone_and_no_so_pin_in_any_file(
+    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The unseal quorum opens the ceremony and stays."""
+    made: list[bytes] = []
+
+    def remembered(length: int) -> bytearray:
+        pin = new_pin(length)
+        made.append(bytes(pin))
+        return pin
+
+    monkeypatch.setattr("ceremony.standing.reshare.new_pin", remembered)
     home = copy_home(born.home, tmp_path / "home")
     private, public = new_keys(born)
     text = file_text(public, unseal=False)
@@ -297,6 +308,8 @@ def test_a_share_of_the_recovery_quorum_alone(born: Born, tmp_path: Path) -> Non
     )
     hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, new)
     opens(born, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-4"), private)
+    assert len(made) == 1
+    assert not [name for name, data in tree(home.root).items() if made[0] in data]
     assert load_recovery_record(home.recovery_record.read_bytes()).epoch == 2
     assert load_unseal_record(home.unseal_record.read_bytes()).epoch == 1
 
