@@ -37,6 +37,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.facts import facts_of_plan
+from hsmpub.shares.recipient import share_file_name
 from hsmpub.shares.record import dump_record
 from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
@@ -124,7 +125,7 @@ class _Ceremony:
         table = self._plan.file.recovery
         split = split_recovery(table.plan, epoch=FIRST_EPOCH)
         for name, file in split.files.items():
-            self._output(self._home.genesis / "recovery" / f"{name}.age", file)
+            self._output(self._home.genesis / "recovery" / share_file_name(name, file), file)
         facts = birth.quorum_facts("recovery", facts_of_plan(split.plan, FIRST_EPOCH, split.holders))
         self._recorder.record("recovery quorum", **facts, public_key=split.public_key.hex())
         return split
@@ -139,7 +140,7 @@ class _Ceremony:
         table = self._plan.file.unseal
         split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
         for name, file in split.files.items():
-            self._output(self._home.genesis / "shares" / f"{name}.age", file)
+            self._output(self._home.genesis / "shares" / share_file_name(name, file), file)
         self._output(self._home.unseal_record, dump_record(split.record))
         birth.record_quorum(self._recorder, "unseal quorum", split.record)
 

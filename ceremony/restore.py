@@ -35,6 +35,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.progress import progress_text
+from hsmpub.shares.recipient import share_file_name
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
@@ -170,7 +171,7 @@ class _Ceremony:
         avoid = (self._old.identifier, self._recovery.identifier)
         split = split_unseal(plan, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
         for name, share in split.files.items():
-            self._output(self._folder / "shares" / f"{name}.age", share)
+            self._output(self._folder / "shares" / share_file_name(name, share), share)
         self._output(self._home.unseal_record, dump_record(split.record))
         birth.record_quorum(self._recorder, "unseal quorum", split.record)
 

@@ -14,7 +14,14 @@ from hsmpub.shares.gathering import (
     ShareOfAnotherHolder,
     TooFewHolders,
 )
-from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.identity import (
+    IdentityEncrypted,
+    IdentityMissing,
+    IdentityUnusable,
+    ShareFileForGpg,
+    ShareFileOfAnother,
+)
+from hsmpub.shares.pgp_certificate import CertificateUnusable
 from hsmpub.shares.plan import PlanUnfit
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
 from hsmpub.shares.record import RecordMalformed, UnknownHolder
@@ -24,10 +31,11 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        EnoughShares, GroupComplete, IdentityEncrypted, IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable,
+        CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted, IdentityMissing, IdentityUnusable,
+        PinBoxAltered, PlanUnfit, RecipientUnusable,
         RecordMalformed,
         RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
-        ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
+        ShareFileForGpg, ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
         ShareOfAnotherGroup, ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
     )
 }  # fmt: skip
