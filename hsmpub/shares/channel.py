@@ -68,7 +68,8 @@ class Accepted(_Msg, frozen=True, tag="accepted"):
 class Split(_Msg, frozen=True, tag="split"):
     """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only).
 
-    avoid: SLIP-39 identifiers of earlier sets.
+    service: for share cards; avoid: SLIP-39 identifiers of earlier sets; cards: for each holder with paper instead of
+    a key, in their order, the file descriptor to which the card is written.
     """
 
     purpose: Purpose
@@ -76,10 +77,13 @@ class Split(_Msg, frozen=True, tag="split"):
     plan: QuorumPlan
     avoid: tuple[int, ...]
     pin_size: int
+    service: str = ""
+    cards: tuple[int, ...] = ()
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder."""
+    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder; empty for one
+    on paper."""
 
     commitment: str
     verifier: str

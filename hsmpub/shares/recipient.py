@@ -36,7 +36,7 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parsed public key.
 
     Attributes:
-        stanza: the kind of age stanza that it makes: `X25519`, `ssh-ed25519` or `ssh-rsa`; `OpenPGP` for none.
+        stanza: the kind of age stanza that it makes: `X25519`, `ssh-ed25519` or `ssh-rsa`; for none `OpenPGP`, `paper`.
         text: the key itself, without a comment; of an OpenPGP certificate what is needed of it, armoured.
         fingerprint: `SHA256:…`, for SSH keys the same as `ssh-keygen -l` prints; for age keys over its text; for
             OpenPGP the certificate's, as gpg prints it.
@@ -51,6 +51,10 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pgp: PgpKey | None = None
 
 
+#: Instead of a key: the holder gets the share on paper.
+PAPER = "paper"
+
+
 def parse_recipient(text: str) -> Recipient:
     """The key that a holder gave.
 
@@ -58,6 +62,8 @@ def parse_recipient(text: str) -> Recipient:
         RecipientUnusable: no such key, a private key, or a kind that age cannot encrypt to (ECDSA, FIDO `sk-`).
         CertificateUnusable: an OpenPGP certificate that cannot be used.
     """
+    if text == PAPER:
+        return Recipient(PAPER, PAPER, PAPER, "")
     if BEGIN in text:
         pgp = read_certificate(text)
         armored = armor("PUBLIC KEY BLOCK", pgp.packets).decode()
@@ -79,7 +85,13 @@ def parse_recipient(text: str) -> Recipient:
 
 
 def encrypt_to(recipient: Recipient, data: bytes) -> bytes:
-    """A binary age file, or OpenPGP message, that only the holder's private key opens."""
+    """A binary age file, or OpenPGP message, that only the holder's private key opens.
+
+    Raises:
+        RecipientUnusable: of a holder with paper instead of a key.
+    """
+    if recipient.stanza == PAPER:
+        raise RecipientUnusable("A share on paper is not encrypted.")
     if recipient.pgp is not None:
         return encrypt_message(recipient.pgp, data)
     file: bytes = pyrage.encrypt(data, [_library_recipient(recipient.stanza, recipient.text)])

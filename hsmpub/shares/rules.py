@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hsmpub.errors import HsmpubError, rule_name
+from hsmpub.shares.card import CardNotProven
 from hsmpub.shares.derive import PinBoxAltered, SecretFailsKeyCheck
 from hsmpub.shares.gathering import (
     EnoughShares,
@@ -31,11 +32,10 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted, IdentityMissing, IdentityUnusable,
-        PinBoxAltered, PlanUnfit, RecipientUnusable,
-        RecordMalformed,
-        RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
-        ShareFileForGpg, ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
+        CardNotProven, CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted, IdentityMissing,
+        IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable, RecordMalformed, RecoveryBoxAltered,
+        SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable, ShareFileForGpg,
+        ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
         ShareOfAnotherGroup, ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
     )
 }  # fmt: skip
