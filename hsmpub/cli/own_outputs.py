@@ -11,10 +11,17 @@ from hsmpub.receipt.model import SUFFIX
 _SUFFIXES = (*(format_.suffix for format_ in FORMATS.values()), SUFFIX)
 
 
+def _signed_names(name: str) -> set[str]:
+    """Other names under which a signed form of this file would stand."""
+    forms = [form for form in FORMATS.values() if form.embedded and form.recognises(name, b"")]
+    return {form.signed_name(name) for form in forms} - {name}
+
+
 def part_outputs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """The files to sign, and those that are a signature or the receipt of another one of `files`."""
     named = {path.absolute() for path in files}
     outputs = {path.with_name(path.name + suffix) for path in named if path.name for suffix in _SUFFIXES}
+    outputs |= {path.with_name(other) for path in named for other in _signed_names(path.name)}
     sources: list[Path] = []
     left_out: list[Path] = []
     for path in files:

@@ -26,7 +26,7 @@ class TwoSignaturesInOneFile(Invalid):
 
 
 def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """The formats for a file: those that were asked for, or the one whose kind of file this is.
+    """The formats for a file: those that were asked for, or those whose kind of file this is.
 
     Raises:
         NoFormatByContent, SeveralFormatsByContent, TwoSignaturesInOneFile; FileUnreadable, NotAPlainFile.
@@ -39,9 +39,9 @@ def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
     found = [form.name for form in _recognising(path)]
     if not found:
         raise NoFormatByContent(f"No format is made for files like {path.name!r}.")
-    if len(found) > 1:
+    if sum(FORMATS[name].embedded for name in found) > 1:
         raise SeveralFormatsByContent(f"{path.name!r} can be signed as {' or '.join(found)}.")
-    return (found[0],)
+    return tuple(found)
 
 
 def _recognising(path: Path) -> list[Format]:

@@ -19,14 +19,15 @@ class SignedFileDiffers(Broken):
 
 
 def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form: Format, key: KeyRecord) -> Path:
-    """Writes the signed form of `path` into `folder` under its own name; there it replaces whatever had that name.
+    """Writes the signed form of `path` into `folder` under the name that the format gives it; whatever had that name
+    there is replaced.
 
     What is written was read back first: it holds this output, and the output fits what the format reads in it.
 
     Raises:
         SignedFileDiffers, NotWritten; the rules of the format.
     """
-    target, passing = folder / path.name, folder / f".{path.name[:180]}.{secrets.token_hex(6)}"
+    target, passing = folder / form.signed_name(path.name), folder / f".{path.name[:180]}.{secrets.token_hex(6)}"
     try:
         with passing.open("xb") as file:
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)

@@ -118,6 +118,9 @@ class Format(Protocol):
     def recognises(self, name: str, head: bytes) -> bool:
         """Whether files of this name, beginning with `head` (up to 4,096 bytes), are what the format is for."""
 
+    def signed_name(self, name: str) -> str:
+        """What a file of this name is called once its signature is in it."""
+
     def extract(self, source: Source) -> bytes:
         """The detail of a file, signed already or not. Raises the format's own rules under Invalid."""
 
@@ -143,7 +146,14 @@ class Format(Protocol):
         """The output that a signed file holds; None: it holds none, or the format is detached."""
 
 
-class Detached:
+class SameName:
+    """A signed file keeps its name."""
+
+    def signed_name(self, name: str) -> str:
+        return name
+
+
+class Detached(SameName):
     """What a format is that makes a file of its own from the file's hash alone."""
 
     detail_limit = 0

@@ -44,8 +44,11 @@ class PgpSignature(msgspec.Struct, frozen=True):
     raw: bytes
 
 
-def read_document_signature(text: bytes, state: FileHash, key: KeyRecord, at: int | None) -> Claim:
-    """The claim of an armoured detached signature. at: the time it must carry, in seconds since 1970.
+def read_document_signature(text: bytes, state: FileHash, key: KeyRecord, at: int | None, *, kind: int = 0x00) -> Claim:
+    """The claim of an armoured detached signature.
+
+    Args:
+        at: the time it must carry, in seconds since 1970; kind: 0x00 a binary document, 0x01 a canonical text.
 
     Raises:
         OpenpgpMalformed, OpenpgpKeyDiffers, OpenpgpTimeDiffers, OpenpgpDigestDiffers.
@@ -53,9 +56,14 @@ def read_document_signature(text: bytes, state: FileHash, key: KeyRecord, at: in
     found = packets(dearmor(text, "SIGNATURE"))
     if len(found) != 1 or found[0][0] != 2:
         raise OpenpgpMalformed("The armour holds something else than one signature.")
-    signature = read_signature_packet(found[0][1], key)
-    if signature.kind != 0x00 or set(signature.hashed) != {2, 33}:
-        raise OpenpgpMalformed("It is not a plain signature over a binary document.")
+    return read_document_packet(found[0][1], state, key, at, kind=kind)
+
+
+def read_document_packet(body: bytes, state: FileHash, key: KeyRecord, at: int | None, *, kind: int = 0x00) -> Claim:
+    """Likewise, of the body of a signature packet."""
+    signature = read_signature_packet(body, key)
+    if signature.kind != kind or set(signature.hashed) != {2, 33}:
+        raise OpenpgpMalformed("It is not a plain signature over a document of this kind.")
     if at is not None and signature.created_at != at:
         raise OpenpgpTimeDiffers("The signature carries another time.")
     return claim_of(signature, state.with_suffix(signature.suffix).digest())

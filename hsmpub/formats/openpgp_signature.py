@@ -13,6 +13,7 @@ from hsmpub.formats.openpgp_key import algorithm, fingerprint
 from hsmpub.model.key import KeyRecord
 
 BINARY_DOCUMENT = 0x00
+TEXT_DOCUMENT = 0x01
 POSITIVE_CERTIFICATION = 0x13
 SUBKEY_BINDING = 0x18
 

@@ -6,6 +6,8 @@ subkey of the release key. The framed formats (openpgp, sshsig, dsse) cannot be 
 the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
 their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
 of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own.
+Packages and repositories signed with OpenPGP are documents to it like any other: under `openpgp` somebody could have
+signed what they are, so each has keys of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,11 @@ from hsmpub.model.key import KeyKind, KeyRecord
 #: Formats that sign the file's own digest with nothing around it.
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
-FAMILIES: tuple[frozenset[str], ...] = (BARE_FORMATS, frozenset({"openpgp", "sshsig", "dsse"}))
+FAMILIES: tuple[frozenset[str], ...] = (
+    BARE_FORMATS,
+    frozenset({"openpgp", "sshsig", "dsse"}),
+    frozenset({"apt-inrelease", "apt-release-gpg"}),
+)
 
 
 class FormatNotAllowed(Forbidden):

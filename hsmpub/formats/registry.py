@@ -9,6 +9,7 @@ from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
+from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
@@ -24,6 +25,8 @@ _ALL: tuple[Format, ...] = (
     Cms(),
     Authenticode(),
     KernelModule(),
+    AptInRelease(),
+    AptReleaseGpg(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

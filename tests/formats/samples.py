@@ -24,6 +24,23 @@ def module_file(size: int = 900) -> bytes:
     return b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(i * 11 % 256 for i in range(size))
 
 
-SAMPLES: dict[str, bytes] = {"authenticode": pe_file(), "kernel-module": module_file()}
+#: A Release file of an apt repository.
+RELEASE = (
+    b"Origin: Acme\nSuite: stable\nDate: Sun, 22 Nov 2026 10:00:00 UTC\nSHA256:\n "
+    + b"ab" * 32
+    + b"     1234 main/binary-amd64/Packages\n"
+)
+
+SAMPLES: dict[str, bytes] = {
+    "authenticode": pe_file(),
+    "kernel-module": module_file(),
+    "apt-inrelease": RELEASE,
+    "apt-release-gpg": RELEASE,
+}
 #: Another one of each kind.
-OTHERS: dict[str, bytes] = {"authenticode": pe_file(2048), "kernel-module": module_file(901)}
+OTHERS: dict[str, bytes] = {
+    "authenticode": pe_file(2048),
+    "kernel-module": module_file(901),
+    "apt-inrelease": RELEASE.replace(b"1234", b"1235"),
+    "apt-release-gpg": RELEASE + b" x\n",
+}

@@ -1,0 +1,1 @@
+"""Packages and their repositories that are signed with OpenPGP: apt, deb, rpm."""
