@@ -10,6 +10,8 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
+from hsmpub.formats.linux.deb import Deb
+from hsmpub.formats.linux.rpm import Rpm
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
@@ -27,6 +29,8 @@ _ALL: tuple[Format, ...] = (
     KernelModule(),
     AptInRelease(),
     AptReleaseGpg(),
+    Deb(),
+    Rpm(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

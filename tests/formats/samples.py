@@ -24,6 +24,34 @@ def module_file(size: int = 900) -> bytes:
     return b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(i * 11 % 256 for i in range(size))
 
 
+def ar_member(name: bytes, content: bytes) -> bytes:
+    header = name.ljust(16) + b"0".ljust(12) + b"0     " * 2 + b"100644  " + str(len(content)).encode().ljust(10)
+    return header + b"`\n" + content + b"\n" * (len(content) % 2)
+
+
+def deb_file(data: bytes = b"data of a package") -> bytes:
+    """The archive alone: nobody who signs packages looks into their parts."""
+    parts = ((b"debian-binary", b"2.0\n"), (b"control.tar.xz", b"control"), (b"data.tar.xz", data))
+    return b"!<arch>\n" + b"".join(ar_member(*part) for part in parts)
+
+
+def rpm_header(entries: list[tuple[int, int, int, bytes]], region: int) -> bytes:
+    """Tag, type, count and bytes of each entry, in one region."""
+    index, store = b"", b""
+    for tag, kind, count, data in entries:
+        index += struct.pack(">IIiI", tag, kind, len(store), count)
+        store += data
+    index = struct.pack(">IIiI", region, 7, len(store), 16) + index
+    store += struct.pack(">IIiI", region, 7, -len(index), 16)
+    return bytes.fromhex("8eade80100000000") + struct.pack(">II", len(index) // 16, len(store)) + index + store
+
+
+def rpm_file(payload: bytes = b"payload of a package") -> bytes:
+    lead = b"\xed\xab\xee\xdb\x03\0\0\0\0\1" + b"thing".ljust(66, b"\0") + b"\0\1\0\5" + bytes(16)
+    signatures = rpm_header([(1004, 7, 16, bytes(16)), (1008, 7, 100, bytes(100))], 62)
+    return lead + signatures + bytes(-len(signatures) % 8) + rpm_header([(1000, 6, 1, b"thing\0")], 63) + payload
+
+
 #: A Release file of an apt repository.
 RELEASE = (
     b"Origin: Acme\nSuite: stable\nDate: Sun, 22 Nov 2026 10:00:00 UTC\nSHA256:\n "
@@ -36,6 +64,8 @@ SAMPLES: dict[str, bytes] = {
     "kernel-module": module_file(),
     "apt-inrelease": RELEASE,
     "apt-release-gpg": RELEASE,
+    "deb": deb_file(),
+    "rpm": rpm_file(),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -43,4 +73,6 @@ OTHERS: dict[str, bytes] = {
     "kernel-module": module_file(901),
     "apt-inrelease": RELEASE.replace(b"1234", b"1235"),
     "apt-release-gpg": RELEASE + b" x\n",
+    "deb": deb_file(b"other data"),
+    "rpm": rpm_file(b"other payload"),
 }

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hsmpub.formats.format import Artifact, Context, Format, Prepared
+from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -71,6 +71,9 @@ def chain_of(kind: KeyKind, number: int = 0) -> tuple[str, str]:
 
 
 def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
+    if prepared.count > 1:
+        alone = [Prepared(digest, prepared.hash, prepared.kind) for digest in digests_of(prepared)]
+        return b"".join(sign_raw(one, number) for one in alone)
     private, prehashed = private_key(prepared.kind, number), utils.Prehashed(SHA256())
     if prepared.kind == "ed25519":
         assert prepared.hash == "none"
