@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import tempfile
 from pathlib import Path
@@ -20,7 +21,7 @@ from hsmpub.formats.linux.ar import DebMalformed
 from hsmpub.formats.linux.rpm_header import RpmMalformed
 from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
 from hsmpub.formats.registry import FORMATS
-from hsmpub.formats.source import BytesSource
+from hsmpub.formats.source import BytesSource, FileTooShort
 
 DEB, RPM = FORMATS["deb"], FORMATS["rpm"]
 both_kinds = pytest.mark.parametrize("kind", ["p256", "rsa3072"])
@@ -246,7 +247,5 @@ def test_an_altered_package_is_refused_or_signed_as_what_it_then_is(form, sample
 @given(st.binary(max_size=400))
 def test_any_bytes_behind_a_right_beginning_are_a_package_or_refused(data):
     for form, start, rule in ((DEB, deb_file()[:90], DebMalformed), (RPM, rpm_file()[:104], RpmMalformed)):
-        try:
+        with contextlib.suppress(rule, FileTooShort):
             form.extract(BytesSource(start + data))
-        except Invalid as e:
-            assert isinstance(e, rule) or "ends after" in e.detail

@@ -34,10 +34,10 @@ class RpmMalformed(Invalid):
 
 
 class Value(NamedTuple):
-    """What a tag holds: its type and count as in the index, and its bytes in the store."""
+    """What a tag holds: its type and number of items as in the index, and its bytes in the store."""
 
     kind: int
-    count: int
+    items: int
     data: bytes
 
 
@@ -101,7 +101,7 @@ def signature_header(values: dict[int, Value]) -> bytes:
     index, store = b"", b""
     for tag, value in sorted(values.items()):
         store += bytes(-len(store) % _ALIGNMENT.get(value.kind, 1))
-        index += _ENTRY.pack(tag, value.kind, len(store), value.count)
+        index += _ENTRY.pack(tag, value.kind, len(store), value.items)
         store += value.data
     count = len(values) + 1
     region = _ENTRY.pack(_REGION, _BIN, len(store), _ENTRY.size)
