@@ -19,5 +19,5 @@ def config_toml(hsm: HsmConfig, listen: str) -> bytes:
 
 def make_folders(home: Home) -> None:
     """Folders that the running service fills."""
-    for folder in (home.artifacts, home.courier, home.run):
+    for folder in (home.artifacts, home.ceremonies, home.courier, home.run):
         folder.mkdir(mode=0o700, exist_ok=True)

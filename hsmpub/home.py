@@ -76,6 +76,11 @@ class Home:
         return self.root / "courier"
 
     @property
+    def ceremonies(self) -> Path:
+        """A folder for each ceremony after the genesis, with its transcript: `<number>-<ceremony>`."""
+        return self.root / "ceremonies"
+
+    @property
     def run(self) -> Path:
         return self.root / "run"
 

@@ -201,10 +201,21 @@ class Restored(_Entry, frozen=True, tag="restore"):
     holders: tuple[str, ...]
 
 
+class Drilled(_Entry, frozen=True, tag="drill"):
+    """A quorum showed that it could unseal, or restore; nothing was released. quorum: `unseal` or `recovery`;
+    epoch: that quorum's own; transcript_sha256: of the dated evidence."""
+
+    quorum: Literal["unseal", "recovery"]
+    epoch: int
+    holders: tuple[str, ...]
+    attempt: str
+    transcript_sha256: str
+
+
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | ShareHandedIn | UnsealedBy
-    | SealedBy | Restored
+    | SealedBy | Restored | Drilled
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

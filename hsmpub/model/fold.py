@@ -18,6 +18,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
@@ -86,6 +87,7 @@ class ServiceState:
     releases: dict[tuple[str, str], str] = field(default_factory=dict)
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     routine: int = 0
+    quorums: QuorumHistory = field(default_factory=QuorumHistory)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -96,6 +98,7 @@ class ServiceState:
         # Routine signatures are appended side by side and may be applied out of order: they change no state.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
+        self.quorums.apply(entry)
         match entry:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
@@ -126,7 +129,7 @@ class ServiceState:
             case e.SealedBy():
                 if entry.nonce:
                     self.used_nonces.add(f"{entry.person} {entry.nonce}")
-            case e.ShareHandedIn() | e.UnsealedBy():
+            case e.ShareHandedIn() | e.UnsealedBy() | e.Drilled():
                 pass
             case _:
                 self._apply_to_request(index, entry)

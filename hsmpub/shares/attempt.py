@@ -27,7 +27,7 @@ from hsmpub.shares.channel import (
     read_reply,
 )
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
-from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.record import Content, Purpose, RecoveryRecord, UnsealRecord, dump_record
 from hsmpub.shares.slip39 import ShareMalformed
 
 MAX_FILE_BYTES = 1 << 16
@@ -47,8 +47,6 @@ class _Attempt:
     protections: of the child, name → "on" or why it is off.
     """
 
-    purpose: Purpose
-
     def __init__(self, record: UnsealRecord | RecoveryRecord, process: asyncio.subprocess.Process, *, attempt: bytes,
                  key: bytes, expires_at: int, deadline: float, release: int) -> None:  # fmt: skip
         self.record = record
@@ -61,10 +59,14 @@ class _Attempt:
         self._deadline = deadline
         self._release = release
         self._released: tuple[int, ...] = ()
+        self._proven: tuple[str, ...] = ()
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def _start(cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int) -> Self:
+    async def _start(
+        cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, *, drill: bool = False,
+        keeper_key: bytes = b"", contents: tuple[Content, ...] = ("wrapping key", "keeper identity"),
+    ) -> Self:  # fmt: skip
         release, to_release = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -83,7 +85,8 @@ class _Attempt:
         made = cls(record, process, attempt=attempt, key=b"", expires_at=now + lifetime,
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
-            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release)
+            purpose: Purpose = "unseal" if isinstance(record, UnsealRecord) else "recovery"
+            order = Gather(purpose, dump_record(record), attempt, lifetime, to_release, contents, drill, keeper_key)
             gathers = await made._ask(frame(order), Gathers)
             made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
@@ -94,12 +97,12 @@ class _Attempt:
     @property
     def is_complete(self) -> bool:
         """Enough shares are in, and what they open is ready to be taken."""
-        return bool(self._released)
+        return bool(self._released or self._proven)
 
     @property
     def is_open(self) -> bool:
         """Shares can still be handed in."""
-        return not self._released and self._process.returncode is None and time.monotonic() < self._deadline
+        return not self.is_complete and self._process.returncode is None and time.monotonic() < self._deadline
 
     async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
         """Hands in a share that its holder sealed to `key`, info = `b"hsmpub share v1" + attempt + holder`.
@@ -136,13 +139,13 @@ class _Attempt:
 
     async def _in_turn(self, message: bytes, secret: bytearray | None) -> tuple[str, ...]:
         async with self._turn:
-            if self._released:
+            if self.is_complete:
                 raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
             if time.monotonic() >= self._deadline:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released = reply.holders, reply.released
+            self.accepted, self._released, self._proven = reply.holders, reply.released, reply.proven
             return self.accepted
 
     async def _take(self, *pages: SecretPage) -> None:
@@ -175,8 +178,6 @@ class _Attempt:
 class UnsealAttempt(_Attempt):
     """One attempt to unseal: at the k-th share the child opens the PIN box."""
 
-    purpose = "unseal"
-
     @classmethod
     async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> Self:
         """Starts the child and its key. lifetime: seconds.
@@ -200,12 +201,13 @@ class UnsealAttempt(_Attempt):
 class RecoveryAttempt(_Attempt):
     """One gathering for a restore: at the k-th share the child opens wrapping key and keeper identity."""
 
-    purpose = "recovery"
-
     @classmethod
-    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int) -> Self:
-        """As UnsealAttempt.start."""
-        return await cls._start(record, now, lifetime)
+    async def start(
+        cls, record: RecoveryRecord, *, now: int, lifetime: int,
+        contents: tuple[Content, ...] = ("wrapping key", "keeper identity"),
+    ) -> Self:  # fmt: skip
+        """As UnsealAttempt.start. contents: what `take` will give, in this order."""
+        return await cls._start(record, now, lifetime, contents=contents)
 
     async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
         """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
@@ -220,9 +222,9 @@ class RecoveryAttempt(_Attempt):
             raise ShareMalformed("The share file is larger than any share.")
         return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
 
-    async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
-        """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.
+    async def take_keys(self, *pages: SecretPage) -> None:
+        """Moves the contents into the pages, once; by default wrapping key and seed of the keeper's identity.
 
         Raises as UnsealAttempt.take_pin does.
         """
-        await self._take(wrapping_key, identity)
+        await self._take(*pages)

@@ -12,7 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.shares.record import Purpose
+from hsmpub.shares.record import Content, Purpose
 from hsmpub.shares.rules import RULES
 
 MAX_FRAME = 1 << 20
@@ -27,6 +27,8 @@ class Gather(_Msg, frozen=True, tag="gather"):
 
     record: JSON of the quorum's record; attempt: 16 bytes; lifetime: seconds, after which the child ends by itself;
     release_fd: the pipe to which it writes what the secret opens.
+    contents: boxes of a recovery quorum that are opened and written there, in this order.
+    drill: prove and release nothing; keeper_key: the pinned one, raw Ed25519, for the drill of a recovery quorum.
     """
 
     purpose: Purpose
@@ -34,6 +36,9 @@ class Gather(_Msg, frozen=True, tag="gather"):
     attempt: bytes
     lifetime: int
     release_fd: int
+    contents: tuple[Content, ...] = ("wrapping key", "keeper identity")
+    drill: bool = False
+    keeper_key: bytes = b""
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
@@ -58,10 +63,12 @@ class HandInFile(_Msg, frozen=True, tag="file"):
 
 
 class Accepted(_Msg, frozen=True, tag="accepted"):
-    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th."""
+    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th.
+    proven: in a drill, what the secret was shown to open; empty before the k-th."""
 
     holders: tuple[str, ...]
     released: tuple[int, ...] = ()
+    proven: tuple[str, ...] = ()
 
 
 class HolderKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,6 +15,8 @@ from hsmpub.model.key import KeyKind
 from hsmpub.shares.layout import Layout
 
 Purpose = Literal["unseal", "recovery"]
+#: What is sealed to the recovery quorum's key.
+Content = Literal["wrapping key", "SO PIN", "keeper identity"]
 
 
 class UnknownHolder(NotFound):

@@ -13,6 +13,7 @@ from hsmpub.shares.gathering import (
     TooFewHolders,
 )
 from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.proving import BackupNotProven
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
 from hsmpub.shares.record import RecordMalformed, UnknownHolder
 from hsmpub.shares.recovery import RecoveryBoxAltered
@@ -21,9 +22,9 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        EnoughShares, IdentityEncrypted, IdentityUnusable, PinBoxAltered, RecipientUnusable, RecordMalformed,
-        RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
-        ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
-        ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
+        BackupNotProven, EnoughShares, IdentityEncrypted, IdentityUnusable, PinBoxAltered, RecipientUnusable,
+        RecordMalformed, RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered,
+        ShareBoxUnreadable, ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed,
+        ShareOfAnotherEpoch, ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
     )
 }  # fmt: skip

@@ -5,6 +5,8 @@
 3 at the k-th combines, tests the key-check value
 4 opens the box (PIN; or wrapping key and identity) and writes its content to the release pipe
 5 wipes and ends; it ends also when its time is over or its parent is gone
+
+In a drill, 4 proves what the secret opens (hsmpub.shares.proving), and nothing of it leaves.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from hsmpub.shares.channel import (
 )
 from hsmpub.shares.child import run_child
 from hsmpub.shares.derive import open_pin
-from hsmpub.shares.gathering import Gathering
+from hsmpub.shares.gathering import DRILL_CONTEXT, SHARE_CONTEXT, Gathering
 from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.proving import prove_recovery, prove_unseal
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import open_recovery
 
@@ -50,18 +53,19 @@ def _serve(protections: dict[str, str]) -> None:
     signal.alarm(max(order.lifetime, 1))  # default action: the process ends, and its memory with it
     record = _record(order)
     key = X25519PrivateKey.generate()
-    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()))
+    context = DRILL_CONTEXT if order.drill else SHARE_CONTEXT
+    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()), context)
     send(_OUT, frame(Gathers(key.public_key().public_bytes_raw(), protections)))
     while True:
         try:
             _take(gathering)
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
-                reply = Accepted(gathering.accepted, _release(gathering, record, order.release_fd))
+                reply = _finish(gathering, record, order)
         except HsmpubError as error:
             reply = Problem.of(error)
         send(_OUT, frame(reply))
-        if isinstance(reply, Accepted) and reply.released:
+        if isinstance(reply, Accepted) and (reply.released or reply.proven):
             return
 
 
@@ -85,17 +89,34 @@ def _take(gathering: Gathering) -> None:
         raise Broken("A gathering child takes shares only.")
 
 
-def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, fd: int) -> tuple[int, ...]:
+def _finish(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather) -> Accepted:
+    holders = gathering.accepted
+    if order.drill:
+        return Accepted(holders, proven=_prove(gathering, record, order.keeper_key))
+    return Accepted(holders, released=_release(gathering, record, order))
+
+
+def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, keeper_key: bytes) -> tuple[str, ...]:
+    secret = gathering.secret()
+    try:
+        if isinstance(record, UnsealRecord):
+            return prove_unseal(record, secret)
+        return prove_recovery(record, secret, keeper_key)
+    finally:
+        wipe(secret)
+
+
+def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather) -> tuple[int, ...]:
     secret = gathering.secret()
     try:
         if isinstance(record, UnsealRecord):
             contents = [open_pin(secret, record.epoch, bytes.fromhex(record.pin_box))]
         elif isinstance(record, RecoveryRecord):
-            contents = list(open_recovery(record, secret))
+            contents = open_recovery(record, secret, order.contents)
     finally:
         wipe(secret)
     for content in contents:
-        send(fd, content)
+        send(order.release_fd, content)
         wipe(content)
-    os.close(fd)
+    os.close(order.release_fd)
     return tuple(len(content) for content in contents)
