@@ -135,7 +135,7 @@ class _Drill:
     ) -> m.DrillHandInReply:
         recorder.record("proven", quorum=self._quorum, holders=list(drill.accepted), opened=list(drill.proven()))
         transcript = await self._sign(recorder, log_sign)
-        path = await asyncio.to_thread(put_transcript, self._shelf, f"drill-{self._quorum}", transcript)
+        path = await asyncio.to_thread(put_transcript, self._shelf, self._quorum, transcript)
         try:
             async with self._book.turn():
                 index = await self._book.record(

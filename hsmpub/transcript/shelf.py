@@ -1,4 +1,4 @@
-"""Where a running service keeps the transcripts of its ceremonies: `ceremonies/<number>-<name>/`, never overwritten."""
+"""Where a running service puts the evidence of its drills: `ceremonies/drill-<number>-<quorum>/`, never overwritten."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pathlib import Path
 
 from hsmpub.errors import Unavailable
 
-_NUMBERED = re.compile(r"([0-9]{1,9})-.+")
+_NUMBERED = re.compile(r"drill-([0-9]{1,9})-.+")
 
 
 class EvidenceNotWritten(Unavailable):
     advice = "See to the folder 'ceremonies' of the home: it must be there, the keeper's own, and have room."
 
 
-def put_transcript(shelf: Path, name: str, transcript: bytes) -> Path:
-    """Writes `<number>-<name>/transcript.json` durably, under the next number. Returns its path.
+def put_transcript(shelf: Path, quorum: str, transcript: bytes) -> Path:
+    """Writes `drill-<number>-<quorum>/transcript.json` durably, under the next number. Returns its path.
 
     Raises:
         EvidenceNotWritten: nothing stays of it.
     """
     try:
-        folder = _next_folder(shelf, name)
+        folder = _next_folder(shelf, quorum)
     except OSError as error:
         raise EvidenceNotWritten(f"No folder can be made in {shelf.name}: {error.strerror}.") from None
     path = folder / "transcript.json"
@@ -43,14 +43,14 @@ def take_back(transcript: Path) -> None:
     shutil.rmtree(transcript.parent, ignore_errors=True)
 
 
-def _next_folder(shelf: Path, name: str) -> Path:
+def _next_folder(shelf: Path, quorum: str) -> Path:
     numbers = [int(found[1]) for path in shelf.iterdir() if (found := _NUMBERED.fullmatch(path.name))]
     for number in range(max(numbers, default=0) + 1, 10**9):
-        folder = shelf / f"{number}-{name}"
+        folder = shelf / f"drill-{number}-{quorum}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o755)
             return folder
-    raise OSError(0, "too many ceremonies")
+    raise OSError(0, "too many drills")
 
 
 def _write(path: Path, data: bytes) -> None:

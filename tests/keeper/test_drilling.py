@@ -102,7 +102,7 @@ def test_the_evidence_of_an_unsealed_service_is_signed_by_the_log_key_too(keeper
         reply = await drill(keeper, holders)
         assert sorted(seal.signer for seal in evidence(keeper, reply).seals) == ["keeper", "log"]
         second = await drill(keeper, holders)
-        assert second.evidence == "ceremonies/2-drill-unseal/transcript.json"
+        assert second.evidence == "ceremonies/drill-2-unseal/transcript.json"
         assert keeper.keeper.unsealing.is_unsealed
 
     asyncio.run(scenario())
@@ -139,7 +139,7 @@ def test_a_drill_without_its_evidence_has_not_happened(keeper: Kept, holders: Ho
         keeper.store.refuse = ""
         keeper.home.ceremonies.mkdir(exist_ok=True)
         assert list(keeper.home.ceremonies.iterdir()) == []
-        assert (await drill(keeper, holders)).evidence == "ceremonies/1-drill-unseal/transcript.json"
+        assert (await drill(keeper, holders)).evidence == "ceremonies/drill-1-unseal/transcript.json"
 
     asyncio.run(scenario())
 
