@@ -72,7 +72,7 @@ class Keeper:
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
-        artifacts = Artifacts(parts.home.artifacts)
+        artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
         self.sessions = Sessions(book, parts.identity)
