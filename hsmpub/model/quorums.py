@@ -29,6 +29,10 @@ class QuorumHistory:
             case e.Restored():
                 self._begin("unseal", entry.at)
                 self._show("recovery", entry.holders, entry.at)
+            case e.CeremonyHeld():
+                for quorum, epoch in (("unseal", entry.epoch), ("recovery", entry.recovery_epoch)):
+                    if epoch:
+                        self._begin(quorum, entry.at)
             case e.ShareHandedIn():
                 self.seen["unseal", entry.holder] = entry.at
             case e.UnsealedBy():

@@ -120,6 +120,19 @@ class _Attempt:
             raise ShareBoxUnreadable("The box is larger than any share.")
         return await self._hand_in(frame(HandInBox(holder, box)))
 
+    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
+        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
+
+        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
+
+        Raises:
+            As hand_in, and the rules of hsmpub.shares.identity.
+        """
+        self.record.holder(holder)
+        if len(file) > MAX_FILE_BYTES:
+            raise ShareMalformed("The share file is larger than any share.")
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
         if self._process.returncode is None:
@@ -208,19 +221,6 @@ class RecoveryAttempt(_Attempt):
     ) -> Self:  # fmt: skip
         """As UnsealAttempt.start. contents: what `take` will give, in this order."""
         return await cls._start(record, now, lifetime, contents=contents)
-
-    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
-        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
-
-        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
-
-        Raises:
-            As hand_in, and the rules of hsmpub.shares.identity.
-        """
-        self.record.holder(holder)
-        if len(file) > MAX_FILE_BYTES:
-            raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
 
     async def take_keys(self, *pages: SecretPage) -> None:
         """Moves the contents into the pages, once; by default wrapping key and seed of the keeper's identity.
