@@ -19,13 +19,13 @@ from typing import Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ceremony.log_snapshot import measure_log
+from ceremony.log_snapshot import fold_log, measure_log
 from ceremony.place import OutputExists, OutputNotWritten, sync_directory
 from hsmpub.config import HomeMissing, load_config
-from hsmpub.errors import Invalid
+from hsmpub.errors import Conflict, Invalid
 from hsmpub.home import Home
 from hsmpub.model.trust import Trust, load_trust
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import Quorum, load_recovery_record, load_unseal_record
 from hsmpub.tlog.note import load_verifier_key
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -36,6 +36,10 @@ class BackupNotAllowed(Invalid):
     advice = "Run it as the keeper's user: the manifest is signed with the keeper's identity."
 
 
+class CeremonyInTheWay(Conflict):
+    advice = "Wait for its end, or run 'hsmpub-ceremony resume'; then take the backup."
+
+
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """sha256: hex; size: bytes."""
 
@@ -43,11 +47,21 @@ class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int
 
 
+class QuorumFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose shares belong to this backup."""
+
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a backup says of itself, signed by the keeper's identity.
 
     at: seconds since 1970; epoch: of the unseal record; log_size, log_root (hex): the whole log in it;
-    module, token: of the HSM, module empty for the embedded SoftHSM; listen: of the front.
+    policy_sha256, roster_sha256: of the texts in force; keys: their names; vendor_backup: where the HSM maker's own
+    backup of the token is, empty for none; module, token: of the HSM, module empty for the embedded SoftHSM;
+    listen: of the front.
     """
 
     backup: Literal["hsmpub backup v1"]
@@ -56,10 +70,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     log_size: int
     log_root: str
+    policy_sha256: str
+    roster_sha256: str
+    unseal: QuorumFacts
+    recovery: QuorumFacts
+    keys: tuple[str, ...]
+    vendor_backup: str
     module: str
     token: str
     listen: str
     files: dict[str, FileFacts]
+
+
+def quorum_facts(quorum: Quorum) -> QuorumFacts:
+    return QuorumFacts(quorum.epoch, quorum.threshold, tuple(holder.name for holder in quorum.holders))
 
 
 def manifest_message(manifest: bytes) -> bytes:
@@ -76,13 +100,17 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
         HomeMissing, ConfigMalformed: there is no service in the home.
         BackupNotAllowed: the keeper's identity may not be read.
         OutputExists: `out` is there; it is left as it is.
+        CeremonyInTheWay: what it would copy is changing.
         OutputNotWritten, LogUnavailable.
     """
     if out.exists():
         raise OutputExists(f"{out} exists already.")
     config, trust = load_config(home), _read_trust(home)
     identity = _identity(home)
-    record = load_unseal_record(home.unseal_record.read_bytes())
+    if home.ceremony_journal.exists():
+        raise CeremonyInTheWay("A ceremony is changing this home, or was interrupted.")
+    unseal = load_unseal_record(home.unseal_record.read_bytes())
+    recovery = load_recovery_record(home.recovery_record.read_bytes())
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
             snapshot = Path(folder) / "log.sqlite"
@@ -94,13 +122,22 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
                 for path in _files(home, artifacts):
                     name = str(path.relative_to(home.root))
                     files[name] = _add(tar, name, path, now)
+                state = fold_log(snapshot)
+                assert state.policy is not None  # a log begins with both
+                assert state.roster is not None
                 manifest = Manifest(
                     backup="hsmpub backup v1",
                     service=trust.service,
                     at=now,
-                    epoch=record.epoch,
+                    epoch=unseal.epoch,
                     log_size=size,
                     log_root=root.hex(),
+                    policy_sha256=state.policy.sha256,
+                    roster_sha256=state.roster.sha256,
+                    unseal=quorum_facts(unseal),
+                    recovery=quorum_facts(recovery),
+                    keys=tuple(key.name for key in trust.keys),
+                    vendor_backup=config.hsm.vendor_backup,
                     module="" if home.softhsm_conf.exists() else config.hsm.module,
                     token=config.hsm.token,
                     listen=config.front.listen,
@@ -142,7 +179,7 @@ def _identity(home: Home) -> Ed25519PrivateKey:
 
 def _files(home: Home, artifacts: bool) -> list[Path]:
     found = [home.trust, home.unseal_record, home.recovery_record]
-    folders = [home.genesis, home.sealed_credentials, *sorted(home.root.glob("restore-*"))]
+    folders = [home.genesis, home.ceremonies, home.sealed_credentials, *sorted(home.root.glob("restore-*"))]
     for folder in [*folders, *([home.artifacts] if artifacts else [])]:
         found += sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return found

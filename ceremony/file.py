@@ -26,6 +26,7 @@ from hsmpub.shares.recipient import parse_recipient
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
 Label = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}\z")]
+VendorBackup = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*\z")]
 Origin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\z")]
 
 
@@ -72,12 +73,14 @@ class ServiceTable(_Table):
 
 
 class HsmTable(_Table):
-    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections."""
+    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections;
+    vendor_backup: in words, where the maker's own backup of the token is."""
 
     module: str = ""
     token: Label = "hsmpub"  # noqa: S105 - the label of the token
     pin_length: Annotated[StrictInt, Field(ge=8, le=255)] = 40
     network: StrictBool = False
+    vendor_backup: VendorBackup = ""
 
 
 class HolderTable(_Table):

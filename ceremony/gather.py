@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hsmpub.secret.page import SecretPage, wipe
 from hsmpub.shares.attempt import RecoveryAttempt, UnsealAttempt
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.record import Content, RecoveryRecord, UnsealRecord
 
 _LIFETIME = 600  # seconds
 Accepted = Callable[[tuple[str, ...]], None]
@@ -26,10 +26,10 @@ class ShareAtHand:
 
 
 async def gather_recovery(
-    record: RecoveryRecord, shares: Sequence[ShareAtHand], wrapping_key: SecretPage, identity: SecretPage,
-    *, now: int, accepted: Accepted,
+    record: RecoveryRecord, shares: Sequence[ShareAtHand], first: SecretPage, second: SecretPage,
+    *, now: int, accepted: Accepted, contents: tuple[Content, ...] = ("wrapping key", "keeper identity"),
 ) -> tuple[str, ...]:  # fmt: skip
-    """Opens wrapping key and keeper identity. The holders' private keys are wiped.
+    """Opens two contents of the record's boxes. The holders' private keys are wiped.
 
     accepted: called with the holders so far after each share.
 
@@ -38,10 +38,10 @@ async def gather_recovery(
     Raises:
         TooFewHolders, EnoughShares, and the rules of a refused share: nothing was opened.
     """
-    attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME)
+    attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME, contents=contents)
     try:
         await _hand_in(attempt, shares, accepted)
-        await attempt.take_keys(wrapping_key, identity)
+        await attempt.take_keys(first, second)
         return attempt.accepted
     finally:
         await attempt.close()

@@ -163,7 +163,9 @@ class _Ceremony:
             if key.openpgp:
                 self._output(self._home.genesis / f"{key.name}.asc", key.openpgp.encode())
         self._output(self._home.trust, dump_trust(trust))
-        self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
+        self._output(
+            self._home.config, config_toml(hsm, self._plan.file.front.listen, self._plan.file.hsm.vendor_backup)
+        )
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
 
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:

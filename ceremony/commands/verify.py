@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ceremony.backup_check import open_backup
-from ceremony.commands.app import TrustOption, app, console
+from ceremony.commands.app import TrustOption, app, console, now
+from ceremony.commands.backup import show_backup
 from ceremony.inputs import read_file, read_trust
 from ceremony.progress import step_printer
-from hsmpub.model.clock import rfc3339
 from hsmpub.transcript.check import check_transcript
 
 
@@ -24,9 +24,7 @@ def verify(
     head = read_file(file, 16)
     if not head.startswith(b"{"):
         with open_backup(file, pins) as checked:
-            manifest = checked.manifest
-            say.print(f"{file}: a backup of {pins.service}, taken {rfc3339(manifest.at)}, epoch {manifest.epoch},")
-            say.print(f"{len(manifest.files)} files as signed, a log of {manifest.log_size} entries.")
+            show_backup(file, checked, now())
         return
     transcript = check_transcript(read_file(file), pins)
     for step in transcript.steps:

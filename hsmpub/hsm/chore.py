@@ -6,7 +6,7 @@ from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.delivery import bear_in_token
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
-from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken
+from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken, ResetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
@@ -22,6 +22,10 @@ def _run(inside: Inside) -> Finished:
     if isinstance(order, InitToken):
         so_pin, pin = inside.secrets
         _make_token(inside, so_pin, pin)
+        return Finished()
+    if isinstance(order, ResetPin):
+        so_pin, pin = inside.secrets
+        _reset_pin(inside, so_pin, pin)
         return Finished()
     if isinstance(order, LocateToken):
         return Finished(_serial(inside))
@@ -43,6 +47,18 @@ def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
         cryptoki.init_pin(label, so_pin, pin)
         cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
     so_pin.close()
+
+
+def _reset_pin(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        try:
+            cryptoki.init_pin(inside.opening.hsm.token, so_pin, pin)
+        finally:
+            cryptoki.finalize()
+            so_pin.close()
+            pin.close()
 
 
 def _serial(inside: Inside) -> bytes:

@@ -51,6 +51,10 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
 
+class ResetPin(_Order, frozen=True, tag="reset-pin"):
+    """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -67,7 +71,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | InitToken | ResetPin | LocateToken | BearKeys | ImportKeys
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

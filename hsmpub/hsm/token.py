@@ -9,12 +9,12 @@ from pathlib import Path
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.messages import InitToken, LocateToken
+from hsmpub.hsm.messages import InitToken, LocateToken, ResetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.hsm.softhsm import token_directory
 
-__all__ = ["destroy_token", "init_token", "new_pin"]
+__all__ = ["destroy_token", "init_token", "new_pin", "reset_pin"]
 
 CHORE = "hsmpub.hsm.chore"
 
@@ -27,6 +27,15 @@ def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
         NoFreeSlot: the module has no uninitialised token.
     """
     run_once(CHORE, hsm, InitToken(), [so_pin, pin])
+
+
+def reset_pin(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
+    """Sets a new user PIN as security officer; the keys stay. Both are left as they are; wipe them when done.
+
+    Raises:
+        TokenGone: no token with this label. PinRefused: another SO PIN.
+    """
+    run_once(CHORE, hsm, ResetPin(), [so_pin, pin])
 
 
 def destroy_token(hsm: HsmConfig) -> None:

@@ -144,7 +144,7 @@ class ServiceState:
             case e.SealedBy():
                 if entry.nonce:
                     self.used_nonces.add(f"{entry.person} {entry.nonce}")
-            case e.ShareHandedIn() | e.UnsealedBy() | e.Drilled():
+            case e.ShareHandedIn() | e.UnsealedBy() | e.Drilled() | e.Lost():
                 pass
             case _:
                 self._apply_to_request(index, entry)
