@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature
 
 from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message, quorum_facts
 from ceremony.log_snapshot import fold_log, measure_frontier
+from ceremony.place import OutputNotWritten
 from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.model.entry import EntryMalformed
 from hsmpub.model.fold import ServiceState
@@ -84,6 +85,7 @@ def open_backup(
 
     Raises:
         BackupMissing, BackupMalformed, BackupAltered, BackupUntrusted, BackupOfNewerVersion.
+        OutputNotWritten: there is no room to unpack it.
         LogCopyAltered, LogForked: of the log in it.
     """
     with tempfile.TemporaryDirectory(prefix="hsmpub-backup-", dir=folder) as root:
@@ -94,6 +96,10 @@ def open_backup(
                     _unpack(tar, name, facts, Path(root) / name)
         except FileNotFoundError:
             raise BackupMissing(f"There is no file {path}.") from None
+        except (IsADirectoryError, PermissionError) as error:
+            raise BackupMissing(f"{path} cannot be read: {error.strerror}.") from None
+        except OSError as error:
+            raise OutputNotWritten(f"The backup cannot be unpacked in {root}: {error.strerror or error}.") from None
         except (tarfile.TarError, EOFError, UnicodeDecodeError):
             raise BackupMalformed(f"{path} is not a whole tar file.") from None
         frontier = measure_frontier(Path(root) / LOG, load_verifier_key(trust.log_key), known)

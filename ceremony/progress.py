@@ -42,6 +42,20 @@ def _sentence(step: Step) -> str:
             return "keys born in a throw-away token, wrapped, the token destroyed"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
+        case "keys found":
+            return "the token has the pinned keys, and each made a signature"
+        case "vendor token":
+            return f"token {facts['label']!r}, restored by its maker's means, has a new PIN that nobody saw"
+        case "entries brought":
+            return f"{facts['count']} entries after the backup were brought and are those of the known checkpoint"
+        case "loss accepted":
+            return f"entries {facts['first']} to {facts['size'] - 1} are lost; the log says so at each of them"
+        case "drill":
+            return f"drill of the {facts['quorum']} quorum, {facts['threshold']} of {len(facts['holders'])}"
+        case "drill share":
+            return f"share of {facts['holder']} accepted, {facts['accepted']}"
+        case "proven":
+            return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
         case "token":
             return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
         case "keeper identity":

@@ -27,7 +27,7 @@ from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
 from ceremony.log_write import continue_log
 from ceremony.lost_entries import After, apply_after, lost_entries
-from ceremony.place import Place, check_free
+from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restore_token import (
     FROM_BACKUP,
     FROM_VENDOR,
@@ -91,6 +91,7 @@ def run_restore(
         now, told, protections, rehearsal: as for run_genesis.
 
     Raises:
+        OutputNotWritten: nothing was kept.
         HomeExists, CeremonyUnfinished: before anything is done.
         TooFewHolders and the rules of a refused share: nothing was opened.
         RestoredKeysDiffer: nothing was kept.
@@ -100,10 +101,13 @@ def run_restore(
     """
     check_free(home)
     recorder = Recorder("restore", trust.service, now, told, rehearsal)
-    with Place(home) as place, birth.open_secrets() as secrets:
-        ceremony = _Ceremony(backup, trust, file, after, vendor_token, place, recorder, secrets, now())
-        epoch, transcript = ceremony.run(shares, dict(protections or {}))
-        place.finish()
+    try:
+        with Place(home) as place, birth.open_secrets() as secrets:
+            ceremony = _Ceremony(backup, trust, file, after, vendor_token, place, recorder, secrets, now())
+            epoch, transcript = ceremony.run(shares, dict(protections or {}))
+            place.finish()
+    except OSError as error:
+        raise OutputNotWritten(f"The home cannot be written: {error.strerror or error}.") from None
     return Restored(place.home, epoch, transcript)
 
 

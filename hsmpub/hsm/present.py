@@ -10,7 +10,7 @@ from hsmpub.errors import Problem
 from hsmpub.hsm.child import Child, Secret
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.messages import SELF_TEST, Group, Ready, Serve, Work, WorkDone
-from hsmpub.hsm.rules import KeyMissing, as_rule
+from hsmpub.hsm.rules import HsmFailed, KeyMissing, as_rule
 from hsmpub.hsm.signer import SIGNING_PROCESS
 from hsmpub.model.key import KeyRecord
 
@@ -32,7 +32,9 @@ def check_pinned_keys(hsm: HsmConfig, pin: Secret, keys: Sequence[KeyRecord]) ->
         if ready.missing:
             raise KeyMissing(f"The token lacks {', '.join(sorted(ready.missing))}.")
         for key in keys:
-            child.send(Work([Group(key.name, SELF_TEST, [])]))
-            for made in child.receive(_DONE).made:
-                if made.problem is not None:
-                    raise as_rule(made.problem)
+            child.send(Work([Group(key.name, SELF_TEST, [b""])]))
+            [made] = child.receive(_DONE).made
+            if made.problem is not None:
+                raise as_rule(made.problem)
+            if made.signatures != [b"ok"]:
+                raise HsmFailed("The signer tested nothing.")
