@@ -29,9 +29,8 @@ from ceremony.log_write import continue_log
 from ceremony.lost_entries import After, apply_after, lost_entries
 from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restore_token import (
-    FROM_BACKUP,
-    FROM_VENDOR,
     RestoredKeysDiffer,
+    boxes_for,
     check_not_embedded,
     fill_from_backup,
     take_vendor_token,
@@ -168,11 +167,11 @@ class _Ceremony:
             threshold = self._recovery.threshold
             self._recorder.record("recovery share", holder=holders[-1], accepted=f"{len(holders)} of {threshold}")
 
-        secrets, contents = self._secrets, FROM_VENDOR if self._vendor_token else FROM_BACKUP
+        secrets, boxes = self._secrets, boxes_for(self._recovery, vendor_token=self._vendor_token)
         first = secrets.so_pin if self._vendor_token else secrets.wrapping_key
         holders = asyncio.run(
             gather_recovery(self._recovery, shares, first, secrets.identity, now=self._at, accepted=accepted,
-                            contents=contents)
+                            boxes=boxes)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
@@ -196,12 +195,13 @@ class _Ceremony:
         else:
             holders = tuple(HolderKey(holder.name, holder.recipient) for holder in self._old.holders)
             threshold = self._old.threshold
-        avoid = (self._old.identifier, self._recovery.identifier)
+        avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
         split = split_unseal(holders, threshold, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
         for name, share in split.files.items():
             self._output(self._folder / "shares" / f"{name}.age", share)
-        self._output(self._home.unseal_record, dump_record(split.record))
-        birth.record_quorum(self._recorder, "unseal quorum", split.record)
+        record = msgspec.structs.replace(split.record, earlier=self._old.history)
+        self._output(self._home.unseal_record, dump_record(record))
+        birth.record_quorum(self._recorder, "unseal quorum", record)
 
     def _write_keeper(self, hsm: HsmConfig) -> None:
         public, so_pin = bytes.fromhex(self._recovery.public_key), self._secrets.so_pin.view

@@ -16,11 +16,9 @@ from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.hsm.token import new_pin, reset_pin
 from hsmpub.model.trust import Trust
-from hsmpub.shares.record import Content, RecoveryRecord
+from hsmpub.shares.box import Box, box_of
+from hsmpub.shares.record import RecoveryRecord
 from hsmpub.transcript.record import Recorder
-
-FROM_BACKUP: tuple[Content, ...] = ("wrapping key", "keeper identity")
-FROM_VENDOR: tuple[Content, ...] = ("SO PIN", "keeper identity")
 
 
 class RestoredKeysDiffer(Broken):
@@ -29,6 +27,14 @@ class RestoredKeysDiffer(Broken):
 
 class VendorTokenIsEmbedded(Invalid):
     advice = "Name the HSM's module with --ceremony: the embedded SoftHSM is restored from the backup alone."
+
+
+def boxes_for(record: RecoveryRecord, *, vendor_token: bool) -> tuple[Box, Box]:
+    """What recovery holders open: what opens the token or fills it, and the keeper's identity."""
+    identity = box_of("keeper identity", record.identity_box)
+    if vendor_token:
+        return box_of("SO PIN", record.so_pin_box), identity
+    return box_of("wrapping key", record.wrapping_key_box), identity
 
 
 def fill_from_backup(

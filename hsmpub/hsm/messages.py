@@ -51,6 +51,12 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
 
+class SetPin(_Order, frozen=True, tag="set-pin"):
+    """Secrets: the PIN in force, the new one. so: the security officer's. Answered `b"changed"` or `b"was"`."""
+
+    so: bool
+
+
 class ResetPin(_Order, frozen=True, tag="reset-pin"):
     """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
 
@@ -71,7 +77,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | ResetPin | LocateToken | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | InitToken | SetPin | ResetPin | LocateToken | BearKeys | ImportKeys
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

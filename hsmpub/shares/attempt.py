@@ -10,11 +10,13 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.sandbox import python_command
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.channel import (
     MAX_FRAME,
     Accepted,
@@ -27,7 +29,7 @@ from hsmpub.shares.channel import (
     read_reply,
 )
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
-from hsmpub.shares.record import Content, Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
 from hsmpub.shares.slip39 import ShareMalformed
 
 MAX_FILE_BYTES = 1 << 16
@@ -43,6 +45,8 @@ class AttemptLost(Unavailable):
 
 class _Attempt:
     """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970.
+
+    sealed: the box of what the child was given to seal, at the end.
 
     protections: of the child, name → "on" or why it is off.
     """
@@ -60,12 +64,13 @@ class _Attempt:
         self._release = release
         self._released: tuple[int, ...] = ()
         self._proven: tuple[str, ...] = ()
+        self.sealed = b""
         self._turn = asyncio.Lock()
 
     @classmethod
     async def _start(
-        cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, *, drill: bool = False,
-        keeper_key: bytes = b"", contents: tuple[Content, ...] = ("wrapping key", "keeper identity"),
+        cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, boxes: Sequence[Box],
+        seal: SecretPage | None = None, drill: bool = False, keeper_key: bytes = b"",
     ) -> Self:  # fmt: skip
         release, to_release = os.pipe()
         try:
@@ -86,8 +91,9 @@ class _Attempt:
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
             purpose: Purpose = "unseal" if isinstance(record, UnsealRecord) else "recovery"
-            order = Gather(purpose, dump_record(record), attempt, lifetime, to_release, contents, drill, keeper_key)
-            gathers = await made._ask(frame(order), Gathers)
+            order = Gather(purpose, dump_record(record), attempt, lifetime, to_release, tuple(boxes),
+                           len(seal) if seal is not None else 0, drill, keeper_key)  # fmt: skip
+            gathers = await made._ask(frame(order), Gathers, seal.view if seal is not None else None)
             made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
             await made.close()
@@ -144,13 +150,13 @@ class _Attempt:
             os.close(self._release)
             self._release = -1
 
-    async def _hand_in(self, message: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
+    async def _hand_in(self, message: bytes, secret: bytearray | memoryview | None = None) -> tuple[str, ...]:
         # whoever goes away in the middle must not leave an answer behind for the next one
         turn = asyncio.ensure_future(self._in_turn(message, secret))
         turn.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(turn)
 
-    async def _in_turn(self, message: bytes, secret: bytearray | None) -> tuple[str, ...]:
+    async def _in_turn(self, message: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
         async with self._turn:
             if self.is_complete:
                 raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
@@ -158,7 +164,8 @@ class _Attempt:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released, self._proven = reply.holders, reply.released, reply.proven
+            self.accepted, self._released = reply.holders, reply.released
+            self.sealed, self._proven = reply.sealed, reply.proven
             return self.accepted
 
     async def _take(self, *pages: SecretPage) -> None:
@@ -172,7 +179,7 @@ class _Attempt:
             page.fill_from(self._release, size)
         await self.close()
 
-    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | None = None) -> Reply:
+    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | memoryview | None = None) -> Reply:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -192,38 +199,47 @@ class UnsealAttempt(_Attempt):
     """One attempt to unseal: at the k-th share the child opens the PIN box."""
 
     @classmethod
-    async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> Self:
-        """Starts the child and its key. lifetime: seconds.
+    async def start(
+        cls, record: UnsealRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = (),
+        seal: SecretPage | None = None,
+    ) -> Self:  # fmt: skip
+        """Starts the child and its key.
+
+        Args:
+            lifetime: seconds.
+            boxes: what is to be opened; the record's PIN if there are none.
+            seal: a new PIN that the child seals under the same secret: `sealed` at the end.
 
         Raises:
             AttemptLost: the child did not come up.
             RecordMalformed: of the record.
         """
-        return await cls._start(record, now, lifetime)
+        return await cls._start(record, now, lifetime, boxes or (box_of("PIN", record.pin_box),), seal)
 
-    async def take_pin(self, page: SecretPage) -> None:
-        """Moves the PIN into `page`, once.
+    async def take_pin(self, *pages: SecretPage) -> None:
+        """Moves what the boxes held, the PIN as a rule, into the pages, once.
 
         Raises:
             TooFewHolders: the threshold is not reached.
             AttemptLost: it was taken before.
         """
-        await self._take(page)
+        await self._take(*pages)
 
 
 class RecoveryAttempt(_Attempt):
-    """One gathering for a restore: at the k-th share the child opens wrapping key and keeper identity."""
+    """One gathering of the recovery quorum: at the k-th share the child opens what a restore, or a ceremony, needs."""
 
     @classmethod
-    async def start(
-        cls, record: RecoveryRecord, *, now: int, lifetime: int,
-        contents: tuple[Content, ...] = ("wrapping key", "keeper identity"),
-    ) -> Self:  # fmt: skip
-        """As UnsealAttempt.start. contents: what `take` will give, in this order."""
-        return await cls._start(record, now, lifetime, contents=contents)
+    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:
+        """As UnsealAttempt.start. boxes: wrapping key and keeper identity if there are none."""
+        usual = (
+            box_of("wrapping key", record.wrapping_key_box),
+            box_of("keeper identity", record.identity_box),
+        )
+        return await cls._start(record, now, lifetime, boxes or usual)
 
     async def take_keys(self, *pages: SecretPage) -> None:
-        """Moves the contents into the pages, once; by default wrapping key and seed of the keeper's identity.
+        """Moves what the boxes held into the pages, once; wrapping key and seed of the keeper's identity as a rule.
 
         Raises as UnsealAttempt.take_pin does.
         """

@@ -15,6 +15,7 @@ from hsmpub.shares.attempt import RecoveryAttempt
 from hsmpub.shares.gathering import DRILL_CONTEXT, TooFewHolders
 from hsmpub.shares.holder import AttemptNotOfKeeper, seal_share
 from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.proving import boxes_to_prove
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
 
 
@@ -73,7 +74,7 @@ class DrillAttempt(RecoveryAttempt):
         cls, record: UnsealRecord | RecoveryRecord, *, now: int, lifetime: int, keeper_key: bytes
     ) -> Self:
         """keeper_key: the pinned one, raw Ed25519; otherwise as UnsealAttempt.start."""
-        return await cls._start(record, now, lifetime, drill=True, keeper_key=keeper_key)
+        return await cls._start(record, now, lifetime, boxes_to_prove(record), drill=True, keeper_key=keeper_key)
 
     def proven(self) -> tuple[str, ...]:
         """What was shown. Raises TooFewHolders."""

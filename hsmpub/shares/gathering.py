@@ -15,7 +15,7 @@ from hsmpub.secret.page import wipe
 from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.derive import check_secret
 from hsmpub.shares.record import HolderRecord, Purpose, Quorum
-from hsmpub.shares.slip39 import canonical, check_header, combine_shares, read_share
+from hsmpub.shares.slip39 import ShareOfAnotherEpoch, canonical, check_header, combine_shares, read_share
 
 SHARE_CONTEXT = b"hsmpub share v1"
 DRILL_CONTEXT = b"hsmpub drill share v1"
@@ -146,5 +146,10 @@ class Gathering:
         for other in self._record.holders:
             if self._is_share_of(other, words):
                 raise ShareOfAnotherHolder(f"{holder.name} handed in the share of {other.name}.")
-        check_header(read_share(words), self._record.layout)
+        share = read_share(words)
+        for earlier in self._record.earlier:
+            if share.identifier == earlier.identifier:
+                raise ShareOfAnotherEpoch(f"The share that {holder.name} handed in is of epoch {earlier.epoch}; "
+                                          f"epoch {self._record.epoch} is in force.")  # fmt: skip
+        check_header(share, self._record.layout)
         raise ShareAltered(f"What {holder.name} handed in is not the share that the ceremony made.")

@@ -7,17 +7,19 @@ For that, these keys are in this process's memory for some milliseconds, as they
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 
 from hsmpub.errors import Broken
 from hsmpub.secret.page import wipe
+from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.derive import open_pin
-from hsmpub.shares.record import Content, RecoveryRecord, UnsealRecord, WrappedKey
-from hsmpub.shares.recovery import open_recovery
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord, WrappedKey
+from hsmpub.shares.recovery import open_boxes
 
-_BOXES: tuple[Content, ...] = ("wrapping key", "SO PIN", "keeper identity")
 _SEQUENCE = 0x30
 
 
@@ -27,28 +29,41 @@ class BackupNotProven(Broken):
 
 def prove_unseal(record: UnsealRecord, secret: bytearray) -> tuple[str, ...]:
     """Raises PinBoxAltered."""
-    wipe(open_pin(secret, record.epoch, bytes.fromhex(record.pin_box)))
+    wipe(open_pin(secret, record.epoch, bytes.fromhex(record.pin_box), "PIN"))
     return ("secret", "PIN")
 
 
-def prove_recovery(record: RecoveryRecord, secret: bytearray, keeper_key: bytes) -> tuple[str, ...]:
-    """keeper_key: the pinned one, raw Ed25519.
+def boxes_to_prove(record: UnsealRecord | RecoveryRecord) -> tuple[Box, ...]:
+    """Every box that a record's secret has to open. Raises RecordMalformed."""
+    if isinstance(record, UnsealRecord):
+        return (box_of("PIN", record.pin_box),)
+    return (
+        box_of("wrapping key", record.wrapping_key_box),
+        box_of("SO PIN", record.so_pin_box),
+        box_of("keeper identity", record.identity_box),
+    )
+
+
+def prove_recovery(
+    record: RecoveryRecord, secret: bytearray, boxes: Sequence[Box], keeper_key: bytes
+) -> tuple[str, ...]:
+    """boxes: of boxes_to_prove; keeper_key: the pinned one, raw Ed25519.
 
     Raises:
         RecoveryBoxAltered: a box does not open.
         BackupNotProven: what is in it does not restore this service.
     """
-    boxes = dict(zip(_BOXES, open_recovery(record, secret, _BOXES), strict=True))
+    opened = {box.content: content for box, content in zip(boxes, open_boxes(record, secret, boxes), strict=True)}
     try:
-        public = Ed25519PrivateKey.from_private_bytes(boxes["keeper identity"]).public_key().public_bytes_raw()
+        public = Ed25519PrivateKey.from_private_bytes(opened["keeper identity"]).public_key().public_bytes_raw()
         if public != keeper_key:
             raise BackupNotProven("The keeper identity in the backup is not the pinned one.")
         for key in record.wrapped:
-            _prove_key(key, boxes["wrapping key"])
+            _prove_key(key, opened["wrapping key"])
     finally:
-        for content in boxes.values():
+        for content in opened.values():
             wipe(content)
-    return ("secret", *boxes, *(f"key {key.name}" for key in record.wrapped))
+    return ("secret", *opened, *(f"key {key.name}" for key in record.wrapped))
 
 
 def _prove_key(key: WrappedKey, wrapping_key: bytearray) -> None:

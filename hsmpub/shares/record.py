@@ -15,8 +15,6 @@ from hsmpub.model.key import KeyKind
 from hsmpub.shares.layout import Layout
 
 Purpose = Literal["unseal", "recovery"]
-#: What is sealed to the recovery quorum's key.
-Content = Literal["wrapping key", "SO PIN", "keeper identity"]
 
 
 class UnknownHolder(NotFound):
@@ -45,7 +43,14 @@ class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fingerprint: str
 
 
-class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class EarlierSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A set of shares that is no longer in force: `identifier` is what its shares are recognised by."""
+
+    epoch: int
+    identifier: int
+
+
+class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What both quorums record.
 
     Attributes:
@@ -53,6 +58,7 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         identifier, extendable, iteration_exponent: pinned SLIP-39 header of this set.
         threshold: so many different holders are needed (two or more).
         check: key-check value of the secret, 64 hex characters (hsmpub.shares.derive).
+        earlier: sets of this quorum that were in force before, so that their shares are refused by name.
     """
 
     epoch: int
@@ -62,6 +68,12 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     threshold: int
     holders: tuple[HolderRecord, ...]
     check: str
+    earlier: tuple[EarlierSet, ...] = ()
+
+    @property
+    def history(self) -> tuple[EarlierSet, ...]:
+        """Every set so far, this one last: what the next one calls `earlier`."""
+        return (*self.earlier, EarlierSet(self.epoch, self.identifier))
 
     @property
     def layout(self) -> Layout:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.secret.box import BoxNotOpened, open_box, seal_box
 from hsmpub.secret.page import wipe
+from hsmpub.shares.box import Box
 from hsmpub.shares.derive import recovery_key
-from hsmpub.shares.record import Content, RecoveryRecord
+from hsmpub.shares.record import RecoveryRecord
+
+Content = Literal["wrapping key", "SO PIN", "old SO PIN", "keeper identity"]
+_KEYS = ("wrapping key", "keeper identity")  # 32 bytes each
 
 
 class RecoveryBoxAltered(Broken):
@@ -20,31 +25,23 @@ def seal_for_recovery(public: bytes, epoch: int, content: Content, secret: bytea
     return seal_box(public, _info(content, epoch), secret).hex()
 
 
-def open_recovery(record: RecoveryRecord, secret: bytearray, contents: Sequence[Content]) -> list[bytearray]:
-    """The content of these boxes, in their order; whoever calls it wipes them. In the gathering child only.
+def open_boxes(record: RecoveryRecord, secret: bytearray, boxes: Sequence[Box]) -> list[bytearray]:
+    """What the boxes hold. In the gathering child only.
 
     Raises:
         RecoveryBoxAltered: a box does not open, or holds something of another length.
     """
-    boxes: dict[Content, str] = {
-        "wrapping key": record.wrapping_key_box,
-        "SO PIN": record.so_pin_box,
-        "keeper identity": record.identity_box,
-    }
     private, _ = recovery_key(secret, record.epoch)
     try:
-        opened = [
-            bytearray(open_box(private, _info(content, record.epoch), bytes.fromhex(boxes[content])))
-            for content in contents
-        ]
-    except (BoxNotOpened, ValueError):
+        opened = [open_box(private, _info(box.content, record.epoch), box.sealed) for box in boxes]
+    except BoxNotOpened:
         raise RecoveryBoxAltered("A box of the recovery record does not open with the right key.") from None
     finally:
         wipe(private)
-    if any(len(data) != 32 for content, data in zip(contents, opened, strict=True) if content != "SO PIN"):
+    if any(box.content in _KEYS and len(content) != 32 for box, content in zip(boxes, opened, strict=True)):
         raise RecoveryBoxAltered("A box of the recovery record holds something of another length.")
-    return opened
+    return [bytearray(content) for content in opened]
 
 
-def _info(content: Content, epoch: int) -> bytes:
+def _info(content: str, epoch: int) -> bytes:
     return b"hsmpub recovery v1 %b" % content.encode() + epoch.to_bytes(8, "big")

@@ -31,12 +31,12 @@ from hsmpub.shares.channel import (
     send,
 )
 from hsmpub.shares.child import run_child
-from hsmpub.shares.derive import open_pin
+from hsmpub.shares.derive import open_pin, seal_pin
 from hsmpub.shares.gathering import DRILL_CONTEXT, SHARE_CONTEXT, Gathering
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.proving import prove_recovery, prove_unseal
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
-from hsmpub.shares.recovery import open_recovery
+from hsmpub.shares.recovery import open_boxes
 
 _IN, _OUT = 0, 1
 
@@ -52,6 +52,7 @@ def _serve(protections: dict[str, str]) -> None:
         raise Broken("The first message to a gathering child was of another kind.")
     signal.alarm(max(order.lifetime, 1))  # default action: the process ends, and its memory with it
     record = _record(order)
+    to_seal = receive(_IN, order.seal_size)
     key = X25519PrivateKey.generate()
     context = DRILL_CONTEXT if order.drill else SHARE_CONTEXT
     gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()), context)
@@ -61,7 +62,8 @@ def _serve(protections: dict[str, str]) -> None:
             _take(gathering)
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
-                reply = _finish(gathering, record, order)
+                finish = _prove if order.drill else _release
+                reply = finish(gathering, record, order, to_seal)
         except HsmpubError as error:
             reply = Problem.of(error)
         send(_OUT, frame(reply))
@@ -89,34 +91,35 @@ def _take(gathering: Gathering) -> None:
         raise Broken("A gathering child takes shares only.")
 
 
-def _finish(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather) -> Accepted:
-    holders = gathering.accepted
-    if order.drill:
-        return Accepted(holders, proven=_prove(gathering, record, order.keeper_key))
-    return Accepted(holders, released=_release(gathering, record, order))
-
-
-def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, keeper_key: bytes) -> tuple[str, ...]:
-    secret = gathering.secret()
+def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, _: bytearray) -> Accepted:
+    holders, secret = gathering.accepted, gathering.secret()
     try:
-        if isinstance(record, UnsealRecord):
-            return prove_unseal(record, secret)
-        return prove_recovery(record, secret, keeper_key)
+        if isinstance(record, RecoveryRecord):
+            return Accepted(holders, proven=prove_recovery(record, secret, order.boxes, order.keeper_key))
+        return Accepted(holders, proven=prove_unseal(record, secret))
     finally:
         wipe(secret)
 
 
-def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather) -> tuple[int, ...]:
-    secret = gathering.secret()
+def _release(
+    gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, to_seal: bytearray
+) -> Accepted:
+    holders, secret, sealed = gathering.accepted, gathering.secret(), b""
     try:
-        if isinstance(record, UnsealRecord):
-            contents = [open_pin(secret, record.epoch, bytes.fromhex(record.pin_box))]
-        elif isinstance(record, RecoveryRecord):
-            contents = open_recovery(record, secret, order.contents)
+        if isinstance(record, RecoveryRecord):
+            contents = open_boxes(record, secret, order.boxes)
+        else:
+            contents = [
+                open_pin(secret, record.epoch, box.sealed, "PIN" if box.content == "PIN" else "old PIN")
+                for box in order.boxes
+            ]
+            if to_seal:
+                sealed = seal_pin(secret, record.epoch, to_seal)
     finally:
         wipe(secret)
+        wipe(to_seal)
     for content in contents:
         send(order.release_fd, content)
         wipe(content)
     os.close(order.release_fd)
-    return tuple(len(content) for content in contents)
+    return Accepted(holders, tuple(len(content) for content in contents), sealed)
