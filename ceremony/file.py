@@ -18,6 +18,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
+from ceremony.witness_table import Witnesses
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
 from hsmpub.model.toml_lines import InFile, TomlText, load_toml
@@ -126,6 +127,7 @@ class CeremonyFile(_Table):
     log: LogTable
     files: FilesTable
     front: FrontTable = FrontTable()
+    witness: Witnesses = ()
 
 
 def load_ceremony_file(text: str) -> CeremonyFile:

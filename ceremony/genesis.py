@@ -28,6 +28,7 @@ from ceremony.log_write import begin_log
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -101,7 +102,7 @@ class _Ceremony:
         plan, recorder = self._plan, self._recorder
         recorder.record(
             "ceremony file", sha256=plan.sha256, policy_sha256=sha256_hex(plan.policy.encode()),
-            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections,
+            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections, **witness_facts(plan.file.witness),
         )  # fmt: skip
         recovery = self._split_recovery()
         born = self._bear()

@@ -35,6 +35,7 @@ from ceremony.restore_token import (
     fill_from_backup,
     take_vendor_token,
 )
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.signer import TokenSigner
@@ -141,6 +142,7 @@ class _Ceremony:
         self._recorder.record(
             "backup", taken_at=manifest.at, log_size=manifest.log_size, log_root=manifest.log_root,
             log_sha256=manifest.files[LOG].sha256, vendor_backup=manifest.vendor_backup, protections=protections,
+            **witness_facts(self._file.witness if self._file is not None else ()),
         )  # fmt: skip
         if self._after.brought:
             self._recorder.record("entries brought", first=manifest.log_size, count=len(self._after.brought))

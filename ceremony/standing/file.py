@@ -15,6 +15,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ceremony.file import MissingCeremonyKey, Name, WrongCeremonyValue, first_refusal
+from ceremony.witness_table import Witnesses
 from hsmpub.model.toml_lines import TomlText, load_toml
 
 
@@ -25,6 +26,7 @@ class StandingFile(BaseModel):
 
     ceremony: str
     service: Name
+    witness: Witnesses = ()
 
     def check(self, toml: TomlText) -> None:
         """What a schema cannot say. Raises CeremonyFileRefused, with the line."""

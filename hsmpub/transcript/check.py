@@ -25,6 +25,7 @@ from hsmpub.transcript.record import (
     head_and_lines,
     message_to_sign,
 )
+from hsmpub.transcript.script import has_its_steps
 
 
 class TranscriptMalformed(Invalid):
@@ -33,6 +34,10 @@ class TranscriptMalformed(Invalid):
 
 class TranscriptAltered(Broken):
     advice = "This copy was altered or damaged: compare it with another participant's copy."
+
+
+class TranscriptIncomplete(Broken):
+    advice = "Steps are missing or out of order, and it was signed all the same: find out who signed it, and why."
 
 
 class TranscriptUntrusted(Forbidden):
@@ -82,6 +87,7 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
     Raises:
         TranscriptMalformed, TranscriptAltered: see load_transcript.
         TranscriptUntrusted: of another service, or signed by other keys than the pinned ones.
+        TranscriptIncomplete: signed, but not with the steps of such a ceremony.
         TrustMalformed: of the pins.
     """
     transcript = load_transcript(data)
@@ -103,6 +109,8 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
             check_hex_signature(public, seal.signature, message)
         except (InvalidSignature, ValueError):
             raise TranscriptAltered(f"The {seal.signer} signature under the transcript is wrong.") from None
+    if not has_its_steps(transcript.head.ceremony, transcript.steps):
+        raise TranscriptIncomplete(f"The steps are not those of the ceremony {transcript.head.ceremony!r}.")
     return transcript
 
 
