@@ -47,12 +47,20 @@ class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int
 
 
-class QuorumFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose shares belong to this backup."""
+class GroupFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """name: empty for the only group of a quorum without groups."""
 
-    epoch: int
+    name: str
     threshold: int
     holders: tuple[str, ...]
+
+
+class QuorumFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose shares belong to this backup; so many of the groups are needed."""
+
+    epoch: int
+    group_threshold: int
+    groups: tuple[GroupFacts, ...]
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -83,7 +91,11 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def quorum_facts(quorum: Quorum) -> QuorumFacts:
-    return QuorumFacts(quorum.epoch, quorum.threshold, tuple(holder.name for holder in quorum.holders))
+    groups = (
+        GroupFacts(group.name, group.threshold, tuple(holder.name for holder in group.holders))
+        for group in quorum.groups
+    )
+    return QuorumFacts(quorum.epoch, quorum.group_threshold, tuple(groups))
 
 
 def manifest_message(manifest: bytes) -> bytes:

@@ -81,8 +81,12 @@ def show_backup(file: Path, checked: Backup, at: int) -> None:
     say.print(f"  policy {manifest.policy_sha256}")
     say.print(f"  roster {manifest.roster_sha256}")
     for name, quorum in (("unseal", manifest.unseal), ("recovery", manifest.recovery)):
-        people = ", ".join(quorum.holders)
-        say.print(f"  {name} quorum of epoch {quorum.epoch}: {quorum.threshold} of {people}", markup=False)
+        of = f"{quorum.group_threshold} of {len(quorum.groups)} groups: " if len(quorum.groups) > 1 else ""
+        people = "; ".join(
+            f"{group.name + ' ' if group.name else ''}{group.threshold} of {', '.join(group.holders)}"
+            for group in quorum.groups
+        )
+        say.print(f"  {name} quorum of epoch {quorum.epoch}: {of}{people}", markup=False)
     say.print(f"  keys, wrapped at their birth: {', '.join(manifest.keys)}")
     if manifest.vendor_backup:
         say.print(f"  the HSM's own backup is elsewhere: {manifest.vendor_backup}", markup=False)

@@ -23,7 +23,8 @@ import msgspec
 from pydantic import Field, StrictInt
 
 from ceremony import birth
-from ceremony.file import MissingCeremonyKey, QuorumTable, check_quorum_table
+from ceremony.file_rules import MissingCeremonyKey
+from ceremony.quorum_table import QuorumTable, check_quorum_table
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
 from ceremony.standing.kind import Kind, Papers
@@ -80,7 +81,7 @@ def _new_unseal(held: Held, table: QuorumTable, length: int, pin: SecretPage, pe
     with SecretPage() as new:
         new.take(new_pin(length))
         split = split_unseal(
-            table.holder_keys, table.threshold, epoch=held.state.last_epoch + 1, pin=new.view, old_pin=pin.view,
+            table.plan, epoch=held.state.last_epoch + 1, pin=new.view, old_pin=pin.view,
             avoid=_known(held),
         )  # fmt: skip
     record = msgspec.structs.replace(split.record, earlier=before.history)
@@ -92,9 +93,7 @@ def _new_unseal(held: Held, table: QuorumTable, length: int, pin: SecretPage, pe
 
 def _new_recovery(held: Held, table: QuorumTable, length: int, shares: AtHand, pending: PendingSets) -> PendingSets:
     before = held.opened.recovery_record()
-    split = split_recovery(
-        table.holder_keys, table.threshold, epoch=held.state.last_recovery_epoch + 1, avoid=_known(held)
-    )
+    split = split_recovery(table.plan, epoch=held.state.last_recovery_epoch + 1, avoid=_known(held))
     with SecretPage() as wrapping, SecretPage() as identity, SecretPage() as so_pin, SecretPage() as new:
         boxes = [
             box_of("wrapping key", before.wrapping_key_box),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say
 from hsmpub.cli.share_file import Holder, Identity, Share, read_share
 from hsmpub.cli.visible import visible
@@ -37,9 +38,11 @@ def drill(
         with read_share(share, identity) as (held, private):
             box = box_for_drill(bytes(held), private, found, holder, keeper_identity(client.trust), quorum.value)
         reply = client.hand_in_drill(quorum.value, found.attempt, holder, box)
-    say(f"Accepted: the share of {visible(reply.holder)}. {len(reply.accepted)} of {reply.threshold} are in.")
+    say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.proven:
         say(f"The {quorum.value} quorum works. It opened: {', '.join(visible(name) for name in reply.proven)}.")
         say(f"Evidence: entry {reply.entry} of the log, {visible(reply.evidence)} in the home.")
-    else:
-        say(f"Handed in so far: {', '.join(visible(name) for name in reply.accepted)}.")
+        return
+    for line in (*progress_lines(reply.group_threshold, reply.groups), waiting_line(reply.groups)):
+        if line:
+            say(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say
 from hsmpub.cli.share_file import Holder, Identity, Share, read_share
 from hsmpub.cli.visible import visible
@@ -24,8 +25,10 @@ def unseal(
         with read_share(share, identity) as (held, private):
             box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
         reply = client.hand_in(attempt.attempt, holder, box)
-    say(f"Accepted: the share of {visible(reply.holder)}. {len(reply.accepted)} of {reply.threshold} are in.")
+    say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.state == "unsealed":
         say("The service is unsealed.")
-    else:
-        say(f"Handed in so far: {', '.join(visible(name) for name in reply.accepted)}.")
+        return
+    for line in (*progress_lines(reply.group_threshold, reply.groups), waiting_line(reply.groups)):
+        if line:
+            say(line)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.errors import HsmpubError
@@ -20,6 +21,7 @@ from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.shares.drill import DrillAttempt, drill_to_sign
+from hsmpub.shares.progress import group_progress, progress_text
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 from hsmpub.tlog.note import NoteSigner
 from hsmpub.transcript.record import Recorder, Signer
@@ -98,9 +100,9 @@ class _Drill:
                 raise AttemptOver("This drill is over.")
             accepted = await drill.hand_in(message.holder, message.box)
             recorder.record("drill share", holder=message.holder,
-                            accepted=f"{len(accepted)} of {self._record.threshold}")  # fmt: skip
+                            accepted=progress_text(self._record, accepted))  # fmt: skip
             if not drill.is_complete:
-                return m.DrillHandInReply(message.holder, accepted, self._record.threshold)
+                return self._handed_in(drill, message.holder)
             try:
                 return await self._finish(drill, recorder, message.holder, log_sign)
             finally:
@@ -147,7 +149,18 @@ class _Drill:
             raise
         evidence = f"{self._shelf.name}/{path.parent.name}/{path.name}"
         log.info("drill of the %s quorum: %s", self._quorum, ", ".join(drill.accepted))
-        return m.DrillHandInReply(holder, drill.accepted, self._record.threshold, drill.proven(), evidence, index)
+        said = self._handed_in(drill, holder)
+        return msgspec.structs.replace(said, proven=drill.proven(), evidence=evidence, entry=index)
+
+    def _handed_in(self, drill: DrillAttempt, holder: str) -> m.DrillHandInReply:
+        record = self._record
+        return m.DrillHandInReply(
+            holder=holder,
+            accepted=drill.accepted,
+            threshold=record.threshold,
+            group_threshold=record.group_threshold,
+            groups=group_progress(record, drill.accepted),
+        )
 
     async def _sign(self, recorder: Recorder, log_sign: NoteSigner | None) -> bytes:
         message = recorder.message()
@@ -173,4 +186,6 @@ class _Drill:
             holders=tuple(holder.name for holder in self._record.holders),
             accepted=drill.accepted,
             expires_at=drill.expires_at,
+            group_threshold=self._record.group_threshold,
+            groups=group_progress(self._record, drill.accepted),
         )

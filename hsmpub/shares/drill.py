@@ -15,6 +15,7 @@ from hsmpub.shares.attempt import RecoveryAttempt
 from hsmpub.shares.gathering import DRILL_CONTEXT, TooFewHolders
 from hsmpub.shares.holder import AttemptNotOfKeeper, seal_share
 from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.progress import too_few
 from hsmpub.shares.proving import boxes_to_prove
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
 
@@ -79,6 +80,5 @@ class DrillAttempt(RecoveryAttempt):
     def proven(self) -> tuple[str, ...]:
         """What was shown. Raises TooFewHolders."""
         if not self._proven:
-            have, need = len(self.accepted), self.record.threshold
-            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
+            raise TooFewHolders(too_few(self.record, self.accepted))
         return self._proven

@@ -13,7 +13,7 @@ from standing_stage import copy_home, entries, files, hold_file, now, quorum, sh
 
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
-from ceremony.file import HolderTwice, MissingCeremonyKey, ThresholdUnsafe
+from ceremony.file_rules import HolderTwice, MissingCeremonyKey, ThresholdUnsafe
 from ceremony.restore import run_restore
 from ceremony.standing.file import load_standing_file
 from ceremony.standing.hold import Done, read_papers, resume

@@ -34,8 +34,8 @@ from hsmpub.hsm.token import init_token
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.gathering import TooFewHolders
+from hsmpub.shares.plan import plan_of
 from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.shares.split import split_recovery
@@ -152,8 +152,7 @@ def test_a_backup_of_a_newer_form_is_named_so() -> None:
 
 def test_shares_of_another_epoch_restore_nothing(born: Born, backup: Path, tmp_path: Path) -> None:
     record = load_recovery_record(born.home.recovery_record.read_bytes())
-    keys = [HolderKey(holder.name, holder.recipient) for holder in record.holders]
-    other = split_recovery(keys, 2, epoch=2, avoid=(record.identifier,))
+    other = split_recovery(plan_of(record), epoch=2, avoid=(record.identifier,))
     shares = [
         ShareAtHand(name, other.files[name], bytearray(born.stage.identities[name]))
         for name in ("recovery-1", "recovery-2")

@@ -18,11 +18,11 @@ from hsmpub.errors import HsmpubError
 from hsmpub.secret.box import seal_box
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import AttemptExpired, UnsealAttempt
-from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.derive import PinBoxAltered
 from hsmpub.shares.drill import DrillAttempt, box_for_drill, check_drill, drill_to_sign
 from hsmpub.shares.gathering import DRILL_CONTEXT, EnoughShares, ShareBoxUnreadable, TooFewHolders
 from hsmpub.shares.holder import AttemptNotOfKeeper, attempt_to_sign, box_for_attempt
+from hsmpub.shares.plan import HolderKey, one_group
 from hsmpub.shares.proving import BackupNotProven
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, WrappedKey
 from hsmpub.shares.recovery import RecoveryBoxAltered, seal_for_recovery
@@ -105,7 +105,8 @@ def test_a_box_for_a_drill_unseals_nothing_and_an_unseal_box_is_no_drill(holders
 
 def announced(quorum: m.QuorumName, to_sign: bytes) -> m.DrillReply:
     return m.DrillReply(quorum=quorum, attempt=b"a" * 16, key=b"\x09" * 32, signature=KEEPER.sign(to_sign),
-                        keeper_key=KEEPER_KEY, epoch=1, threshold=3, holders=(), accepted=(), expires_at=9)  # fmt: skip
+                        keeper_key=KEEPER_KEY, epoch=1, threshold=3, holders=(), accepted=(), expires_at=9,
+                        group_threshold=1, groups=())  # fmt: skip
 
 
 def test_a_holder_who_means_a_drill_gives_nothing_to_another_attempt(holders: Holders) -> None:
@@ -146,7 +147,7 @@ class Recovery:
 @pytest.fixture(scope="module")
 def recovery() -> Recovery:
     keys = {f"recovery-{n}": pyrage.x25519.Identity.generate() for n in (1, 2, 3)}
-    split = split_recovery([HolderKey(name, str(key.to_public())) for name, key in keys.items()], 2, epoch=1)
+    split = split_recovery(one_group(2, [HolderKey(name, str(key.to_public())) for name, key in keys.items()]), epoch=1)
     key = ec.generate_private_key(ec.SECP256R1())
     pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
