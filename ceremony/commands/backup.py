@@ -28,9 +28,11 @@ class BackupTooOld(Conflict):
 class _TakeByDefault(TyperGroup):
     """`backup FILE` is `backup take FILE`: taking one is what the word means."""
 
+    fallback = "take"
+
     def parse_args(self, ctx, args):  # type: ignore[no-untyped-def]
         if args and args[0] not in self.commands and args[0] != "--help":
-            args = ["take", *args]
+            args = [self.fallback, *args]
         return super().parse_args(ctx, args)
 
 
