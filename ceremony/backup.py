@@ -36,7 +36,7 @@ class BackupNotAllowed(Invalid):
     advice = "Run it as the keeper's user: the manifest is signed with the keeper's identity."
 
 
-class CeremonyInTheWay(Conflict):
+class BackupDuringCeremony(Conflict):
     advice = "Wait for its end, or run 'hsmpub-ceremony resume'; then take the backup."
 
 
@@ -110,17 +110,17 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
 
     Raises:
         HomeMissing, ConfigMalformed: there is no service in the home.
+        BackupDuringCeremony: log and records may be a step apart.
         BackupNotAllowed: the keeper's identity may not be read.
         OutputExists: `out` is there; it is left as it is.
-        CeremonyInTheWay: what it would copy is changing.
         OutputNotWritten, LogUnavailable.
     """
     if out.exists():
         raise OutputExists(f"{out} exists already.")
     config, trust = load_config(home), _read_trust(home)
-    identity = _identity(home)
     if home.ceremony_journal.exists():
-        raise CeremonyInTheWay("A ceremony is changing this home, or was interrupted.")
+        raise BackupDuringCeremony("A ceremony is changing this home, or was interrupted.")
+    identity = _identity(home)
     unseal = load_unseal_record(home.unseal_record.read_bytes())
     recovery = load_recovery_record(home.recovery_record.read_bytes())
     try:

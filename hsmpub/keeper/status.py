@@ -86,7 +86,12 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing + list(self._quorums.warnings())
+        glass = [
+            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
+            for number in [self._book.state.broken_glass]
+            if number
+        ]
+        return off + bearer + missing + glass + list(self._quorums.warnings())
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
