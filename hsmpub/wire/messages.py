@@ -299,6 +299,12 @@ class DrillHandInReply(_Msg, frozen=True, tag="hand-in-drill-reply"):
     entry: int = 0
 
 
+class HeaderReply(_Msg, frozen=True, tag="header-reply"):
+    """The header that stands in the place of the file's own; it opens for the request's recipient."""
+
+    header: bytes
+
+
 class Done(_Msg, frozen=True, tag="done"):
     detail: str = ""
 
@@ -309,7 +315,7 @@ FrontMessage = (
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | DrillReply | DrillHandInReply | Done | Problem
+    | DrillReply | DrillHandInReply | HeaderReply | Done | Problem
 )  # fmt: skip
 
 
