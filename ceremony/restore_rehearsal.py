@@ -15,7 +15,7 @@ from ceremony.backup import make_backup
 from ceremony.backup_check import Backup, open_backup
 from ceremony.gather import ShareAtHand
 from ceremony.restore import Restored, run_restore
-from ceremony.standing.rehearsal import Layout, make_stand
+from ceremony.standing.stand import Layout, make_stand
 from hsmpub.model.trust import Trust, load_trust
 from hsmpub.secret.page import wipe
 from hsmpub.shares.drill import DrillAttempt
@@ -68,6 +68,7 @@ def rehearse_restore(
         trust,
         load_unseal_record(backup.read("keeper/unseal.json")),
         load_recovery_record(backup.read("keeper/recovery.json")),
+        None,
         backup.state.policy.text,
         backup.state.roster.text,
     )

@@ -91,7 +91,8 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
 
 
 Order = (
-    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | ResetPin | LocateToken | BearKeys | ImportKeys
+    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | ResetPin | LocateToken | BearKeys
+    | ImportKeys
 )  # fmt: skip
 
 

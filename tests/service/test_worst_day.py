@@ -64,6 +64,14 @@ def reshare(world: World, staying: tuple[Person, ...]) -> Path:
     world.stage.run(ceremony, "reshare", file, "--home", home, *old)
     [folder] = (home / "ceremonies").glob("*-reshare")
     new = options(folder / "shares", staying[:3])
+    for one in staying:  # each on a machine of their own
+        signed = world.stage.root / f"{one.name}.confirmation"
+        world.stage.run(
+            ceremony, "share", "check", folder / "shares" / f"{one.name}.age", "--transcript",
+            folder / "transcript.json", "--trust", home / "trust.json", "--holder", one.name,
+            "--identity", one.identity, "--confirmation", signed,
+        )  # fmt: skip
+        new += ["--confirmation", signed]
     world.stage.run(ceremony, "reshare", "--finish", folder / "finish.toml", "--home", home, *new)
     return folder / "shares"
 
