@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ceremony.backup_check import Backup, open_backup
-from ceremony.commands.app import HomeOption, TrustOption, app, console, now
+from ceremony.commands.app import CardsOption, HomeOption, TrustOption, app, console, now
 from ceremony.file import load_ceremony_file
 from ceremony.gather import ShareAtHand
 from ceremony.inputs import read_checkpoint_note, read_file, read_shares, read_trust
@@ -36,6 +36,7 @@ def restore(
     identity: Annotated[
         list[str] | None, typer.Option("--identity", help="HOLDER=FILE: the holder's private key, age or SSH.")
     ] = None,
+    cards: CardsOption = None,
     ceremony: Annotated[Path | None, typer.Option("--ceremony", help="New unseal holders, new HSM.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Newest checkpoint known elsewhere: the backup must reach it.")
@@ -73,7 +74,7 @@ def restore(
             say.print("No checkpoint from elsewhere was given: entries after the backup would be missing unseen.")
         done = run_restore(
             checked, pins, shares, home, now=now, file=file, after=after, vendor_token=vendor_token,
-            told=step_printer(say), protections=protections,
+            told=step_printer(say), protections=protections, cards=cards,
         )  # fmt: skip
     say.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
     say.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")

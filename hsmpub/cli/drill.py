@@ -36,7 +36,7 @@ def drill(
     with connect(url, trust, ca_file) as client:
         found = client.drill(quorum.value)
         with read_share(share, identity) as (held, private):
-            box = box_for_drill(bytes(held), private, found, holder, keeper_identity(client.trust), quorum.value)
+            box = box_for_drill(held, private, found, holder, keeper_identity(client.trust), quorum.value)
         reply = client.hand_in_drill(quorum.value, found.attempt, holder, box)
     say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.proven:

@@ -42,8 +42,10 @@ def _read(name: str, hint: str) -> bytearray:
     try:
         source = sys.stdin.fileno() if name == "-" else Path(name).expanduser()
         with open(source, "rb", buffering=0, closefd=name != "-") as file:
-            count = file.readinto(buffer)
-        return buffer[: count or 0]
+            size = 0  # a terminal gives one line at a time, a pipe what was written at once
+            while size < _MOST and (count := file.readinto(memoryview(buffer)[size:])):
+                size += count
+        return buffer[:size]
     except OSError as e:
         raise ShareNotRead(f"{name} cannot be read: {e.strerror}.", next_step=f"Check the path. {hint}") from None
     finally:

@@ -23,7 +23,7 @@ def unseal(
     with connect(url, trust, ca_file) as client:
         attempt = client.attempt()
         with read_share(share, identity) as (held, private):
-            box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
+            box = box_for_attempt(held, private, attempt, holder, keeper_identity(client.trust))
         reply = client.hand_in(attempt.attempt, holder, box)
     say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.state == "unsealed":
