@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from hsmpub.errors import Broken, Invalid
-from hsmpub.formats.format import Claim
-from hsmpub.model.key import KeyRecord
+from hsmpub.formats.format import SIGNATURE_BYTES, Claim, HashName
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
@@ -45,6 +45,7 @@ def load_public(key: KeyRecord) -> PublicKey:
 
 @functools.lru_cache(maxsize=256)
 def _load_public(pem: str, kind: str) -> PublicKey:
+    """A decryption key is refused here: nothing that it could be said to have signed counts."""
     try:
         public = load_pem_public_key(pem.encode())
     except ValueError:
@@ -56,6 +57,22 @@ def _load_public(pem: str, kind: str) -> PublicKey:
     if kind == "ed25519" and isinstance(public, Ed25519PublicKey):
         return public
     raise PublicKeyUnfit(f"The public key of a record is no {kind} key.")
+
+
+@functools.lru_cache(maxsize=256)
+def load_encryption_key(key: KeyRecord) -> RSAPublicKey:
+    """What to encrypt to, of the record of a decryption key.
+
+    Raises:
+        PublicKeyUnfit: the record is of another kind.
+    """
+    try:
+        public = load_pem_public_key(key.public.encode()) if key.kind == DECRYPTS else None
+    except ValueError:
+        public = None
+    if not isinstance(public, RSAPublicKey) or public.key_size != 3072:
+        raise PublicKeyUnfit(f"The key {key.name!r} is no decryption key.")
+    return public
 
 
 @functools.lru_cache(maxsize=256)
@@ -73,13 +90,31 @@ def check_claim(claim: Claim, key: KeyRecord) -> None:
     """
     public = load_public(key)
     try:
-        if isinstance(public, EllipticCurvePublicKey):
-            r, s = claim.signature[:32], claim.signature[32:]
-            der = utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
-            public.verify(der, claim.payload, ec.ECDSA(_HASHES[claim.hash]))
-        elif isinstance(public, RSAPublicKey):
-            public.verify(claim.signature, claim.payload, padding.PKCS1v15(), _HASHES[claim.hash])
-        else:
-            public.verify(claim.signature, claim.payload)
+        for payload, signature in _items(claim, key):
+            _verify(public, payload, signature, claim.hash)
     except (InvalidSignature, ValueError, KeyError):
         raise SignatureDoesNotVerify(f"The signature is not one of the key {key.name!r} over this file.") from None
+
+
+def _items(claim: Claim, key: KeyRecord) -> list[tuple[bytes, bytes]]:
+    """Payload and signature of each that a claim holds; usually that is one. Raises ValueError."""
+    size = SIGNATURE_BYTES[key.kind]
+    count, rest = divmod(len(claim.signature), size)
+    if rest or not count or len(claim.payload) % count:
+        raise ValueError("a claim of another shape than its key's")
+    step = len(claim.payload) // count
+    return [
+        (claim.payload[i * step : (i + 1) * step], claim.signature[i * size : (i + 1) * size]) for i in range(count)
+    ]
+
+
+def _verify(public: PublicKey, payload: bytes, signature: bytes, hash_name: HashName) -> None:
+    """Raises InvalidSignature, ValueError, KeyError."""
+    if isinstance(public, EllipticCurvePublicKey):
+        r, s = signature[:32], signature[32:]
+        der = utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+        public.verify(der, payload, ec.ECDSA(_HASHES[hash_name]))
+    elif isinstance(public, RSAPublicKey):
+        public.verify(signature, payload, padding.PKCS1v15(), _HASHES[hash_name])
+    else:
+        public.verify(signature, payload)

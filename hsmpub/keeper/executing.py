@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Context, Format, Prepared
+from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
@@ -17,6 +17,7 @@ from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -47,12 +48,14 @@ class Executing:
         approving: Approving,
         artifacts: Artifacts,
         unsealing: Unsealing,
+        decrypting: Decrypting,
         on_adopted: Callable[[], None],
     ) -> None:
         self._book = book
         self._approving = approving
         self._artifacts = artifacts
         self._unsealing = unsealing
+        self._decrypting = decrypting
         self._on_adopted = on_adopted
         self._running: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,15 +99,17 @@ class Executing:
 
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
-        signed = await self._signed(request)
+        made = await self._made(request)
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
-                await self._book.record(*(signed or adopted(self._book, request)))
+                await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
-    async def _signed(self, request: Request) -> list[e.Signed]:
+    async def _made(self, request: Request) -> Sequence[e.Entry]:
         """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
+        if request.statement.predicate.kind == "decrypt":
+            return [await self._decrypting.carry_out(request)]
         if request.statement.predicate.kind != "release":
             return []
         now, signers = self._book.now(), self._unsealing.signers()
@@ -113,9 +118,10 @@ class Executing:
 
     async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
         predicate = request.statement.predicate
-        state = await self._artifacts.hashed(subject.sha256, subject.name)
+        forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
+        artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
         context = context_of(predicate, self._book.genesis.service, now)
-        planned = plan(Artifact(subject.name, state), predicate.sign, self._book.keys, context)
+        planned = plan(artifact, predicate.sign, self._book.keys, context)
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -144,7 +150,7 @@ class Executing:
         [signature] = await signers.sign(key.name, [made.prepared.payload], hash=made.prepared.hash)
         content = assemble_tag(made, signature)
         check_tag(content, tag, key)
-        output = e.Output(f"git:{target}", "git-tag", key.name, tag.name, sha256_hex(content), content.decode())
+        output = e.kept_output(f"git:{target}", "git-tag", key.name, tag.name, content)
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
 
 
@@ -179,10 +185,8 @@ async def make(signers: Signers, planned: Sequence[_Planned], context: Context) 
     """Signs, assembles and checks each output by the independent check of its format."""
     outputs = []
     for one in planned:
-        [signature] = await signers.sign(one.key.name, [one.prepared.payload], hash=one.prepared.hash)
-        output = one.format.assemble(one.prepared, signature)
+        raw = await signers.sign(one.key.name, digests_of(one.prepared), hash=one.prepared.hash)
+        output = one.format.assemble(one.prepared, b"".join(raw))
         one.format.check(output, one.artifact, one.key, context)
-        outputs.append(
-            e.Output(one.artifact.name, one.format.name, one.key.name, one.name, sha256_hex(output), output.decode())
-        )
+        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output))
     return tuple(outputs)
