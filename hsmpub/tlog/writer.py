@@ -24,9 +24,9 @@ from hsmpub.tlog.tile import Frontier
 
 MAX_COMMIT_ENTRIES = 4096
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
-#: A commit that follows one of so many jobs waits for company, `LINGER` seconds for each of them: under load, fewer
-#: commits and syncs do the same work. A lone caller never waits.
-BUSY_JOBS, LINGER, LONGEST_LINGER = 6, 0.0002, 0.004
+#: A commit that follows one of so many jobs waits `LINGER` seconds for company: under load, half the commits and
+#: syncs do the same work. A lone caller never waits.
+BUSY_JOBS, LINGER = 6, 0.002
 
 
 class WriterBroken(Broken):
@@ -87,7 +87,7 @@ class GroupWriter:
         company = 0
         while (job := self._jobs.get()) is not None:
             if company >= BUSY_JOBS:
-                time.sleep(min(company * LINGER, LONGEST_LINGER))
+                time.sleep(LINGER)
             jobs, last = self._gather(job)
             company = len(jobs)
             self._answer(jobs)
