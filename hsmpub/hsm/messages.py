@@ -64,6 +64,12 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
 
+class SetPin(_Order, frozen=True, tag="set-pin"):
+    """Secrets: the PIN in force, the new one. so: the security officer's. Answered `b"changed"` or `b"was"`."""
+
+    so: bool
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -80,7 +86,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | LocateToken | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | LocateToken | BearKeys | ImportKeys
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

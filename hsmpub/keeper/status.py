@@ -82,7 +82,12 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing
+        glass = [
+            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
+            for number in [self._book.state.broken_glass]
+            if number
+        ]
+        return off + bearer + missing + glass
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
