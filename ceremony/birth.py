@@ -18,6 +18,7 @@ from ceremony.softhsm import find_softhsm
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_encryption import subkey_fingerprint
+from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.custody import import_keys
@@ -135,7 +136,7 @@ def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigne
     """The keys, with an OpenPGP certificate for each that makes OpenPGP signatures, checked after it is made."""
     done = []
     for key in keys:
-        if "openpgp" in key.formats:
+        if OPENPGP_FORMATS.intersection(key.formats):
             prepared = prepare_certificate(key, user_id, at=at)
             signature = signer.sign(key.name, prepared.payload, prepared.hash)
             key = msgspec.structs.replace(key, openpgp=assemble_certificate(prepared, signature))

@@ -20,6 +20,8 @@ from hsmpub.model.key import KeyKind, KeyRecord
 
 #: Formats that sign the file's own digest with nothing around it.
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
+#: Formats whose readers look for the key in an OpenPGP certificate.
+OPENPGP_FORMATS = frozenset({"openpgp", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
