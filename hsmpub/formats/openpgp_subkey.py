@@ -1,4 +1,4 @@
-"""An OpenPGP certificate whose primary key only certifies, and whose one subkey signs: both in the HSM, both born there.
+"""An OpenPGP certificate whose primary key only certifies, and whose one subkey signs, both in the HSM.
 
     back = prepare_back_signature(primary, key, at=at)
     backed = assemble_back_signature(back, hsm.sign(key.name, back.payload))

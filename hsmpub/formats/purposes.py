@@ -2,7 +2,7 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, sshsig, dsse) cannot be turned into one another: each fixes
+subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse) cannot be turned into one another: each fixes
 the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
 their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
 of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own.
@@ -21,11 +21,11 @@ from hsmpub.model.key import KeyKind, KeyRecord
 #: Formats that sign the file's own digest with nothing around it.
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: Formats whose readers look for the key in an OpenPGP certificate.
-OPENPGP_FORMATS = frozenset({"openpgp", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
+OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
-    frozenset({"openpgp", "sshsig", "dsse"}),
+    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
 )
 

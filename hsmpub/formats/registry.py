@@ -13,6 +13,7 @@ from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
 from hsmpub.formats.openpgp import OpenPgp
+from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
@@ -27,6 +28,7 @@ _ALL: tuple[Format, ...] = (
     Cms(),
     Authenticode(),
     KernelModule(),
+    OpenpgpCleartext(),
     AptInRelease(),
     AptReleaseGpg(),
     Deb(),

@@ -62,6 +62,7 @@ RELEASE = (
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
+    "openpgp-cleartext": RELEASE,
     "apt-inrelease": RELEASE,
     "apt-release-gpg": RELEASE,
     "deb": deb_file(),
@@ -71,6 +72,7 @@ SAMPLES: dict[str, bytes] = {
 OTHERS: dict[str, bytes] = {
     "authenticode": pe_file(2048),
     "kernel-module": module_file(901),
+    "openpgp-cleartext": RELEASE + b"x\n",
     "apt-inrelease": RELEASE.replace(b"1234", b"1235"),
     "apt-release-gpg": RELEASE + b" x\n",
     "deb": deb_file(b"other data"),

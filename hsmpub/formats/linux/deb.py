@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from itertools import chain
 
 from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SameName, detail_of
+from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
-from hsmpub.formats.linux.states import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
 from hsmpub.formats.openpgp_read import read_document_packet
 from hsmpub.formats.openpgp_signature import (

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SameName, check_raw, detail_of
+from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.rpm_header import Value, lead_of, read_package, signature_header
-from hsmpub.formats.linux.states import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.openpgp_packet import RSA, SIGNATURE_TAG, packet
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
 from hsmpub.formats.openpgp_read import OpenpgpTimeDiffers, read_document_packet
