@@ -23,6 +23,7 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
+    "gpg": ("gpg", "gpg"),
     "backup-key": ("backup_key", "backup_key"),
     "decrypt": ("decrypt", "decrypt"),
     "credential": ("credential", "app"),
@@ -62,6 +63,8 @@ def _about() -> None:
 
 def run() -> None:
     """The entry point. Refusals are one plain sentence and the next step, never a traceback."""
+    if sys.argv[1:2] == ["gpg"] and sys.argv[2:] != ["--help"]:  # its words are gpg's, not typer's
+        sys.exit(import_module("hsmpub.cli.gpg").main(sys.argv[2:]))
     try:
         make_app(sys.argv[1:])(prog_name="hsmpub")
     except HsmpubError as e:

@@ -2,12 +2,13 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse) cannot be turned into one another: each fixes
-the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
-their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
-of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own.
-Packages and repositories signed with OpenPGP are documents to it like any other: under `openpgp` somebody could have
-signed what they are, so each has keys of its own.
+subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse) cannot be turned into one
+another: each fixes the first or the last bytes of what is hashed, and no input fits two of them.
+
+Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
+chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
+from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
+`openpgp` somebody could have signed what they are, so each has keys of its own.
 """
 
 from __future__ import annotations

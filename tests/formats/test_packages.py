@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from foreign_tool import accepts, needs, run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpgp_keys import certificate_of
 from samples import ar_member, deb_file, rpm_file, rpm_header
-from software_hsm import key_record, make
+from software_hsm import key_record, make, private_key
 
 from hsmpub.client.choosing import choose_formats
 from hsmpub.errors import Invalid
@@ -148,6 +150,43 @@ def test_rpm_takes_a_signed_package_and_no_altered_one(rpm_package, tmp_path):
     for at in (package_at + 900, len(made) - 3):  # in the header; in the payload
         taken, said = database.says(made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :])
         assert not taken, said
+
+
+#: What stands in for the service: hsmpub-gpg, with a key in a file.
+STAND_IN = """#!{python}
+import sys
+sys.path[:0] = [{root!r}, {tests!r}]
+import software_hsm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from hsmpub.cli import gpg, gpg_words
+from hsmpub.formats.format import Artifact
+from hsmpub.model.trust import Trust
+private = load_pem_private_key(open({pem!r}, "rb").read(), None)
+software_hsm.private_key = lambda kind, number=0: private
+key = software_hsm.key_record("rsa3072", "openpgp")
+def sign(work, form, name):
+    prepared = form.prepare(Artifact("x", work.hash), key, software_hsm.CONTEXT)
+    return form.assemble(prepared, software_hsm.sign_raw(prepared))
+gpg.answer(gpg_words.parse(sys.argv[1:]), Trust("s", "l", "", (key,)), sign)
+"""
+
+
+def test_rpmsign_signs_by_hsmpub_gpg_in_gpg_s_place(rpm_package, tmp_path):
+    needs("rpmsign")
+    pem = private_key("rsa3072").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key").write_bytes(pem)
+    program, here = tmp_path / "hsmpub-gpg", Path(__file__).parent
+    program.write_text(STAND_IN.format(python=sys.executable, root=str(here.parents[1]), tests=str(here),
+                                       pem=str(tmp_path / "key")))  # fmt: skip
+    program.chmod(0o755)
+    (tmp_path / "thing.rpm").write_bytes(rpm_package)
+    done = run("rpmsign", "--define", f"__gpg {program}", "--define", "_gpg_name rsa3072-0", "--define",
+               "_gpg_digest_algo sha256", "--addsign", tmp_path / "thing.rpm", cwd=tmp_path,
+               env={"HOME": str(tmp_path)})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    taken, said = RpmDatabase(tmp_path, "rsa3072").says((tmp_path / "thing.rpm").read_bytes())
+    assert taken, said
+    assert said.count("Signature, key ID") == 2, said
 
 
 def test_gpg_takes_both_signatures_of_a_package_with_a_p256_key(rpm_package, tmp_path):
