@@ -36,10 +36,18 @@ class Child:
         order: what it is to do.
         secrets: sent right after the order, from where they are, and left as they are.
         timeout: seconds that each later `receive` waits at most.
+        follows: another process has logged in with the same PIN; see `Opening`.
     """
 
     def __init__(
-        self, module: str, hsm: HsmConfig, order: Order, secrets: Sequence[Secret], *, timeout: float = 60
+        self,
+        module: str,
+        hsm: HsmConfig,
+        order: Order,
+        secrets: Sequence[Secret],
+        *,
+        timeout: float = 60,
+        follows: bool = False,
     ) -> None:
         ours, theirs = socket.socketpair()
         try:
@@ -59,7 +67,7 @@ class Child:
         self.channel.settimeout(timeout)
         self._detached = False
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then `receive` tells why
-            self.channel.sendall(pack_frame(Opening(hsm, order, tuple(len(secret) for secret in secrets))))
+            self.channel.sendall(pack_frame(Opening(hsm, order, tuple(len(secret) for secret in secrets), follows)))
             for secret in secrets:
                 self.channel.sendall(secret.view if isinstance(secret, SecretPage) else secret)
 

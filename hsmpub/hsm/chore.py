@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from hsmpub.hsm.capability import look_at_module
 from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.delivery import bear_in_token
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
-from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken
+from hsmpub.hsm.messages import (
+    BearKeys,
+    ChangePin,
+    Finished,
+    ImportKeys,
+    InitToken,
+    LocateToken,
+    LookAtModule,
+    ResetPin,
+)
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
@@ -20,9 +30,15 @@ def main() -> int:
 def _run(inside: Inside) -> Finished:
     order = inside.opening.order
     if isinstance(order, InitToken):
-        so_pin, pin = inside.secrets
-        _make_token(inside, so_pin, pin)
+        so_pin, pin, *first = inside.secrets
+        _make_token(inside, so_pin, pin, first[0] if first else None)
         return Finished()
+    if isinstance(order, ChangePin | ResetPin):
+        _set_pin(inside, order)
+        return Finished()
+    if isinstance(order, LookAtModule):
+        with inside.alone():
+            return Finished(report=look_at_module(inside.opening.hsm, order))
     if isinstance(order, LocateToken):
         return Finished(_serial(inside))
     if isinstance(order, BearKeys):
@@ -34,15 +50,26 @@ def _run(inside: Inside) -> Finished:
     raise HsmFailed("A ceremony has no such chore.")
 
 
-def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
+def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage, first: SecretPage | None = None) -> None:
     label = inside.opening.hsm.token
     with inside.alone():
         cryptoki = Cryptoki(inside.opening.hsm.module)
         cryptoki.initialize()
-        cryptoki.init_token(label, so_pin)
-        cryptoki.init_pin(label, so_pin, pin)
+        slot = cryptoki.init_token(label, so_pin, first)
+        cryptoki.init_pin(label, so_pin, pin, slot=slot)
         cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
     so_pin.close()
+
+
+def _set_pin(inside: Inside, order: ChangePin | ResetPin) -> None:
+    old, new = inside.secrets
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        if isinstance(order, ChangePin):
+            cryptoki.change_pin(inside.opening.hsm.token, old, new)
+        else:
+            cryptoki.init_pin(inside.opening.hsm.token, old, new)
 
 
 def _serial(inside: Inside) -> bytes:

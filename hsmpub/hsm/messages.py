@@ -10,7 +10,7 @@ import msgspec
 
 from hsmpub.errors import Problem
 from hsmpub.hsm.config import BornKey, HashName, HsmConfig, KeySpec
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import KeyKind, KeyRecord
 
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -48,7 +48,25 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
 
 
 class InitToken(_Order, frozen=True, tag="init-token"):
-    """Secrets: SO PIN, user PIN."""
+    """Secrets: SO PIN, user PIN; and the SO PIN of its maker, where the token has one."""
+
+
+class ChangePin(_Order, frozen=True, tag="change-pin"):
+    """Secrets: the PIN, the new PIN."""
+
+
+class ResetPin(_Order, frozen=True, tag="reset-pin"):
+    """Secrets: the SO PIN, the new PIN."""
+
+
+class LookAtModule(_Order, frozen=True, tag="look-at-module"):
+    """What can the module do, without logging in? No secret. Answered with a ModuleReport.
+
+    kinds: of the keys that it is to hold; pin_length: of its PINs, in characters.
+    """
+
+    kinds: tuple[KeyKind, ...]
+    pin_length: int
 
 
 class LocateToken(_Order, frozen=True, tag="locate-token"):
@@ -67,15 +85,18 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys
+_Chore = InitToken | ChangePin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | _Chore
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """secrets: length of each raw secret that follows, in bytes."""
+    """secrets: length of each raw secret that follows, in bytes; follows: another process has logged in with this PIN,
+    and if the token has refused it since, it is not tried again."""
 
     hsm: HsmConfig
     order: Order
     secrets: tuple[int, ...]
+    follows: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
@@ -85,12 +106,27 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
     missing: tuple[str, ...]
 
 
+class ModuleReport(msgspec.Struct, frozen=True):
+    """What a module says of itself.
+
+    Attributes:
+        name: maker, product and version.
+        rows: what it was asked for → "yes", "by value" or why not, in words.
+        lacks: rows without which the service cannot run.
+    """
+
+    name: str
+    rows: dict[str, str]
+    lacks: tuple[str, ...]
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
-    """A one-shot process did what it was told; notes: key name → how far its mechanisms could be pinned."""
+    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned."""
 
     data: bytes = b""
     born: tuple[BornKey, ...] = ()
     notes: dict[str, str] = {}
+    report: ModuleReport | None = None
 
 
 Answer = Ready | Finished | Problem

@@ -9,24 +9,49 @@ from pathlib import Path
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.messages import InitToken, LocateToken
+from hsmpub.hsm.messages import ChangePin, InitToken, LocateToken, ResetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.hsm.softhsm import token_directory
 
-__all__ = ["destroy_token", "init_token", "new_pin"]
+__all__ = ["change_pin", "destroy_token", "init_token", "new_pin", "reset_pin"]
 
 CHORE = "hsmpub.hsm.chore"
 
 
-def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
+def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret, first_so_pin: Secret | None = None) -> None:
     """Makes a token with label `hsm.token`. The PINs are left as they are; wipe them when done.
+
+    Args:
+        first_so_pin: the SO PIN that a token has from its maker, and that is replaced; None: it has none.
 
     Raises:
         TokenExists: a token with this label is there already; nothing was changed.
         NoFreeSlot: the module has no uninitialised token.
+        PinLengthUnfit: the token takes no PIN of this length; nothing was changed.
+        PinRefused: the token wants the SO PIN of its maker, or another one.
     """
-    run_once(CHORE, hsm, InitToken(), [so_pin, pin])
+    run_once(CHORE, hsm, InitToken(), [so_pin, pin] if first_so_pin is None else [so_pin, pin, first_so_pin])
+
+
+def change_pin(hsm: HsmConfig, *, pin: Secret, new: Secret) -> None:
+    """Sets a new user PIN with the old one, which is tried once. Both are left as they are.
+
+    Sessions that are open keep their login; the next login needs the new PIN.
+
+    Raises:
+        PinRefused, PinLocked, TokenGone; PinLengthUnfit: nothing was tried.
+    """
+    run_once(CHORE, hsm, ChangePin(), [pin, new])
+
+
+def reset_pin(hsm: HsmConfig, *, so_pin: Secret, new: Secret) -> None:
+    """Sets a new user PIN as security officer, also where the token has locked the old one. The keys stay.
+
+    Raises:
+        PinRefused, PinLocked (of the SO PIN), TokenGone
+    """
+    run_once(CHORE, hsm, ResetPin(), [so_pin, new])
 
 
 def destroy_token(hsm: HsmConfig) -> None:

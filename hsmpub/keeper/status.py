@@ -82,7 +82,8 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing
+        fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
+        return off + bearer + missing + ([f"fewer signers: {fewer}"] if fewer else [])
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
