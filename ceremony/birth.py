@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ceremony.file import HsmTable
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.keys import LOG_KEY
+from ceremony.module_check import first_so_pin
 from ceremony.place import Place
 from ceremony.softhsm import find_softhsm
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
@@ -162,9 +163,10 @@ def fill_token(
     hsm = prepare_hsm(table, place)
     secrets.pin.take(new_pin(table.pin_length))
     secrets.so_pin.take(new_pin(table.pin_length))
-    init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-    import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+    with first_so_pin(table) as first:
+        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin, first_so_pin=first)
+    custody = import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born], custody=custody)
     return hsm
 
 

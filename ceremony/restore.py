@@ -26,6 +26,7 @@ from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
 from ceremony.log_write import continue_log, last_time_and_epoch
+from ceremony.module_check import check_module
 from ceremony.place import Place, check_free
 from hsmpub.errors import Broken
 from hsmpub.home import Home
@@ -80,13 +81,15 @@ def run_restore(
         now, told, protections: as for run_genesis.
 
     Raises:
-        HomeExists, CeremonyUnfinished: before anything is done.
+        HomeExists, CeremonyUnfinished, ModuleUnfit: before anything is done.
         TooFewHolders and the rules of a refused share: nothing was opened.
         RestoredKeysDiffer: nothing was kept.
         TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.tlog: nothing was kept, but for the new
             token in an HSM other than SoftHSM.
     """
     check_free(home)
+    if file is not None:
+        check_module(file.hsm)
     recorder = Recorder("restore", trust.service, now, told, rehearsal=False)
     with Place(home) as place, birth.open_secrets() as secrets:
         ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now())

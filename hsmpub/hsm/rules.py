@@ -78,7 +78,7 @@ class SessionsExhausted(Unavailable):
 class ModuleUnfit(Invalid):
     """The module lacks something that the service cannot do without. Nothing was done."""
 
-    advice = "Choose another module, or free what it names; 'hsmpub-ceremony hsm check' shows the whole table."
+    advice = "Choose another module, token label or pin_length; 'hsmpub-ceremony hsm check' shows the whole table."
 
 
 class SignatureNotVerified(Broken):
