@@ -11,8 +11,9 @@ from hsmpub.hsm.config import HsmConfig
 def config_toml(hsm: HsmConfig, listen: str) -> bytes:
     """The home's config.toml: where things are."""
     # JSON's strings are TOML's basic strings
+    network = "network = true\n" if hsm.network else ""
     return (
-        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
+        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n{network}"
         f"\n[front]\nlisten = {json.dumps(listen)}\n"
     ).encode()
 

@@ -19,11 +19,15 @@ class _Section(BaseModel):
 
 
 class HsmSection(_Section):
-    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core."""
+    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core.
+
+    network: the module opens network connections, so its processes may.
+    """
 
     module: str
     token: str
     workers: int = Field(default=0, ge=0, le=64)
+    network: bool = False
 
 
 class FrontSection(_Section):

@@ -13,6 +13,10 @@ from hsmpub.model.key import KeyKind
 HashName = Literal["sha256", "sha512", "none"]
 
 
+#: Variable with the one HsmConfig (JSON) that a process of a spawner may serve.
+PINNED_HSM = "HSMPUB_HSM"
+
+
 @dataclass(frozen=True)
 class HsmConfig:
     """Where the HSM is.

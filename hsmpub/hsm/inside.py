@@ -16,7 +16,7 @@ import msgspec
 import pkcs11
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.config import PINNED_HSM, HsmConfig
 from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.messages import Opening
@@ -46,6 +46,9 @@ class Inside:
         self.channel = channel
         self.opening = read_frame(channel, _OPENING)
         hsm = self.opening.hsm
+        pinned = os.environ.pop(PINNED_HSM, "")
+        if pinned and msgspec.json.decode(pinned, type=HsmConfig) != hsm:
+            raise HsmFailed("The order names another HSM than the configuration.", next_step="Restart the keeper.")
         self._lock = os.open(hsm.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if hsm.lock else -1
         self.protections = _harden(hsm, role)
         self.secrets = [_receive(channel, length) for length in self.opening.secrets]

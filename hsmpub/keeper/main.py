@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.config import Config, KeeperSection, load_config
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.home import Home
+from hsmpub.hsm.child import start_outside_sandbox
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
@@ -52,6 +53,7 @@ def main() -> None:
         home = Home(options.home.resolve())
         config = load_config(home)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        start_outside_sandbox(_hsm(home, config))
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
@@ -67,12 +69,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
             home=home,
             log=Log.open(home.log, home.log_head, log_key=trust.log_key),
             record=load_unseal_record(home.unseal_record.read_bytes()),
-            hsm=HsmConfig(
-                module=config.hsm.module,
-                token=config.hsm.token,
-                softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
-                lock=str(home.hsm_lock),
-            ),
+            hsm=_hsm(home, config),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
             protections=protections,
@@ -88,6 +85,16 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
     await front.close()
     await courier.close()
     await keeper.close()
+
+
+def _hsm(home: Home, config: Config) -> HsmConfig:
+    return HsmConfig(
+        module=config.hsm.module,
+        token=config.hsm.token,
+        softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
+        lock=str(home.hsm_lock),
+        network=config.hsm.network,
+    )
 
 
 def _channels(home: Home, section: KeeperSection, keeper: Keeper, token: bytes) -> tuple[ChannelServer, ChannelServer]:
