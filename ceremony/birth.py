@@ -68,7 +68,8 @@ def prepare_hsm(table: HsmTable, place: Place) -> HsmConfig:
     home.sealed_credentials.mkdir(mode=0o700)
     lock = str(home.hsm_lock)
     if table.module:
-        return HsmConfig(table.module, table.token, lock=lock, network=table.network)
+        variables = tuple(table.environment.items())
+        return HsmConfig(table.module, table.token, lock=lock, network=table.network, environment=variables)
     home.tokens.mkdir(mode=0o700)
     place.write(home.softhsm_conf, softhsm_conf_text(home.tokens).encode())
     return HsmConfig(find_softhsm(), table.token, softhsm_conf=str(home.softhsm_conf), lock=lock)

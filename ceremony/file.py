@@ -18,6 +18,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
+from hsmpub.config import ModuleVariables
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
 from hsmpub.model.toml_lines import InFile, TomlText, load_toml
@@ -74,13 +75,14 @@ class ServiceTable(_Table):
 class HsmTable(_Table):
     """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections.
 
-    first_so_pin: file with the SO PIN that the maker gave the token; empty: it has none.
+    environment: variables for the module. first_so_pin: file with the SO PIN that the maker gave the token; empty: it has none.
     """
 
     module: str = ""
     token: Label = "hsmpub"  # noqa: S105 - the label of the token
     pin_length: Annotated[StrictInt, Field(ge=8, le=255)] = 40
     network: StrictBool = False
+    environment: ModuleVariables = Field(default_factory=dict)
     first_so_pin: Annotated[str, StringConstraints(pattern=r"^(/.*)?\z")] = ""
 
 

@@ -69,4 +69,4 @@ def _read(path: Path) -> bytearray:
 
 
 def _config(table: HsmTable) -> HsmConfig:
-    return HsmConfig(table.module, table.token, network=table.network)
+    return HsmConfig(table.module, table.token, network=table.network, environment=tuple(table.environment.items()))

@@ -30,12 +30,18 @@ def check(
     token: Annotated[str, typer.Option("--token", help="Label that the new token is to have.")] = "hsmpub",  # noqa: S107
     pin_length: Annotated[int, typer.Option("--pin-length", min=4, max=255, help="Characters of its PINs.")] = 40,
     network: Annotated[bool, typer.Option("--network", help="The module opens network connections.")] = False,
+    variable: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE: a variable that the module is configured by.")
+    ] = None,
 ) -> None:
     """Say whether the service can run with a module. Logs in nowhere and changes nothing; exit status 1: it cannot."""
     if ceremony is not None:
         table = load_ceremony_file(read_text(ceremony)).hsm
     else:
-        table = HsmTable.model_construct(module=module, token=token, pin_length=pin_length, network=network)
+        variables = dict(one.partition("=")[::2] for one in variable or [])
+        table = HsmTable.model_construct(
+            module=module, token=token, pin_length=pin_length, network=network, environment=variables
+        )
     if not table.module:
         raise ModuleNotNamed("No module is named.")
     harden("keeper", network=table.network)

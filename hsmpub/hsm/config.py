@@ -27,6 +27,7 @@ class HsmConfig:
         softhsm_conf: path of `softhsm2.conf`; empty for other modules.
         lock: path of a file that is locked while a process loads the module and logs in; it is created.
         network: the module reaches its HSM over the network, so its processes keep that right.
+        environment: variables that the module is configured by, name and value; its processes get no others.
     """
 
     module: str
@@ -34,6 +35,7 @@ class HsmConfig:
     softhsm_conf: str = ""
     lock: str = ""
     network: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class KeySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

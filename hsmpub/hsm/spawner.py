@@ -40,8 +40,7 @@ class _Kennel:
     def __init__(self, control: socket.socket, hsm: HsmConfig) -> None:
         self._control = control
         pinned = msgspec.json.encode(hsm).decode()
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}
-        self._environment = {**kept, PINNED_HSM: pinned}
+        self._environment = {**os.environ, PINNED_HSM: pinned}
         self._selector = selectors.DefaultSelector()
         self._living: dict[int, tuple[subprocess.Popen[bytes], socket.socket]] = {}
         self._selector.register(control, selectors.EVENT_READ, None)

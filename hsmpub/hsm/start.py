@@ -16,6 +16,8 @@ from hsmpub.hsm.spawner import PID_BYTES, PROGRAMS
 from hsmpub.sandbox.python import python_command
 
 _SECONDS = 30.0
+#: What every process may know.
+_PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
 #: Variable that survives an exec of the keeper: handle and process id of its spawner.
 _KEPT = "HSMPUB_SPAWNER"
 
@@ -57,10 +59,12 @@ def start_child(program: str, hsm: HsmConfig, channel: socket.socket) -> Process
 
 
 def _environment(hsm: HsmConfig) -> dict[str, str]:
-    """SoftHSM needs its configuration and nothing else; other modules may be configured by variables of their own."""
+    """SoftHSM needs its configuration and nothing else; other modules get what is set down for them, so that what works
+    in a ceremony works in the service."""
     if hsm.softhsm_conf:
         return {"SOFTHSM2_CONF": hsm.softhsm_conf, "LC_ALL": "C.UTF-8"}
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_", "HSMPUB_"))}
+    plain = {name: os.environ[name] for name in _PLAIN if name in os.environ}
+    return plain | dict(hsm.environment)
 
 
 class Spawner:

@@ -94,6 +94,7 @@ def _hsm(home: Home, config: Config) -> HsmConfig:
         softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
         lock=str(home.hsm_lock),
         network=config.hsm.network,
+        environment=tuple(config.hsm.environment.items()),
     )
 
 

@@ -36,11 +36,11 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def networked(faulty: Token, faults: Faults, listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Token:
+def networked(faulty: Token, faults: Faults, listener: socket.socket) -> Token:
     """A module that opens a connection before it does anything; for the package it is none of SoftHSM's."""
-    monkeypatch.setenv("SOFTHSM2_CONF", faulty.hsm.softhsm_conf)
     faults.are(connect=listener.getsockname()[1])
-    return replace(faulty, hsm=replace(faulty.hsm, softhsm_conf="", network=True))
+    variables = (("SOFTHSM2_CONF", faulty.hsm.softhsm_conf),)
+    return replace(faulty, hsm=replace(faulty.hsm, softhsm_conf="", network=True, environment=variables))
 
 
 @pytest.fixture
@@ -145,8 +145,10 @@ def test_a_spawner_that_is_gone_is_named(networked: Token) -> None:
     made.close()
 
 
-def test_a_spawner_outlives_an_exec_of_its_keeper(networked: Token, spawner: Spawner) -> None:
-    again = Spawner.started_before_exec()
-    assert again is not None
-    assert (again._control.fileno(), again.pid) == (spawner._control.fileno(), spawner.pid)
-    again._control.detach()
+def test_a_spawner_outlives_an_exec_of_its_keeper(networked: Token, listener: socket.socket) -> None:
+    keeper = KeeperLike(networked, exec_first=True)
+    assert set(keeper.report["test"].values()) == {"ok"}
+    assert greetings(listener) == 2
+    assert keeper.end() == 0
+    for pid in keeper.report["pids"]:
+        wait_gone(pid)

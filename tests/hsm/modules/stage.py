@@ -154,6 +154,8 @@ def _running(command: list[object], socket: Path) -> Iterator[None]:
             daemon.terminate()
 
 
+#: Beginnings of the variables by which stages configure their modules.
+MODULE_VARIABLES = ("SOFTHSM2_CONF", "P11_KIT_", "TPM2_PKCS11_", "TSS2_")
 NSS_PIN = b"made by certutil 0123456789"
 
 STAGES = {

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from stage import STAGES, Stage
+from stage import MODULE_VARIABLES, STAGES, Stage
 from verify_raw import check_raw
 
 from hsmpub.errors import HsmpubError
@@ -48,7 +48,7 @@ class Trials:
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         self.stage = stage
-        self.hsm = HsmConfig(str(stage.module), "hsmpub", lock=str(folder / "lock"))
+        self.hsm = HsmConfig(str(stage.module), "hsmpub", lock=str(folder / "lock"), environment=_variables())
         self.rows: dict[str, str] = {}
         self.so_pin, self.pin = new_pin(stage.pin_length), new_pin(stage.pin_length)
         self.wrapping_key = bytearray(os.urandom(32))
@@ -213,6 +213,11 @@ class Trials:
 
     def _signing_key(self) -> KeyRecord:
         return next(self.keys[kind] for kind in ("p256", "rsa3072") if kind in self.keys)
+
+
+def _variables() -> tuple[tuple[str, str], ...]:
+    """What the stage has set for its module."""
+    return tuple((name, value) for name, value in os.environ.items() if name.startswith(MODULE_VARIABLES))
 
 
 def _record(born: BornKey) -> KeyRecord:
