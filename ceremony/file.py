@@ -75,14 +75,15 @@ class ServiceTable(_Table):
 class HsmTable(_Table):
     """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections.
 
-    environment: variables for the module. first_so_pin: file with the SO PIN that the maker gave the token; empty: it has none.
+    environment: variables for the module. first_so_pin: file with the SO PIN that the token has from its maker; empty:
+    it has none.
     """
 
     module: str = ""
     token: Label = "hsmpub"  # noqa: S105 - the label of the token
     pin_length: Annotated[StrictInt, Field(ge=8, le=255)] = 40
     network: StrictBool = False
-    environment: ModuleVariables = Field(default_factory=dict)
+    environment: ModuleVariables = {}
     first_so_pin: Annotated[str, StringConstraints(pattern=r"^(/.*)?\z")] = ""
 
 

@@ -43,7 +43,7 @@ class HsmSection(_Section):
     token: str
     workers: int = Field(default=0, ge=0, le=64)
     network: bool = False
-    environment: ModuleVariables = Field(default_factory=dict)
+    environment: ModuleVariables = {}
 
 
 class FrontSection(_Section):
