@@ -43,29 +43,28 @@ def first_so_pin(table: HsmTable) -> Iterator[SecretPage | None]:
     if not table.first_so_pin:
         yield None
         return
+    path = Path(table.first_so_pin)
     with SecretPage() as page:
-        page.take(_read(Path(table.first_so_pin)))
+        try:
+            _read(path, page)
+        except OSError as error:
+            raise FirstSoPinMissing(f"The file {path} cannot be read: {error.strerror}.") from None
+        if not len(page):
+            raise FirstSoPinMissing(f"The file {path} is empty.")
         yield page
 
 
-def _read(path: Path) -> bytearray:
+def _read(path: Path, page: SecretPage) -> None:
+    """Straight into the page, without the end of the line."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise FirstSoPinMissing(f"The file {path} cannot be read: {error.strerror}.") from None
-    try:
-        pin = bytearray(_LONGEST_PIN)
-        length = os.readv(fd, [pin])
-    except OSError as error:
-        raise FirstSoPinMissing(f"The file {path} cannot be read: {error.strerror}.") from None
+        length = min(os.fstat(fd).st_size, _LONGEST_PIN + 2)
+        while length and os.pread(fd, 1, length - 1) in b"\r\n":
+            length -= 1
+        if length:
+            page.fill_from(fd, length)
     finally:
         os.close(fd)
-    while length and pin[length - 1] in b"\r\n":
-        length -= 1
-    if not length:
-        raise FirstSoPinMissing(f"The file {path} is empty.")
-    del pin[length:]  # at the end: nothing moves
-    return pin
 
 
 def _config(table: HsmTable) -> HsmConfig:

@@ -30,8 +30,7 @@ FREE, PIN, IMPORT = "a free token", "PIN length", "taking keys in"
 #: CKF_ENCRYPT, CKF_DECRYPT, CKF_SIGN, CKF_UNWRAP of CK_MECHANISM_INFO.
 _FLAGS = {Attribute.ENCRYPT: 0x100, Attribute.DECRYPT: 0x200, Attribute.SIGN: 0x800}
 _UNWRAP = 0x40000
-#: Largest key that the mechanism must take, in bits.
-_BITS: dict[KeyKind, int] = {"rsa3072": 3072}
+_RSA_BITS = 3072
 
 
 def look_at_module(hsm: HsmConfig, order: LookAtModule) -> ModuleReport:
@@ -77,7 +76,7 @@ def _key(cryptoki: Cryptoki, slot: int, kind: KeyKind) -> str:
         return f"no mechanism {_spelled(mechanism)}"
     for missing in _missing(kind, info.flags):
         return f"{_spelled(mechanism)} does not {missing}"
-    if info.max_size and info.max_size < _BITS.get(kind, 0):
+    if kind.startswith("rsa") and 0 < info.max_size < _RSA_BITS:
         return f"{_spelled(mechanism)} takes keys of {info.max_size} bits at most"
     return YES
 

@@ -148,26 +148,12 @@ class Cryptoki:
         check_pin_length(self.token_info(slot), len(new))
         self._replace(slot, _USER, old, new)
 
-    def login(self, label: str, pin: SecretPage) -> int:
-        """Opens a session and logs this process in; closing it logs it out.
-
-        Returns:
-            The session's handle. The PIN is read in place: no copy of it is made here.
+    def login_session(self, session: int, pin: SecretPage) -> None:
+        """Logs this process in as user, through a session that is open. The PIN is read in place: no copy is made here.
 
         Raises:
-            TokenGone: no token with this label.
             PinRefused: the token refused the PIN. PinLocked: it refuses every PIN.
         """
-        session = self.open_session(self._slot_of(label), rw=False)
-        try:
-            self.login_session(session, pin)
-        except BaseException:
-            self.call(f.CLOSE_SESSION, session)
-            raise
-        return session
-
-    def login_session(self, session: int, pin: SecretPage) -> None:
-        """Logs this process in through a session that is open; see `login`."""
         self._login(session, _USER, pin)
 
     def open_session(self, slot: int, *, rw: bool) -> int:

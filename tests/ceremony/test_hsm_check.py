@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 from ceremony_stage import Stage
+from pydantic import ValidationError
 
 from ceremony.file import HsmTable
 from ceremony.genesis import run_genesis
 from ceremony.module_check import FirstSoPinMissing, first_so_pin
 from ceremony.softhsm import find_softhsm
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.rules import HsmFailed, ModuleUnfit
+from hsmpub.hsm.cryptoki import check_pin_length
+from hsmpub.hsm.functions import TokenInfo
+from hsmpub.hsm.rules import HsmFailed, ModuleUnfit, PinLengthUnfit
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token, new_pin
 
@@ -97,3 +100,17 @@ def test_refuses_a_first_so_pin_that_is_not_there(tmp_path: Path, content: bytes
         file.write_bytes(content)
     with pytest.raises(FirstSoPinMissing), first_so_pin(HsmTable(first_so_pin=str(file))):
         pass
+
+
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "PYTHONPATH", "HSMPUB_HSM", "with space", ""])
+def test_refuses_variables_that_would_change_the_program(name: str) -> None:
+    with pytest.raises(ValidationError):
+        HsmTable(environment={name: "value"})
+
+
+def test_refuses_a_pin_that_the_token_does_not_take() -> None:
+    token = TokenInfo(min_pin=4, max_pin=8)
+    check_pin_length(token, 8)
+    with pytest.raises(PinLengthUnfit, match="4 to 8 characters, not 40"):
+        check_pin_length(token, 40)
+    check_pin_length(TokenInfo(), 40)  # a module that names no limits
