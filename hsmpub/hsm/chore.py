@@ -9,13 +9,13 @@ from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
 from hsmpub.hsm.messages import (
     BearKeys,
-    ChangePin,
     Finished,
     ImportKeys,
     InitToken,
     LocateToken,
     LookAtModule,
     ResetPin,
+    SetPin,
 )
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
@@ -33,9 +33,8 @@ def _run(inside: Inside) -> Finished:
         so_pin, pin, *first = inside.secrets
         _make_token(inside, so_pin, pin, first[0] if first else None)
         return Finished()
-    if isinstance(order, ChangePin | ResetPin):
-        _set_pin(inside, order)
-        return Finished()
+    if isinstance(order, SetPin | ResetPin):
+        return Finished(_set_pin(inside, order))
     if isinstance(order, LookAtModule):
         with inside.alone():
             return Finished(report=look_at_module(inside.opening.hsm, order))
@@ -61,15 +60,21 @@ def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage, first: Secr
     so_pin.close()
 
 
-def _set_pin(inside: Inside, order: ChangePin | ResetPin) -> None:
+def _set_pin(inside: Inside, order: SetPin | ResetPin) -> bytes:
     old, new = inside.secrets
     with inside.alone():
         cryptoki = Cryptoki(inside.opening.hsm.module)
         cryptoki.initialize()
-        if isinstance(order, ChangePin):
-            cryptoki.change_pin(inside.opening.hsm.token, old, new)
-        else:
-            cryptoki.init_pin(inside.opening.hsm.token, old, new)
+        label = inside.opening.hsm.token
+        try:
+            if isinstance(order, SetPin):
+                return b"changed" if cryptoki.set_pin(label, old, new, so=order.so) else b"was"
+            cryptoki.init_pin(label, old, new)
+            return b"changed"
+        finally:
+            cryptoki.finalize()
+            old.close()
+            new.close()
 
 
 def _serial(inside: Inside) -> bytes:

@@ -18,6 +18,7 @@ from hsmpub.hsm.rules import (
     NoFreeSlot,
     PinLengthUnfit,
     PinLocked,
+    PinNotChanged,
     PinRefused,
     SessionsExhausted,
     TokenExists,
@@ -138,15 +139,31 @@ class Cryptoki:
         if self.token_info(slot).flags & _USER_PIN_TO_BE_CHANGED:
             self._replace(slot, _USER, pin, pin)  # what the officer set opens nothing until its user sets it
 
-    def change_pin(self, label: str, old: SecretPage, new: SecretPage) -> None:
-        """C_SetPIN as user. The old PIN is tried once.
+    def set_pin(self, label: str, old: SecretPage, new: SecretPage, *, so: bool = False) -> bool:
+        """Changes the user's PIN, or the security officer's. Returns: False if the new one was in force already.
 
         Raises:
-            PinRefused, PinLocked, TokenGone; PinLengthUnfit: nothing was tried.
+            PinRefused: the token takes neither. PinNotChanged: it takes the old one, and refuses the change.
+            PinLengthUnfit: nothing was tried.
         """
         slot = self._slot_of(label)
         check_pin_length(self.token_info(slot), len(new))
-        self._replace(slot, _USER, old, new)
+        session = self.open_session(slot, rw=True)
+        user = _SO if so else _USER
+        try:
+            try:
+                self._login(session, user, old)
+            except PinLocked:
+                raise
+            except PinRefused:
+                self._login(session, user, new)
+                return False
+            status = self.call(f.SET_PIN, session, old.address, len(old), new.address, len(new))
+            if status != _OK:
+                raise PinNotChanged(f"The token did not take a new PIN (C_SetPIN gave {status:#x}).")
+            return True
+        finally:
+            self.call(f.CLOSE_SESSION, session)
 
     def login_session(self, session: int, pin: SecretPage) -> None:
         """Logs this process in as user, through a session that is open. The PIN is read in place: no copy is made here.

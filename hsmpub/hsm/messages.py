@@ -51,8 +51,10 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN; and the SO PIN of its maker, where the token has one."""
 
 
-class ChangePin(_Order, frozen=True, tag="change-pin"):
-    """Secrets: the PIN, the new PIN."""
+class SetPin(_Order, frozen=True, tag="set-pin"):
+    """Secrets: the PIN in force, the new one. so: the security officer's. Answered `b"changed"` or `b"was"`."""
+
+    so: bool
 
 
 class ResetPin(_Order, frozen=True, tag="reset-pin"):
@@ -85,7 +87,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-_Chore = InitToken | ChangePin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
+_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
 Order = Serve | SealSecret | LeaseSecret | _Chore
 
 

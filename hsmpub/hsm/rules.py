@@ -69,6 +69,12 @@ class PinLengthUnfit(Invalid):
     advice = "Set pin_length under [hsm] of the ceremony file; the lengths that fit are in the message."
 
 
+class PinNotChanged(Conflict):
+    """The token keeps its PIN: it may want another length."""
+
+    advice = "The PIN is as it was. Try another length: pin_length in the ceremony file."
+
+
 class SessionsExhausted(Unavailable):
     """The token takes no more sessions: other programs use it, or it has few."""
 
@@ -135,7 +141,7 @@ class SealedSecretRefused(Broken):
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, PinLocked, PinLengthUnfit,
     SessionsExhausted, SignatureNotVerified, TokenExists, NoFreeSlot, ModuleUnfit, KeyExists, KeyNotProven, KeyUnfit,
-    UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
+    UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened, BoxKeyMalformed, PinNotChanged,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

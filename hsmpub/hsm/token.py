@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.messages import ChangePin, InitToken, LocateToken, ResetPin
+from hsmpub.hsm.messages import InitToken, LocateToken, ResetPin, SetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.hsm.softhsm import token_directory
@@ -34,15 +34,19 @@ def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret, first_so_pin: Sec
     run_once(CHORE, hsm, InitToken(), [so_pin, pin] if first_so_pin is None else [so_pin, pin, first_so_pin])
 
 
-def change_pin(hsm: HsmConfig, *, pin: Secret, new: Secret) -> None:
-    """Sets a new user PIN with the old one, which is tried once. Both are left as they are.
+def change_pin(hsm: HsmConfig, *, old: Secret, new: Secret, so: bool = False) -> bool:
+    """Changes the user's PIN, or with `so` the security officer's. Both are left as they are; wipe them when done.
 
-    Sessions that are open keep their login; the next login needs the new PIN.
+    Doing it again after it was interrupted is safe; the token counts at most one refused login for it. Sessions that
+    are open keep their login; the next login needs the new PIN.
+
+    Returns: False if the new one was in force already.
 
     Raises:
-        PinRefused, PinLocked, TokenGone; PinLengthUnfit: nothing was tried.
+        PinNotChanged: the token keeps the old one. PinRefused: it takes neither. PinLocked: it takes none any more.
+        PinLengthUnfit: nothing was tried.
     """
-    run_once(CHORE, hsm, ChangePin(), [pin, new])
+    return run_once(CHORE, hsm, SetPin(so), [old, new]).data == b"changed"
 
 
 def reset_pin(hsm: HsmConfig, *, so_pin: Secret, new: Secret) -> None:

@@ -244,23 +244,25 @@ def test_signers_come_back_after_a_module_that_failed_at_login(faulty: Token, fa
     assert not pools.alarms
 
 
-def test_changing_the_pin_tries_the_old_one_once_and_leaves_signers_at_work(
-    faulty: Token, faults: Faults, pools: Pools
-) -> None:
+def test_changing_the_pin_leaves_signers_at_work_and_may_be_done_again(faulty: Token, pools: Pools) -> None:
     new = new_pin()
 
     async def body(pool: Signers) -> None:
-        before = faults.logins
-        with pytest.raises(PinRefused):
-            change_pin(faulty.hsm, pin=new, new=faulty.pin)
-        assert faults.logins == before + 1
-        change_pin(faulty.hsm, pin=faulty.pin, new=new)
+        assert change_pin(faulty.hsm, old=faulty.pin, new=new)
         assert await pool.sign("release", [DIGEST])
+        assert not change_pin(faulty.hsm, old=faulty.pin, new=new)
 
     pools.run(faulty, body, workers=1)
     pools.run(faulty, lambda pool: pool.whole(), workers=1, pin=bytes(new))
     with pytest.raises(PinRefused):
         TokenSigner(faulty.hsm, faulty.pin)
+
+
+def test_a_locked_token_is_not_asked_to_change_its_pin_twice(faulty: Token, faults: Faults) -> None:
+    faults.are(login_status=0xA4)
+    with pytest.raises(PinLocked):
+        change_pin(faulty.hsm, old=faulty.pin, new=new_pin())
+    assert faults.logins == 1
 
 
 # --- few sessions ---

@@ -183,7 +183,7 @@ class Trials:
 
     def change(self) -> Row:
         new = new_pin(self.stage.pin_length)
-        change_pin(self.hsm, pin=self.pin, new=new)
+        change_pin(self.hsm, old=self.pin, new=new)
         return self._opens_with(new)
 
     def reset(self) -> Row:
