@@ -17,6 +17,7 @@ from hsmpub.hsm.proof import check_custody
 from hsmpub.hsm.public import P256_PARAMETERS
 from hsmpub.hsm.rules import KeyExists, KeyUnfit, ModuleUnfit
 from hsmpub.hsm.template import Template, custody, unwrapping, wrapping_key
+from hsmpub.model.key import DECRYPTS
 from hsmpub.secret.page import SecretPage
 
 #: How modules say that they know no such attribute, or no such way to take a key in.
@@ -105,9 +106,9 @@ def _show_public(session: Session, one: BornKey) -> TokenKey:
         Attribute.ID: one.name.encode(),
         Attribute.TOKEN: True,
         Attribute.PRIVATE: False,
-        Attribute.ENCRYPT: False,
+        Attribute.ENCRYPT: one.kind == DECRYPTS,
         Attribute.WRAP: False,
-        Attribute.VERIFY: True,
+        Attribute.VERIFY: one.kind != DECRYPTS,
     }
     return session.create_object({**template, **_public_values(one)})
 

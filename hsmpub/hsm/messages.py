@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hsmpub.envelope.header import Form
 from hsmpub.errors import Problem
 from hsmpub.hsm.config import BornKey, HashName, HsmConfig, KeySpec
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -45,6 +46,18 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
     aad: bytes
     to: bytes
     info: bytes
+
+
+class ResealHeader(_Order, frozen=True, tag="reseal-header"):
+    """Open the part of a header that is encrypted to `key`, and make a header for `recipient`. Secret: the PIN.
+
+    header: the exact bytes, without any content; form, recipient: as hsmpub.envelope names them.
+    """
+
+    key: KeyRecord
+    form: Form
+    header: bytes
+    recipient: str
 
 
 class InitToken(_Order, frozen=True, tag="init-token"):
@@ -88,7 +101,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
 
 
 _Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
-Order = Serve | SealSecret | LeaseSecret | _Chore
+Order = Serve | SealSecret | LeaseSecret | ResealHeader | _Chore
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -211,6 +211,12 @@ class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
     state: str
 
 
+class HeaderReply(_Msg, frozen=True, tag="header-reply"):
+    """The header that stands in the place of the file's own; it opens for the request's recipient."""
+
+    header: bytes
+
+
 class Done(_Msg, frozen=True, tag="done"):
     detail: str = ""
 
@@ -221,7 +227,7 @@ FrontMessage = (
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | Done | Problem
+    | HeaderReply | Done | Problem
 )  # fmt: skip
 
 

@@ -26,14 +26,14 @@ from hsmpub.hsm.custody import import_keys
 from hsmpub.hsm.intake import PINNED
 from hsmpub.hsm.module import look_at
 from hsmpub.hsm.pool import Signers
-from hsmpub.hsm.rules import PinLocked, PinRefused, SignatureNotVerified, TokenExists
+from hsmpub.hsm.rules import ModuleUnfit, PinLocked, PinRefused, SignatureNotVerified, TokenExists
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.token import change_pin, init_token, new_pin, reset_pin
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.secret.box import open_box, seal_box
 from hsmpub.secret.page import SecretPage
 
-KINDS: tuple[KeyKind, ...] = ("p256", "rsa3072", "ed25519", "aes256")
+KINDS: tuple[KeyKind, ...] = ("p256", "rsa3072", "rsa3072-decrypt", "ed25519", "aes256")
 SOFTHSM = str(STAGES["SoftHSM"].module)
 #: Wrong PINs that are tried until the token locks itself.
 PATIENCE = 6
@@ -53,6 +53,7 @@ class Trials:
         self.so_pin, self.pin = new_pin(stage.pin_length), new_pin(stage.pin_length)
         self.wrapping_key = bytearray(os.urandom(32))
         self.keys: dict[KeyKind, KeyRecord] = {}
+        self.closed = ""
 
     def run(self) -> dict[str, str]:
         self.look()
@@ -116,9 +117,16 @@ class Trials:
         if can != "yes":
             self.rows[f"key {kind}"] = f"no: {can}"
             return
+        if self.closed:
+            self.rows[f"key {kind}"] = self.closed
+            return
 
         def take() -> Row:
-            note = import_keys(self.hsm, self.pin, [born], self.wrapping_key)[kind]
+            try:
+                note = import_keys(self.hsm, self.pin, [born], self.wrapping_key)[kind]
+            except ModuleUnfit as error:  # it takes none: no need to try them all
+                self.closed = f"no: {error.detail}"
+                raise
             self.keys[kind] = _record(born)
             return None if note == PINNED else f"yes; {note}"
 
@@ -129,7 +137,7 @@ class Trials:
             for kind, key in self.keys.items():
                 if kind == "ed25519":
                     check_raw(key, signer.sign(kind, MESSAGE, "none"), MESSAGE)
-                elif kind != "aes256":
+                elif kind in ("p256", "rsa3072"):
                     check_raw(key, signer.sign(kind, DIGEST), MESSAGE)
                     check_raw(key, signer.sign(kind, hashlib.sha512(MESSAGE).digest(), "sha512"), MESSAGE, "sha512")
         return None
