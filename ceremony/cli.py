@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from ceremony.commands import backup, genesis, hsm, restore, share, verify
+from ceremony.commands import (  # noqa: F401 - each registers its commands
+    backup,
+    break_glass,
+    genesis,
+    hsm,
+    offboard,
+    pin_change,
+    reshare,
+    restore,
+    resume,
+    share,
+    verify,
+)
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError
 
-__all__ = ["app", "backup", "genesis", "hsm", "restore", "run", "share", "verify"]
+__all__ = ["app", "run"]
 
 
 def run() -> None:

@@ -17,10 +17,10 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.config import Config, KeeperSection, load_config
-from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.errors import Conflict, HsmpubError, Invalid
 from hsmpub.home import Home
 from hsmpub.hsm.child import start_outside_sandbox
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.configured import hsm_of
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
@@ -33,6 +33,10 @@ from hsmpub.wire.server import ChannelServer
 log = logging.getLogger("hsmpub.keeper")
 
 SWITCH_SECONDS = 0.0005
+
+
+class CeremonyNotEnded(Conflict):
+    advice = "Run 'hsmpub-ceremony resume': it goes on, or leaves everything as it was; then start the keeper."
 
 
 class ChannelsNotSeparate(Invalid):
@@ -53,7 +57,7 @@ def main() -> None:
         home = Home(options.home.resolve())
         config = load_config(home)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
-        start_outside_sandbox(_hsm(home, config))
+        start_outside_sandbox(hsm_of(home, config))
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
@@ -64,12 +68,15 @@ def main() -> None:
 async def serve(home: Home, config: Config, protections: dict[str, str], token: bytes) -> None:
     """Opens and checks the log, then answers both channels until it is told to stop."""
     trust = load_trust(home.trust.read_bytes())
+    opened = Log.open(home.log, home.log_head, log_key=trust.log_key)  # its lock keeps ceremonies away from here on
+    if home.ceremony_journal.exists():
+        raise CeremonyNotEnded("A ceremony was interrupted in this home.")
     keeper = Keeper(
         KeeperParts(
             home=home,
-            log=Log.open(home.log, home.log_head, log_key=trust.log_key),
+            log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
-            hsm=_hsm(home, config),
+            hsm=hsm_of(home, config),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
             protections=protections,
@@ -85,17 +92,6 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
     await front.close()
     await courier.close()
     await keeper.close()
-
-
-def _hsm(home: Home, config: Config) -> HsmConfig:
-    return HsmConfig(
-        module=config.hsm.module,
-        token=config.hsm.token,
-        softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
-        lock=str(home.hsm_lock),
-        network=config.hsm.network,
-        environment=tuple(config.hsm.environment.items()),
-    )
 
 
 def _channels(home: Home, section: KeeperSection, keeper: Keeper, token: bytes) -> tuple[ChannelServer, ChannelServer]:

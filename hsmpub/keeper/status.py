@@ -82,8 +82,13 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
+        glass = [
+            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
+            for number in [self._book.state.broken_glass]
+            if number
+        ]
         fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
-        return off + bearer + missing + ([f"fewer signers: {fewer}"] if fewer else [])
+        return off + bearer + missing + glass + ([f"fewer signers: {fewer}"] if fewer else [])
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state

@@ -1,7 +1,8 @@
 """A gathering of shares, from the side of whoever needs the secret: the keeper, or a restore.
 
 The keeper's process holds sealed boxes and, at the end, the PIN in a SecretPage; shares and secret stay in the child.
-A refused share changes nothing. Nobody can cancel or prolong an attempt: it ends by its k-th share or its time.
+A refused share changes nothing. Nobody can cancel or prolong an attempt: it ends by the last share that is needed or
+its time.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.sandbox import python_command
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.channel import (
     MAX_FRAME,
     Accepted,
@@ -27,6 +30,7 @@ from hsmpub.shares.channel import (
     read_reply,
 )
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
+from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
 from hsmpub.shares.slip39 import ShareMalformed
 
@@ -43,6 +47,8 @@ class AttemptLost(Unavailable):
 
 class _Attempt:
     """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970.
+
+    sealed: the box of what the child was given to seal, at the end.
 
     protections: of the child, name → "on" or why it is off.
     """
@@ -61,10 +67,14 @@ class _Attempt:
         self._deadline = deadline
         self._release = release
         self._released: tuple[int, ...] = ()
+        self.sealed = b""
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def _start(cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int) -> Self:
+    async def _start(
+        cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, boxes: Sequence[Box],
+        seal: SecretPage | None = None,
+    ) -> Self:  # fmt: skip
         release, to_release = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -83,8 +93,9 @@ class _Attempt:
         made = cls(record, process, attempt=attempt, key=b"", expires_at=now + lifetime,
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
-            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release)
-            gathers = await made._ask(frame(order), Gathers)
+            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release, tuple(boxes),
+                           len(seal) if seal is not None else 0)  # fmt: skip
+            gathers = await made._ask(frame(order), Gathers, seal.view if seal is not None else None)
             made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
             await made.close()
@@ -117,6 +128,19 @@ class _Attempt:
             raise ShareBoxUnreadable("The box is larger than any share.")
         return await self._hand_in(frame(HandInBox(holder, box)))
 
+    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
+        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
+
+        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
+
+        Raises:
+            As hand_in, and the rules of hsmpub.shares.identity.
+        """
+        self.record.holder(holder)
+        if len(file) > MAX_FILE_BYTES:
+            raise ShareMalformed("The share file is larger than any share.")
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
         if self._process.returncode is None:
@@ -128,13 +152,13 @@ class _Attempt:
             os.close(self._release)
             self._release = -1
 
-    async def _hand_in(self, message: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
+    async def _hand_in(self, message: bytes, secret: bytearray | memoryview | None = None) -> tuple[str, ...]:
         # whoever goes away in the middle must not leave an answer behind for the next one
         turn = asyncio.ensure_future(self._in_turn(message, secret))
         turn.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(turn)
 
-    async def _in_turn(self, message: bytes, secret: bytearray | None) -> tuple[str, ...]:
+    async def _in_turn(self, message: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
         async with self._turn:
             if self._released:
                 raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
@@ -142,13 +166,12 @@ class _Attempt:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released = reply.holders, reply.released
+            self.accepted, self._released, self.sealed = reply.holders, reply.released, reply.sealed
             return self.accepted
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            have, need = len(self.accepted), self.record.threshold
-            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
+            raise TooFewHolders(too_few(self.record, self.accepted))
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
         # the child wrote everything before it answered: nothing here waits
@@ -156,7 +179,7 @@ class _Attempt:
             page.fill_from(self._release, size)
         await self.close()
 
-    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | None = None) -> Reply:
+    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | memoryview | None = None) -> Reply:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -173,56 +196,56 @@ class _Attempt:
 
 
 class UnsealAttempt(_Attempt):
-    """One attempt to unseal: at the k-th share the child opens the PIN box."""
+    """One attempt to unseal: at the last share that is needed the child opens the PIN box."""
 
     purpose = "unseal"
 
     @classmethod
-    async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> Self:
-        """Starts the child and its key. lifetime: seconds.
+    async def start(
+        cls, record: UnsealRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = (),
+        seal: SecretPage | None = None,
+    ) -> Self:  # fmt: skip
+        """Starts the child and its key.
+
+        Args:
+            lifetime: seconds.
+            boxes: what is to be opened; the record's PIN if there are none.
+            seal: a new PIN that the child seals under the same secret: `sealed` at the end.
 
         Raises:
             AttemptLost: the child did not come up.
             RecordMalformed: of the record.
         """
-        return await cls._start(record, now, lifetime)
+        return await cls._start(record, now, lifetime, boxes or (box_of("PIN", record.pin_box),), seal)
 
-    async def take_pin(self, page: SecretPage) -> None:
-        """Moves the PIN into `page`, once.
+    async def take_pin(self, *pages: SecretPage) -> None:
+        """Moves what the boxes held, the PIN as a rule, into the pages, once.
 
         Raises:
             TooFewHolders: the threshold is not reached.
             AttemptLost: it was taken before.
         """
-        await self._take(page)
+        await self._take(*pages)
 
 
 class RecoveryAttempt(_Attempt):
-    """One gathering for a restore: at the k-th share the child opens wrapping key and keeper identity."""
+    """One gathering of the recovery quorum: at the last share that is needed the child opens what a restore, or a
+    ceremony, needs."""
 
     purpose = "recovery"
 
     @classmethod
-    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int) -> Self:
-        """As UnsealAttempt.start."""
-        return await cls._start(record, now, lifetime)
+    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:
+        """As UnsealAttempt.start. boxes: wrapping key and keeper identity if there are none."""
+        usual = (
+            box_of("wrapping key", record.wrapping_key_box),
+            box_of("keeper identity", record.identity_box),
+        )
+        return await cls._start(record, now, lifetime, boxes or usual)
 
-    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
-        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
-
-        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
-
-        Raises:
-            As hand_in, and the rules of hsmpub.shares.identity.
-        """
-        self.record.holder(holder)
-        if len(file) > MAX_FILE_BYTES:
-            raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
-
-    async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
-        """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.
+    async def take_keys(self, *pages: SecretPage) -> None:
+        """Moves what the boxes held into the pages, once; wrapping key and seed of the keeper's identity as a rule.
 
         Raises as UnsealAttempt.take_pin does.
         """
-        await self._take(wrapping_key, identity)
+        await self._take(*pages)
