@@ -71,7 +71,7 @@ def hold_or_rehearse(kind: AnyKind, file: Path, home: Path, shares: AtHand, dry_
         sys.stdout.write(rehearsed.transcript.decode())
         out.print("Rehearsed; nothing was kept.")
         return None
-    protections = harden("keeper", network=load_config(Home(home.resolve())).hsm.network)
+    protections = harden("keeper", network=load_config(place).hsm.network)
     out = console()
     done = hold(kind, papers, place, shares, now=now, told=step_printer(out), protections=protections)
     out.print(f"\nDone; transcript and outputs are in {done.folder}. Every participant keeps a copy of the transcript.")

@@ -143,11 +143,13 @@ class Cryptoki:
         """Changes the user's PIN, or the security officer's. Returns: False if the new one was in force already.
 
         Raises:
-            PinRefused: the token takes neither. PinNotChanged: it takes the old one, and refuses the change.
-            PinLengthUnfit: nothing was tried.
+            PinRefused: the token takes neither. PinNotChanged: it refuses the change, or takes no PIN of that length.
         """
         slot = self._slot_of(label)
-        check_pin_length(self.token_info(slot), len(new))
+        try:
+            check_pin_length(self.token_info(slot), len(new))
+        except PinLengthUnfit as error:
+            raise PinNotChanged(error.detail) from error
         session = self.open_session(slot, rw=True)
         user = _SO if so else _USER
         try:

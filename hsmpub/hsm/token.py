@@ -44,7 +44,6 @@ def change_pin(hsm: HsmConfig, *, old: Secret, new: Secret, so: bool = False) ->
 
     Raises:
         PinNotChanged: the token keeps the old one. PinRefused: it takes neither. PinLocked: it takes none any more.
-        PinLengthUnfit: nothing was tried.
     """
     return run_once(CHORE, hsm, SetPin(so), [old, new]).data == b"changed"
 

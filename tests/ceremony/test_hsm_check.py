@@ -14,9 +14,13 @@ from pydantic import ValidationError
 
 from ceremony.file import HsmTable
 from ceremony.genesis import run_genesis
+from ceremony.home_files import config_toml
 from ceremony.module_check import FirstSoPinMissing, first_so_pin
 from ceremony.softhsm import find_softhsm
+from hsmpub.config import load_config
+from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.configured import hsm_of
 from hsmpub.hsm.cryptoki import check_pin_length
 from hsmpub.hsm.functions import TokenInfo
 from hsmpub.hsm.rules import HsmFailed, ModuleUnfit, PinLengthUnfit
@@ -114,3 +118,11 @@ def test_refuses_a_pin_that_the_token_does_not_take() -> None:
     with pytest.raises(PinLengthUnfit, match="4 to 8 characters, not 40"):
         check_pin_length(token, 40)
     check_pin_length(TokenInfo(), 40)  # a module that names no limits
+
+
+def test_the_service_and_later_ceremonies_see_the_hsm_of_the_ceremony(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    variables = (("VENDOR_CONF", '/etc/"vendor".conf'), ("VENDOR_SLOT", "1"))
+    hsm = HsmConfig("/lib/vendor.so", "releases", lock=str(home.hsm_lock), network=True, environment=variables)
+    home.config.write_bytes(config_toml(hsm, "127.0.0.1:8700"))
+    assert hsm_of(home, load_config(home)) == hsm
