@@ -176,7 +176,9 @@ def fill_token(
     with first_so_pin(table) as first:
         init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin, first_so_pin=first)
     custody = import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born], custody=custody)
+    vendor = {"vendor_backup": table.vendor_backup} if table.vendor_backup else {}
+    names = [key.name for key in born]
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=names, custody=custody, **vendor)
     return hsm
 
 

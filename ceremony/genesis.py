@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ceremony import birth
 from ceremony.backup_certificates import certify_backup_key
+from ceremony.cards import open_cards
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
@@ -30,6 +31,7 @@ from ceremony.module_check import check_module
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -39,8 +41,10 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.facts import facts_of_plan
-from hsmpub.shares.record import dump_record
-from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
+from hsmpub.shares.plan import QuorumPlan
+from hsmpub.shares.recipient import share_file_name
+from hsmpub.shares.record import Purpose, dump_record
+from hsmpub.shares.split import Cards, NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
 from hsmpub.transcript.record import Recorder, Step
 
@@ -64,6 +68,7 @@ def run_genesis(
     told: Callable[[Step], None] = lambda step: None,
     protections: Mapping[str, str] | None = None,
     rehearsal: bool = False,
+    cards: Path | None = None,
 ) -> Genesis:
     """Runs the whole ceremony.
 
@@ -71,17 +76,24 @@ def run_genesis(
         now: seconds since 1970.
         told: called with each step as it is done.
         protections: of this process, for the transcript.
+        cards: folder for the share cards of holders with paper instead of a key.
 
     Raises:
-        HomeExists, CeremonyUnfinished, OutputNotWritten, ModuleUnfit: before anything is done.
+        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists,
+            ModuleUnfit: before anything is done.
         SoftHsmMissing, TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.formats, hsmpub.tlog:
             nothing was kept, but for the new token in an HSM other than SoftHSM.
     """
     check_free(home)
     check_module(plan.file.hsm)
     recorder = Recorder("genesis", plan.file.service.name, now, told, rehearsal)
-    with Place(home) as place, birth.open_secrets() as secrets:
-        trust, transcript = _Ceremony(plan, place, recorder, secrets, now).run(dict(protections or {}))
+    quorums: dict[Purpose, QuorumPlan] = {"unseal": plan.file.unseal.plan, "recovery": plan.file.recovery.plan}
+    with (
+        open_cards(cards, home, plan.file.service.name, quorums) as to_print,
+        Place(home) as place,
+        birth.open_secrets() as secrets,
+    ):
+        trust, transcript = _Ceremony(plan, place, recorder, secrets, now, to_print).run(dict(protections or {}))
         place.finish()
     return Genesis(place.home, trust, transcript)
 
@@ -90,7 +102,13 @@ class _Ceremony:
     """The state of one genesis between its steps."""
 
     def __init__(
-        self, plan: Plan, place: Place, recorder: Recorder, secrets: birth.Secrets, now: Callable[[], int]
+        self,
+        plan: Plan,
+        place: Place,
+        recorder: Recorder,
+        secrets: birth.Secrets,
+        now: Callable[[], int],
+        cards: Mapping[Purpose, Cards],
     ) -> None:
         self._plan = plan
         self._place = place
@@ -98,6 +116,7 @@ class _Ceremony:
         self._recorder = recorder
         self._secrets = secrets
         self._at = now()
+        self._cards = cards
         self._outputs: dict[str, str] = {}
 
     def run(self, protections: dict[str, str]) -> tuple[Trust, bytes]:
@@ -105,7 +124,7 @@ class _Ceremony:
         plan, recorder = self._plan, self._recorder
         recorder.record(
             "ceremony file", sha256=plan.sha256, policy_sha256=sha256_hex(plan.policy.encode()),
-            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections,
+            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections, **witness_facts(plan.file.witness),
         )  # fmt: skip
         recovery = self._split_recovery()
         born = self._bear()
@@ -127,9 +146,9 @@ class _Ceremony:
 
     def _split_recovery(self) -> NewRecovery:
         table = self._plan.file.recovery
-        split = split_recovery(table.plan, epoch=FIRST_EPOCH)
+        split = split_recovery(table.plan, epoch=FIRST_EPOCH, cards=self._cards["recovery"])
         for name, file in split.files.items():
-            self._output(self._home.genesis / "recovery" / f"{name}.age", file)
+            self._output(self._home.genesis / "recovery" / share_file_name(name, file), file)
         facts = birth.quorum_facts("recovery", facts_of_plan(split.plan, FIRST_EPOCH, split.holders))
         self._recorder.record("recovery quorum", **facts, public_key=split.public_key.hex())
         return split
@@ -142,9 +161,10 @@ class _Ceremony:
 
     def _split_unseal(self) -> None:
         table = self._plan.file.unseal
-        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
+        pin, cards = self._secrets.pin.view, self._cards["unseal"]
+        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=pin, cards=cards)
         for name, file in split.files.items():
-            self._output(self._home.genesis / "shares" / f"{name}.age", file)
+            self._output(self._home.genesis / "shares" / share_file_name(name, file), file)
         self._output(self._home.unseal_record, dump_record(split.record))
         birth.record_quorum(self._recorder, "unseal quorum", split.record)
 
@@ -171,7 +191,9 @@ class _Ceremony:
             if key.certificates:
                 self._output(self._home.genesis / f"{key.name}.crt", key.certificates.encode())
         self._output(self._home.trust, dump_trust(trust))
-        self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
+        self._output(
+            self._home.config, config_toml(hsm, self._plan.file.front.listen, self._plan.file.hsm.vendor_backup)
+        )
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
 
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:

@@ -37,6 +37,7 @@ class HsmSection(_Section):
     """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core.
 
     network: the module opens network connections, so its processes may. environment: variables for the module.
+    vendor_backup: where the maker's own backup of the token is, for the manifests of backups.
     """
 
     module: str
@@ -44,6 +45,7 @@ class HsmSection(_Section):
     workers: int = Field(default=0, ge=0, le=64)
     network: bool = False
     environment: ModuleVariables = {}
+    vendor_backup: str = ""
 
 
 class FrontSection(_Section):

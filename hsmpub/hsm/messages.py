@@ -71,7 +71,7 @@ class SetPin(_Order, frozen=True, tag="set-pin"):
 
 
 class ResetPin(_Order, frozen=True, tag="reset-pin"):
-    """Secrets: the SO PIN, the new PIN."""
+    """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
 
 
 class LookAtModule(_Order, frozen=True, tag="look-at-module"):

@@ -48,13 +48,14 @@ def change_pin(hsm: HsmConfig, *, old: Secret, new: Secret, so: bool = False) ->
     return run_once(CHORE, hsm, SetPin(so), [old, new]).data == b"changed"
 
 
-def reset_pin(hsm: HsmConfig, *, so_pin: Secret, new: Secret) -> None:
-    """Sets a new user PIN as security officer, also where the token has locked the old one. The keys stay.
+def reset_pin(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
+    """Sets a new user PIN as security officer; the keys stay. Also where the token has locked
+    the old one. Both are left as they are; wipe them when done.
 
     Raises:
-        PinRefused, PinLocked (of the SO PIN), TokenGone
+        TokenGone: no token with this label. PinRefused: another SO PIN. PinLocked: it is locked as well.
     """
-    run_once(CHORE, hsm, ResetPin(), [so_pin, new])
+    run_once(CHORE, hsm, ResetPin(), [so_pin, pin])
 
 
 def destroy_token(hsm: HsmConfig) -> None:

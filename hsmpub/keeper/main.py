@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -25,7 +26,7 @@ from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -56,6 +57,8 @@ def main() -> None:
     try:
         home = Home(options.home.resolve())
         config = load_config(home)
+        with contextlib.suppress(OSError):  # a home of an earlier version; without it a drill leaves no evidence
+            home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
         start_outside_sandbox(hsm_of(home, config))
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
@@ -76,6 +79,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
             home=home,
             log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
+            recovery=load_recovery_record(home.recovery_record.read_bytes()),
             hsm=hsm_of(home, config),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
@@ -126,7 +130,7 @@ def _readable(home: Home, module: str) -> list[str]:
 
 
 def _writable(home: Home) -> list[str]:
-    return [str(home.keeper), str(home.log.parent), str(home.run)]
+    return [str(home.keeper), str(home.log.parent), str(home.run), str(home.ceremonies)]
 
 
 async def _told_to_stop() -> None:

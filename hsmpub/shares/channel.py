@@ -31,6 +31,7 @@ class Gather(_Msg, frozen=True, tag="gather"):
 
     record: JSON of the quorum's record; attempt: 16 bytes; lifetime: seconds, after which the child ends by itself;
     release_fd: the pipe to which it writes what the secret opens.
+    drill: prove and release nothing; keeper_key: the pinned one, raw Ed25519, for the drill of a recovery quorum.
     """
 
     purpose: Purpose
@@ -40,6 +41,8 @@ class Gather(_Msg, frozen=True, tag="gather"):
     release_fd: int
     boxes: tuple[Box, ...]
     seal_size: int = 0
+    drill: bool = False
+    keeper_key: bytes = b""
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
@@ -67,18 +70,21 @@ class Accepted(_Msg, frozen=True, tag="accepted"):
     """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th.
 
     sealed: the box of what was sent to be sealed.
+    proven: in a drill, what the secret was shown to open; empty before the k-th.
     """
 
     holders: tuple[str, ...]
     released: tuple[int, ...] = ()
     sealed: bytes = b""
+    proven: tuple[str, ...] = ()
 
 
 class Split(_Msg, frozen=True, tag="split"):
     """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only), then, for a
     reshare, the PIN that is in force until then.
 
-    avoid: SLIP-39 identifiers of earlier sets.
+    service: for share cards; avoid: SLIP-39 identifiers of earlier sets; cards: for each holder with paper instead of
+    a key, in their order, the file descriptor to which the card is written.
     """
 
     purpose: Purpose
@@ -87,10 +93,13 @@ class Split(_Msg, frozen=True, tag="split"):
     avoid: tuple[int, ...]
     pin_size: int
     old_pin_size: int = 0
+    service: str = ""
+    cards: tuple[int, ...] = ()
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder."""
+    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder; empty for one
+    on paper."""
 
     commitment: str
     verifier: str

@@ -177,7 +177,7 @@ def test_a_module_that_hangs_is_given_up(
 
 def test_a_refused_pin_is_tried_once_by_all_processes_together(faulty: Token, faults: Faults, pools: Pools) -> None:
     async def body(pool: Signers) -> None:
-        reset_pin(faulty.hsm, so_pin=faulty.so_pin, new=b"another PIN of 32 characters 1234")
+        reset_pin(faulty.hsm, so_pin=faulty.so_pin, pin=b"another PIN of 32 characters 1234")
         before = faults.logins
         for pid in pool.pids:
             os.kill(pid, signal.SIGKILL)
@@ -216,7 +216,7 @@ def test_a_locked_token_says_so_and_the_officer_opens_it_again(faulty: Token, fa
     assert faults.logins == 3
     (faulty.tokens / "wrong").unlink()  # as C_InitPIN does in a token that counts by itself
     pin = new_pin()
-    reset_pin(faulty.hsm, so_pin=faulty.so_pin, new=pin)
+    reset_pin(faulty.hsm, so_pin=faulty.so_pin, pin=pin)
     with TokenSigner(faulty.hsm, pin) as signer:
         assert signer.sign("release", DIGEST)
 

@@ -196,7 +196,7 @@ class Trials:
 
     def reset(self) -> Row:
         new = new_pin(self.stage.pin_length)
-        reset_pin(self.hsm, so_pin=self.so_pin, new=new)
+        reset_pin(self.hsm, so_pin=self.so_pin, pin=new)
         return self._opens_with(new)
 
     def lock(self) -> str:
