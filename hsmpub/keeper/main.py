@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -87,6 +88,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
         )
     )
     front, courier = _channels(home, config.keeper, keeper, token)
+    gc.freeze()  # modules and the state of the log stay; collections need not walk them
     await front.start()
     await courier.start()
     sweep = asyncio.get_running_loop().create_task(keeper.sweep())
