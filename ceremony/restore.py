@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 
 from ceremony import birth
-from ceremony.backup import LOG
 from ceremony.backup_check import Backup, copy_into
 from ceremony.cards import open_cards
 from ceremony.file import CeremonyFile, HsmTable
@@ -28,6 +27,7 @@ from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
 from ceremony.log_write import continue_log
 from ceremony.lost_entries import After, apply_after, lost_entries
+from ceremony.manifest import LOG
 from ceremony.module_check import check_module
 from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restore_token import (
