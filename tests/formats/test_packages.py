@@ -173,7 +173,7 @@ gpg.answer(gpg_words.parse(sys.argv[1:]), Trust("s", "l", "", (key,)), sign)
 
 def test_rpmsign_signs_by_hsmpub_gpg_in_gpg_s_place(rpm_package, tmp_path):
     needs("rpmsign")
-    pem = private_key("rsa3072").private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    pem = private_key("rsa3072", 0).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "key").write_bytes(pem)
     program, here = tmp_path / "hsmpub-gpg", Path(__file__).parent
     program.write_text(STAND_IN.format(python=sys.executable, root=str(here.parents[1]), tests=str(here),
@@ -186,7 +186,7 @@ def test_rpmsign_signs_by_hsmpub_gpg_in_gpg_s_place(rpm_package, tmp_path):
     assert done.returncode == 0, done.stderr
     taken, said = RpmDatabase(tmp_path, "rsa3072").says((tmp_path / "thing.rpm").read_bytes())
     assert taken, said
-    assert said.count("Signature, key ID") == 2, said
+    assert "Header V4 RSA/SHA256 Signature" in said
 
 
 def test_gpg_takes_both_signatures_of_a_package_with_a_p256_key(rpm_package, tmp_path):
