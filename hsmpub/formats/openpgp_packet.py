@@ -52,13 +52,13 @@ def mpi(number: bytes) -> bytes:
     return bits.to_bytes(2, "big") + number
 
 
-def armor(kind: str, data: bytes) -> bytes:
-    """ASCII armour with its checksum (old readers want it), lines of 64 characters."""
+def armor(kind: str, data: bytes, *, checksum: bool = True) -> bytes:
+    """ASCII armour, lines of 64 characters; with its checksum, which old readers want and version 6 must not have."""
     text = binascii.b2a_base64(data, newline=False)
     lines = [text[at : at + 64] for at in range(0, len(text), 64)]
-    checksum = b"=" + binascii.b2a_base64(crc24(data).to_bytes(3, "big"), newline=False)
+    total = b"=" + binascii.b2a_base64(crc24(data).to_bytes(3, "big"), newline=False)
     begin, end = b"-----BEGIN PGP %b-----" % kind.encode(), b"-----END PGP %b-----" % kind.encode()
-    return b"\n".join((begin, b"", *lines, checksum, end, b""))
+    return b"\n".join((begin, b"", *lines, *([total] if checksum else []), end, b""))
 
 
 def _table() -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from hsmpub.formats.format import OutputMalformed
 _ARMOR = re.compile(
     rb"-----BEGIN PGP (?P<kind>SIGNATURE|PUBLIC KEY BLOCK)-----\n\n"
     rb"(?P<body>(?:[A-Za-z0-9+/]{64}\n)*(?=[^\n]{1,64}\n)[A-Za-z0-9+/]+={0,2}\n)"
-    rb"=(?P<sum>[A-Za-z0-9+/]{4})\n-----END PGP (?P=kind)-----\n"
+    rb"(?:=(?P<sum>[A-Za-z0-9+/]{4})\n)?-----END PGP (?P=kind)-----\n"
 )
 
 
@@ -23,14 +23,14 @@ class OpenpgpMalformed(OutputMalformed):
     pass
 
 
-def dearmor(text: bytes, kind: str) -> bytes:
-    """The packets inside the armour.
+def dearmor(text: bytes, kind: str, *, checksum: bool = True) -> bytes:
+    """The packets inside the armour, which has its checksum, or (version 6) has none.
 
     Raises:
         OpenpgpMalformed: not one plain armour of this kind, or its checksum differs.
     """
     match = _ARMOR.fullmatch(text)
-    if match is None or match["kind"] != kind.encode():
+    if match is None or match["kind"] != kind.encode() or (match["sum"] is not None) != checksum:
         raise OpenpgpMalformed(f"This is not one armoured PGP {kind.lower()}.")
     joined = match["body"].replace(b"\n", b"")
     try:
@@ -39,7 +39,7 @@ def dearmor(text: bytes, kind: str) -> bytes:
         raise OpenpgpMalformed("The armour holds broken base64.") from None
     if binascii.b2a_base64(data, newline=False) != joined:  # bits beyond the last byte
         raise OpenpgpMalformed("The armour is spelled in an unusual way.")
-    if binascii.a2b_base64(match["sum"]) != _checksum(data):
+    if checksum and binascii.a2b_base64(match["sum"]) != _checksum(data):
         raise OpenpgpMalformed("The armour's checksum differs: the text was altered.")
     return data
 
