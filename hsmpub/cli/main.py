@@ -22,6 +22,7 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
+    "trust": ("trust", "app"),
     "credential": ("credential", "app"),
     "policy": ("policy", "app"),
     "roster": ("roster", "app"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hsmpub.errors import Invalid
 from hsmpub.model import entry as e
+from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.statement import Statement, load_statement
 
 
@@ -23,9 +24,10 @@ Adoption = e.PolicyAdopted | e.RosterAdopted | e.CredentialSealed
 
 @dataclass
 class Facts:
-    """index → entry, of each kind. `asked` is the request itself, routine or not."""
+    """index → entry, of each kind. `asked` is the request itself, routine or not; `keys` all keys told of."""
 
     genesis: e.Genesis
+    keys: Keys
     policies: dict[int, e.PolicyAdopted] = field(default_factory=dict)
     rosters: dict[int, e.RosterAdopted] = field(default_factory=dict)
     sessions: dict[int, e.SessionOpened] = field(default_factory=dict)
@@ -83,7 +85,7 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
     index, first = entries[0]
     if index != 0 or not isinstance(first, e.Genesis):
         raise ReceiptIncomplete("The receipt does not begin with the genesis of its log.")
-    facts = Facts(first)
+    facts = Facts(first, Keys.of_genesis(first.keys))
     for index, entry in entries[1:]:
         _place(facts, index, entry)
     if len(facts.asked) != 1:
@@ -102,6 +104,8 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
 
 def _place(facts: Facts, index: int, entry: e.Entry) -> None:
     match entry:
+        case e.KeysChanged():
+            facts.keys = _changed(facts.keys, index, entry)
         case e.PolicyAdopted():
             facts.policies[index] = entry
         case e.RosterAdopted():
@@ -126,6 +130,13 @@ def _place(facts: Facts, index: int, entry: e.Entry) -> None:
             raise ReceiptContradicts(f"Entry {index} is a second genesis.")
         case _:
             pass  # nothing that a request hangs on
+
+
+def _changed(keys: Keys, index: int, entry: e.KeysChanged) -> Keys:
+    try:
+        return keys.after(index, entry)
+    except KeysOutOfTurn as error:
+        raise ReceiptIncomplete(error.detail, next_step="Fetch the receipt again.") from None
 
 
 def in_force(adopted: Mapping[int, object], before: int) -> int:

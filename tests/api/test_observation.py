@@ -60,7 +60,8 @@ ROUTES = {
     ("get", "/v1/requests/{name}"), ("get", "/v1/requests/{name}/statement"),
     ("post", "/v1/requests/{name}/approvals"), ("post", "/v1/requests/{name}/refusals"),
     ("get", "/v1/requests/{name}/outputs/{output}"), ("get", "/v1/requests/{name}/receipt"),
-    ("get", "/v1/receipts/{entry}"), ("post", "/v1/sign"), ("post", "/v1/seal"), ("get", "/v1/status"),
+    ("get", "/v1/receipts/{entry}"), ("get", "/v1/keys"), ("post", "/v1/sign"), ("post", "/v1/seal"),
+    ("get", "/v1/status"),
     ("get", "/v1/unseal"), ("post", "/v1/unseal/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     ("get", "/log/checkpoint"), ("get", "/log/tile/{path}"), ("get", "/log/entries"),
 }  # fmt: skip
