@@ -136,7 +136,7 @@ def load_ceremony_file(text: str) -> CeremonyFile:
     try:
         file = CeremonyFile.model_validate(toml.data)
     except ValidationError as error:
-        raise _first_refusal(error, toml) from None
+        raise first_refusal(error, toml) from None
     try:
         check_user_id(file.service.openpgp_user_id)
     except HsmpubError as error:
@@ -147,11 +147,12 @@ def load_ceremony_file(text: str) -> CeremonyFile:
             f"'front.listen': {file.front.listen} has a port over 65535.", line=toml.line_of(("front", "listen"))
         )
     for name, quorum in (("unseal", file.unseal), ("recovery", file.recovery)):
-        _check_quorum(name, quorum, toml)
+        check_quorum_table(name, quorum, toml)
     return file
 
 
-def _check_quorum(table: str, quorum: QuorumTable, toml: TomlText) -> None:
+def check_quorum_table(table: str, quorum: QuorumTable, toml: TomlText) -> None:
+    """Raises CeremonyFileRefused: a quorum that is none, or holders that cannot hold."""
     count = len(quorum.holders)
     if count > 16:
         raise WrongCeremonyValue(f"{table}: {count} holders; 16 is the most.", line=toml.line_of((table, "holders")))
@@ -172,7 +173,8 @@ def _check_quorum(table: str, quorum: QuorumTable, toml: TomlText) -> None:
         seen[fingerprint] = holder.name
 
 
-def _first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
+def first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
+    """The refusal to show of all that a schema found."""
     found: list[tuple[int, tuple[str | int, ...], str, str]] = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], problem["msg"]))

@@ -1,4 +1,4 @@
-"""Recovery holders at the ceremony machine hand in their shares; what comes back is in pages."""
+"""Holders at the ceremony machine hand in their shares; what comes back is in pages."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.secret.page import SecretPage, wipe
-from hsmpub.shares.attempt import RecoveryAttempt
-from hsmpub.shares.record import RecoveryRecord
+from hsmpub.shares.attempt import RecoveryAttempt, UnsealAttempt
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 
 _LIFETIME = 600  # seconds
+Accepted = Callable[[tuple[str, ...]], None]
 
 
 @dataclass(frozen=True, repr=False)
 class ShareAtHand:
-    """A recovery holder's share file and private key; the key is empty if the file is the words themselves."""
+    """A holder's share file and private key; the key is empty if the file is the words themselves."""
 
     holder: str
     file: bytes
@@ -26,7 +27,7 @@ class ShareAtHand:
 
 async def gather_recovery(
     record: RecoveryRecord, shares: Sequence[ShareAtHand], wrapping_key: SecretPage, identity: SecretPage,
-    *, now: int, accepted: Callable[[tuple[str, ...]], None],
+    *, now: int, accepted: Accepted,
 ) -> tuple[str, ...]:  # fmt: skip
     """Opens wrapping key and keeper identity. The holders' private keys are wiped.
 
@@ -39,11 +40,30 @@ async def gather_recovery(
     """
     attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME)
     try:
-        for share in shares:
-            accepted(await attempt.hand_in_file(share.holder, share.file, share.identity))
+        await _hand_in(attempt, shares, accepted)
         await attempt.take_keys(wrapping_key, identity)
         return attempt.accepted
     finally:
+        await attempt.close()
+
+
+async def gather_unseal(
+    record: UnsealRecord, shares: Sequence[ShareAtHand], pin: SecretPage, *, now: int, accepted: Accepted
+) -> tuple[str, ...]:
+    """Opens the PIN of the token; as gather_recovery."""
+    attempt = await UnsealAttempt.start(record, now=now, lifetime=_LIFETIME)
+    try:
+        await _hand_in(attempt, shares, accepted)
+        await attempt.take_pin(pin)
+        return attempt.accepted
+    finally:
+        await attempt.close()
+
+
+async def _hand_in(attempt: UnsealAttempt | RecoveryAttempt, shares: Sequence[ShareAtHand], accepted: Accepted) -> None:
+    try:
+        for share in shares:
+            accepted(await attempt.hand_in_file(share.holder, share.file, share.identity))
+    finally:
         for share in shares:
             wipe(share.identity)
-        await attempt.close()

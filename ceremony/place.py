@@ -82,7 +82,7 @@ class Place:
         Raises:
             HomeExists, OutputNotWritten: nothing stands at `home` that was not there before.
         """
-        _sync_tree(self.root)
+        sync_tree(self.root)
         try:
             os.rename(self.root, self.home)
         except OSError as error:
@@ -138,7 +138,8 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-def _sync_tree(root: Path) -> None:
+def sync_tree(root: Path) -> None:
+    """Makes every file and folder below `root` durable."""
     for folder, _, files in os.walk(root):
         for name in files:
             fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

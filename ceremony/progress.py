@@ -34,8 +34,10 @@ def _sentence(step: Step) -> str:
         case "recovery quorum" | "unseal quorum":
             count = len(facts["holders"])
             return f"{step.what}: {facts['threshold']} of {count}, each share encrypted to its holder's own key"
-        case "recovery share":
-            return f"share of {facts['holder']} accepted, {facts['accepted']}"
+        case "recovery share" | "unseal share":
+            return f"{step.what} of {facts['holder']} accepted, {facts['accepted']}"
+        case "break-glass":
+            return f"adopted without approvals: {', '.join(facts['adopted'])}; reason: {facts['reason']}"
         case "keys born":
             return "keys born in a throw-away token, wrapped, the token destroyed"
         case "keys restored":

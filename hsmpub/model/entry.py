@@ -49,14 +49,12 @@ class Retirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 
 
 class KeysChanged(_Entry, frozen=True, tag="keys"):
-    """A ceremony changed the keys: some were born, certified, retired or destroyed, in this order.
+    """The ceremony of the next entry changed the keys: some were born, certified, retired or destroyed, in this order.
 
     previous: digest of all keys before (hsmpub.model.keys): whoever misses an entry of these cannot go on.
     certified: name → X.509 chain in PEM.
     """
 
-    ceremony: str
-    transcript_sha256: str
     previous: str
     born: tuple[KeyRecord, ...] = ()
     certified: dict[str, str] = {}
@@ -228,10 +226,28 @@ class Restored(_Entry, frozen=True, tag="restore"):
     holders: tuple[str, ...]
 
 
+class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
+    """A ceremony on the home, the keeper stopped; `holders` opened it with their shares.
+
+    number: counts them, from 1; ceremony: its name; transcript_sha256: of home/ceremonies/<number>-<ceremony>.
+    epoch, recovery_epoch: of the sets of shares that are in force from here on, 0 where they stay.
+    pending_epoch, pending_recovery_epoch: of sets that were made and wait for their holders' confirmation.
+    """
+
+    number: int
+    ceremony: str
+    transcript_sha256: str
+    holders: tuple[str, ...]
+    epoch: int = 0
+    recovery_epoch: int = 0
+    pending_epoch: int = 0
+    pending_recovery_epoch: int = 0
+
+
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | ShareHandedIn | UnsealedBy
-    | SealedBy | Restored | KeysChanged
+    | SealedBy | Restored | CeremonyHeld | KeysChanged
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -77,6 +77,10 @@ class ServiceState:
     epoch: int = 0
     keys: Keys = field(default_factory=Keys)
     key_entries: list[int] = field(default_factory=list)
+    recovery_epoch: int = 0
+    last_epoch: int = 0  # the highest that a set of shares was made for, in force or not
+    last_recovery_epoch: int = 0
+    ceremonies: int = 0
     policy: e.PolicyAdopted | None = None
     roster: e.RosterAdopted | None = None
     policies: list[int] = field(default_factory=list)
@@ -103,6 +107,7 @@ class ServiceState:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
                 self.genesis, self.epoch, self.keys = entry, entry.epoch, Keys.of_genesis(entry.keys)
+                self.recovery_epoch = self.last_epoch = self.last_recovery_epoch = entry.epoch
             case e.KeysChanged():
                 self._change_keys(index, entry)
             case e.PolicyAdopted():
@@ -128,6 +133,16 @@ class ServiceState:
                 self.routine += 1
             case e.Restored():
                 self.epoch = entry.epoch
+                self.last_epoch = max(self.last_epoch, entry.epoch)
+            case e.CeremonyHeld():
+                self._require(entry.number == self.ceremonies + 1, index, "a ceremony out of turn")
+                self.ceremonies = entry.number
+                self.epoch = entry.epoch or self.epoch
+                self.recovery_epoch = entry.recovery_epoch or self.recovery_epoch
+                self.last_epoch = max(self.last_epoch, entry.epoch, entry.pending_epoch)
+                self.last_recovery_epoch = max(
+                    self.last_recovery_epoch, entry.recovery_epoch, entry.pending_recovery_epoch
+                )
             case e.SealedBy():
                 if entry.nonce:
                     self.used_nonces.add(f"{entry.person} {entry.nonce}")

@@ -117,6 +117,19 @@ class _Attempt:
             raise ShareBoxUnreadable("The box is larger than any share.")
         return await self._hand_in(frame(HandInBox(holder, box)))
 
+    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
+        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
+
+        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
+
+        Raises:
+            As hand_in, and the rules of hsmpub.shares.identity.
+        """
+        self.record.holder(holder)
+        if len(file) > MAX_FILE_BYTES:
+            raise ShareMalformed("The share file is larger than any share.")
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
         if self._process.returncode is None:
@@ -206,19 +219,6 @@ class RecoveryAttempt(_Attempt):
     async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int) -> Self:
         """As UnsealAttempt.start."""
         return await cls._start(record, now, lifetime)
-
-    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
-        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
-
-        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
-
-        Raises:
-            As hand_in, and the rules of hsmpub.shares.identity.
-        """
-        self.record.holder(holder)
-        if len(file) > MAX_FILE_BYTES:
-            raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
 
     async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
         """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.

@@ -20,7 +20,7 @@ async def change(kept: Kept, **facts: object) -> None:
     """As a ceremony logs it."""
     book = kept.keeper.book
     async with book.turn():
-        entry = e.KeysChanged(book.now(), "key-rotate", "00" * 32, book.keys.digest, **facts)  # type: ignore[arg-type]
+        entry = e.KeysChanged(book.now(), book.keys.digest, **facts)  # type: ignore[arg-type]
         await book.record(entry)
 
 

@@ -19,7 +19,7 @@ FIRST = Keys.of_genesis((OLD,))
 
 
 def change(keys: Keys, **facts: object) -> e.KeysChanged:
-    return e.KeysChanged(5, "key-rotate", "00" * 32, keys.digest, **facts)  # type: ignore[arg-type]
+    return e.KeysChanged(5, keys.digest, **facts)  # type: ignore[arg-type]
 
 
 def rotated() -> Keys:

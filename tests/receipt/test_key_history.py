@@ -34,7 +34,7 @@ def told() -> tuple[list[e.Entry], list[int], list[Keys]]:
     keys, where, states = Keys.of_genesis((s.KEY,)), [], []
     for facts in ({"born": (NEW,)}, {"retired": (e.Retirement("release", "superseded", "release-2027"),)},
                   {"destroyed": ("release",)}):  # fmt: skip
-        change = e.KeysChanged(s.NOW + 60, "key-rotate", "00" * 32, keys.digest, **facts)  # type: ignore[arg-type]
+        change = e.KeysChanged(s.NOW + 60, keys.digest, **facts)  # type: ignore[arg-type]
         where.append(len(entries))
         entries += [change, e.SealedBy(s.NOW + 61, "asked for")]
         keys = keys.after(where[-1], change)

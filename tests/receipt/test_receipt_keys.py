@@ -19,7 +19,7 @@ OTHER = KeyRecord("other", "p256", s.KEY.public, s.NOW, ("openpgp",))
 
 
 def changed(keys: Keys, **facts: object) -> e.KeysChanged:
-    return e.KeysChanged(s.NOW + 6, "key-rotate", "00" * 32, keys.digest, **facts)  # type: ignore[arg-type]
+    return e.KeysChanged(s.NOW + 6, keys.digest, **facts)  # type: ignore[arg-type]
 
 
 def put(entries: dict[str, e.Entry], name: str, entry: e.Entry, *, before: str) -> dict[str, e.Entry]:
