@@ -156,15 +156,22 @@ def recovery_record(split: NewRecovery, secrets: Secrets, born: Sequence[BornKey
 
 
 def fill_token(
-    table: HsmTable, place: Place, recorder: Recorder, secrets: Secrets, born: Sequence[BornKey]
-) -> HsmConfig:
-    """A new token with a random PIN and SO PIN that nobody sees, and the keys in it, never to come out."""
+    table: HsmTable, place: Place, recorder: Recorder, secrets: Secrets, born: Sequence[BornKey],
+    later: Sequence[tuple[Sequence[BornKey], SecretPage]] = (),
+) -> HsmConfig:  # fmt: skip
+    """A new token with a random PIN and SO PIN that nobody sees, and the keys in it, never to come out.
+
+    later: keys that were born after the genesis, with the wrapping key of each birth.
+    """
     hsm = prepare_hsm(table, place)
     secrets.pin.take(new_pin(table.pin_length))
     secrets.so_pin.take(new_pin(table.pin_length))
     init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-    import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+    births = [(born, secrets.wrapping_key), *later]
+    for keys, wrapping_key in births:
+        import_keys(hsm, secrets.pin, keys, wrapping_key)
+    names = [key.name for keys, _ in births for key in keys]
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=names)
     return hsm
 
 

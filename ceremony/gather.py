@@ -27,11 +27,11 @@ class ShareAtHand:
 
 async def gather_recovery(
     record: RecoveryRecord, shares: Sequence[ShareAtHand], wrapping_key: SecretPage, identity: SecretPage,
-    *, now: int, accepted: Accepted,
+    *, now: int, accepted: Accepted, births: Sequence[SecretPage] = (),
 ) -> tuple[str, ...]:  # fmt: skip
     """Opens wrapping key and keeper identity. The holders' private keys are wiped.
 
-    accepted: called with the holders so far after each share.
+    accepted: called with the holders so far after each share; births: a page for the wrapping key of each later birth.
 
     Returns: the holders whose shares were used.
 
@@ -41,7 +41,7 @@ async def gather_recovery(
     attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME)
     try:
         await _hand_in(attempt, shares, accepted)
-        await attempt.take_keys(wrapping_key, identity)
+        await attempt.take_keys(wrapping_key, identity, births)
         return attempt.accepted
     finally:
         await attempt.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ceremony.log_snapshot import LogCopyAltered, iterate_log
 from hsmpub.home import Home
 from hsmpub.model import entry as e
+from hsmpub.model.keys import Keys
 from hsmpub.tlog.log import Log
 from hsmpub.transcript.record import Sign
 
@@ -41,6 +42,21 @@ def continue_log(home: Home, log_key: str, copy: Path, measured: tuple[int, byte
         await _sign_checkpoint(log, sign)
 
     _run(log, write)
+
+
+def keys_of_log(copy: Path) -> Keys:
+    """The keys as a copy of the log tells of them.
+
+    Raises:
+        EntryMalformed: an entry of another version. KeysOutOfTurn: its entries about keys do not fit each other.
+    """
+    keys = Keys()
+    for index, entry in enumerate(_entries(copy)):
+        if isinstance(entry, e.Genesis):
+            keys = Keys.of_genesis(entry.keys)
+        elif isinstance(entry, e.KeysChanged):
+            keys = keys.after(index, entry)
+    return keys
 
 
 def last_time_and_epoch(copy: Path, at: int) -> tuple[int, int]:

@@ -40,6 +40,15 @@ def _sentence(step: Step) -> str:
             return f"adopted without approvals: {', '.join(facts['adopted'])}; reason: {facts['reason']}"
         case "keys born":
             return "keys born in a throw-away token, wrapped, the token destroyed"
+        case "key retired":
+            then = f"; {facts['successor']} takes its place" if facts["successor"] else ""
+            return f"{facts['name']} signs nothing any more ({facts['reason']}){then}"
+        case "keys destroyed":
+            return f"destroyed in the token: {', '.join(facts['names'])}. {facts['old_backups']}"
+        case "transition":
+            return f"statement of the change from {facts['old']} to {facts['new']}, by {', '.join(facts['signed_by'])}"
+        case "keys":
+            return f"keys that sign from here on: {', '.join(facts['active'])}"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
         case "token":
@@ -69,6 +78,8 @@ def _details(step: Step) -> Iterator[str]:
                 yield f"protection {name} is off: {state}"
     elif step.what == "keeper identity":
         yield facts["words"]
-    elif step.what == "public keys":
+    elif facts.get("still_in_policy"):
+        yield f"the policy in force still names it: {', '.join(facts['still_in_policy'])}; adopt another"
+    elif step.what in ("public keys", "certificates"):
         for certificate in facts["openpgp"]:
             yield f"{certificate['key']}  OpenPGP {certificate['fingerprint']}"

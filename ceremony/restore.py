@@ -2,7 +2,7 @@
 
 1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
 2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
-3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
+3 a fresh token gets a new random PIN and SO PIN; the keys of every birth move in, and must be those of the log
 4 a new unseal secret is split: the shares of the old epoch open nothing here
 5 files of the backup are taken over; records, configuration and shares are written
 6 the transcript is signed by the log key in the fresh token and by the keeper's identity
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from ceremony.backup_check import Backup, copy_into
 from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
-from ceremony.log_write import continue_log, last_time_and_epoch
+from ceremony.log_write import continue_log, keys_of_log, last_time_and_epoch
 from ceremony.place import Place, check_free
 from hsmpub.errors import Broken
 from hsmpub.home import Home
@@ -33,11 +34,13 @@ from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.model.trust import Trust, dump_trust, with_keys
+from hsmpub.secret.page import SecretPage
 from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
+    WrappedKey,
     dump_record,
     load_recovery_record,
     load_unseal_record,
@@ -111,6 +114,7 @@ class _Ceremony:
         self._secrets = secrets
         self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
+        self._keys = keys_of_log(backup.root / LOG)
         self._at, last_epoch = last_time_and_epoch(backup.root / LOG, at)
         self._epoch = last_epoch + 1
         self._outputs: dict[str, str] = {}
@@ -122,8 +126,10 @@ class _Ceremony:
             "backup", taken_at=manifest.at, log_size=manifest.log_size, log_root=manifest.log_root,
             log_sha256=manifest.files[LOG].sha256, protections=protections,
         )  # fmt: skip
-        holders = self._gather(shares)
-        hsm = self._fill_token()
+        with ExitStack() as pages:
+            later = [pages.enter_context(SecretPage()) for _ in self._recovery.births]
+            holders = self._gather(shares, later)
+            hsm = self._fill_token(later)
         copy_into(self._backup, self._place.root)
         self._split_unseal()
         self._write_keeper(hsm)
@@ -138,7 +144,7 @@ class _Ceremony:
     def _folder(self) -> Path:
         return self._place.root / f"restore-{self._epoch}"
 
-    def _gather(self, shares: Sequence[ShareAtHand]) -> tuple[str, ...]:
+    def _gather(self, shares: Sequence[ShareAtHand], later: Sequence[SecretPage]) -> tuple[str, ...]:
         def accepted(holders: tuple[str, ...]) -> None:
             threshold = self._recovery.threshold
             self._recorder.record("recovery share", holder=holders[-1], accepted=f"{len(holders)} of {threshold}")
@@ -146,19 +152,29 @@ class _Ceremony:
         secrets = self._secrets
         holders = asyncio.run(
             gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, now=self._at,
-                            accepted=accepted)
+                            accepted=accepted, births=later)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
         return holders
 
-    def _fill_token(self) -> HsmConfig:
-        born = [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in self._recovery.wrapped]
-        pinned = [(key.name, key.kind, key.public) for key in self._trust.keys]
-        if [(key.name, key.kind, key.public_pem) for key in born] != pinned:
-            raise RestoredKeysDiffer("The keys in the backup are not the pinned ones.")
-        birth.record_keys(self._recorder, "keys restored", self._trust.keys)
-        return birth.fill_token(self._hsm_table(), self._place, self._recorder, self._secrets, born)
+    def _fill_token(self, later: Sequence[SecretPage]) -> HsmConfig:
+        """The keys of every birth, each under its own wrapping key; they are those of the log, which are the pinned."""
+        self._check_pins()
+        wrapped = {(key.name, key.kind, key.public) for key in self._recovery.all_wrapped}
+        lacking = [key.name for key in self._keys.present if (key.name, key.kind, key.public) not in wrapped]
+        if lacking or len(wrapped) != len(self._keys.present):
+            raise RestoredKeysDiffer(f"The keys in the backup are not those of its log: {', '.join(lacking)}.")
+        birth.record_keys(self._recorder, "keys restored", self._keys.present)
+        births = [(_born(one.wrapped), page) for one, page in zip(self._recovery.births, later, strict=True)]
+        first = _born(self._recovery.wrapped)
+        return birth.fill_token(self._hsm_table(), self._place, self._recorder, self._secrets, first, births)
+
+    def _check_pins(self) -> None:
+        for pinned in self._trust.keys:
+            key = self._keys.by_name.get(pinned.name)
+            if key is None or (key.record.kind, key.record.public) != (pinned.kind, pinned.public):
+                raise RestoredKeysDiffer(f"The key {pinned.name!r} in the backup's log is not the pinned one.")
 
     def _hsm_table(self) -> HsmTable:
         if self._file is not None:
@@ -185,8 +201,8 @@ class _Ceremony:
             self._home.recovery_record, dump_record(msgspec.structs.replace(self._recovery, so_pin_box=so_pin_box))
         )
         birth.write_identity(self._secrets.identity, self._place)
-        self._home.trust.unlink()  # the pinned one, not that of the backup
-        self._output(self._home.trust, dump_trust(self._trust))
+        self._home.trust.unlink()  # the pinned one, not that of the backup; with all keys that the log tells of
+        self._output(self._home.trust, dump_trust(with_keys(self._trust, self._keys)))
         listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
         self._output(self._home.config, config_toml(hsm, listen))
 
@@ -200,3 +216,7 @@ class _Ceremony:
 
     def _output(self, path: Path, data: bytes) -> None:
         self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
+
+
+def _born(wrapped: Sequence[WrappedKey]) -> list[BornKey]:
+    return [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in wrapped]

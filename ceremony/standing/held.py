@@ -84,6 +84,8 @@ class Held:
         """A file in the ceremony's folder. Raises OutputExists, OutputNotWritten."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
+        if self.resumed is not None:
+            path.unlink(missing_ok=True)  # of the run that was killed
         write_new(path, data)
         self._note(outputs={**self._journal.outputs, name: sha256_hex(data)})
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ceremony.standing.break_glass import BREAK_GLASS
+from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
+from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 
-KINDS: Mapping[str, AnyKind] = {kind.name: kind for kind in (BREAK_GLASS,)}
+KINDS: Mapping[str, AnyKind] = {
+    kind.name: kind for kind in (BREAK_GLASS, KEY_GENERATE, KEY_ROTATE, KEY_RETIRE, KEY_DESTROY)
+}

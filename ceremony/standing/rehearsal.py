@@ -18,11 +18,12 @@ from ceremony.genesis import run_genesis
 from ceremony.plan import Plan
 from ceremony.standing.held import Told
 from ceremony.standing.hold import Done, hold
+from ceremony.standing.key_history import key_history
 from ceremony.standing.kind import AnyKind, Papers
 from ceremony.standing.quorum import AtHand
 from hsmpub.home import Home
 from hsmpub.model import entry as e
-from hsmpub.model.trust import Trust, load_trust
+from hsmpub.model.trust import Trust, known_keys, load_trust
 from hsmpub.shares.record import Quorum, load_recovery_record, load_unseal_record
 from hsmpub.shares.throwaway import ThrowAwayKey, throw_away_key
 from hsmpub.tlog.note import load_verifier_key
@@ -105,11 +106,14 @@ def rehearse(
     kind: AnyKind, papers: Papers[Any], layout: Layout, *, now: Callable[[], int], told: Told = lambda step: None,
     protections: Mapping[str, str] | None = None,
 ) -> Done:  # fmt: skip
-    """Runs a ceremony to its end on a throw-away home. Its transcript says that it was a rehearsal.
+    """Runs a ceremony to its end on a throw-away home with keys of the same names and states. Its transcript says that
+    it was a rehearsal.
 
     Raises as hold does.
     """
     with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as folder:
         stand = make_stand(layout, Path(folder), now)
+        for kept, file in key_history(known_keys(layout.trust), layout.trust.service):
+            hold(kept, Papers("", file, {}), stand.home, stand.at_hand(), now=now, rehearsal=True)
         return hold(kind, papers, stand.home, stand.at_hand(), now=now, told=told, protections=protections,
                     rehearsal=True)  # fmt: skip

@@ -67,7 +67,19 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys
+class FindKeys(_Order, frozen=True, tag="find-keys"):
+    """Secret: the PIN. Answered with a note for each name that the token has an object of."""
+
+    names: tuple[str, ...]
+
+
+class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
+    """Secret: the PIN. Removes every object of these names, for good."""
+
+    names: tuple[str, ...]
+
+
+Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys | FindKeys | DestroyKeys
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +98,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
-    """A one-shot process did what it was told; notes: key name → how far its mechanisms could be pinned."""
+    """A one-shot process did what it was told; notes: key name → how far its mechanisms could be pinned, or how
+    many objects the token has of it."""
 
     data: bytes = b""
     born: tuple[BornKey, ...] = ()

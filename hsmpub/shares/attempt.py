@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from hsmpub.errors import Conflict, Unavailable
@@ -220,9 +221,13 @@ class RecoveryAttempt(_Attempt):
         """As UnsealAttempt.start."""
         return await cls._start(record, now, lifetime)
 
-    async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
+    async def take_keys(
+        self, wrapping_key: SecretPage, identity: SecretPage, births: Sequence[SecretPage] = ()
+    ) -> None:
         """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.
+
+        births: a page for the wrapping key of each later birth of the record.
 
         Raises as UnsealAttempt.take_pin does.
         """
-        await self._take(wrapping_key, identity)
+        await self._take(wrapping_key, identity, *births)

@@ -17,29 +17,38 @@ class RecoveryBoxAltered(Broken):
     advice = "Take another copy of the backup."
 
 
-def seal_for_recovery(public: bytes, epoch: int, content: Content, secret: bytearray | memoryview) -> str:
-    """The box, hex; `epoch` is the recovery quorum's own."""
-    return seal_box(public, _info(content, epoch), secret).hex()
+def seal_for_recovery(
+    public: bytes, epoch: int, content: Content, secret: bytearray | memoryview, *, birth: int = 0
+) -> str:
+    """The box, hex. epoch: the recovery quorum's own; birth: number of the ceremony that a wrapping key is of, or 0 for
+    the genesis."""
+    return seal_box(public, _info(content, epoch, birth), secret).hex()
 
 
-def open_recovery(record: RecoveryRecord, secret: bytearray) -> tuple[bytearray, bytearray]:
-    """Wrapping key and seed of the keeper's identity, 32 bytes each. In the gathering child only.
+def open_recovery(record: RecoveryRecord, secret: bytearray) -> list[bytearray]:
+    """Wrapping key, seed of the keeper's identity, then the wrapping key of each later birth; 32 bytes each. In the
+    gathering child only.
 
     Raises:
         RecoveryBoxAltered: a box does not open, or holds something of another length.
     """
     private, _ = recovery_key(secret, record.epoch)
+    boxes = [
+        (_info("wrapping key", record.epoch), record.wrapping_key_box),
+        (_info("keeper identity", record.epoch), record.identity_box),
+        *((_info("wrapping key", record.epoch, one.number), one.wrapping_key_box) for one in record.births),
+    ]
     try:
-        wrapping = open_box(private, _info("wrapping key", record.epoch), bytes.fromhex(record.wrapping_key_box))
-        identity = open_box(private, _info("keeper identity", record.epoch), bytes.fromhex(record.identity_box))
+        opened = [bytearray(open_box(private, info, bytes.fromhex(box))) for info, box in boxes]
     except (BoxNotOpened, ValueError):
         raise RecoveryBoxAltered("A box of the recovery record does not open with the right key.") from None
     finally:
         wipe(private)
-    if len(wrapping) != 32 or len(identity) != 32:
+    if any(len(content) != 32 for content in opened):
         raise RecoveryBoxAltered("A box of the recovery record holds something of another length.")
-    return bytearray(wrapping), bytearray(identity)
+    return opened
 
 
-def _info(content: Content, epoch: int) -> bytes:
-    return b"hsmpub recovery v1 %b" % content.encode() + epoch.to_bytes(8, "big")
+def _info(content: Content, epoch: int, birth: int = 0) -> bytes:
+    later = b" birth %d " % birth if birth else b""
+    return b"hsmpub recovery v1 %b" % content.encode() + later + epoch.to_bytes(8, "big")

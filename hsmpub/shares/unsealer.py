@@ -91,7 +91,7 @@ def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, fd: in
         if isinstance(record, UnsealRecord):
             contents = [open_pin(secret, record.epoch, bytes.fromhex(record.pin_box))]
         elif isinstance(record, RecoveryRecord):
-            contents = list(open_recovery(record, secret))
+            contents = open_recovery(record, secret)
     finally:
         wipe(secret)
     for content in contents:

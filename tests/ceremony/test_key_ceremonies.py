@@ -1,0 +1,175 @@
+"""The life of keys after the genesis, on real tokens: made, put in another's place, retired, destroyed; and restored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from ceremony_stage import Born, unseal
+from standing_stage import copy_home, entries, files, hold_file, quorum, write_papers
+
+from ceremony.file import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
+from ceremony.standing.hold import Done, read_papers
+from ceremony.standing.key_announce import KeyNameTaken, KeyOfTheService, KeyStateUnfit, NoSuchKey
+from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
+from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
+from ceremony.standing.kind import AnyKind
+from hsmpub.errors import HsmpubError
+from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
+from hsmpub.home import Home
+from hsmpub.hsm.custody import find_keys
+from hsmpub.hsm.signer import TokenSigner
+from hsmpub.model import entry as e
+from hsmpub.model.trust import known_keys, load_trust
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.record import load_recovery_record
+from hsmpub.transcript.check import check_transcript
+
+HEAD = 'ceremony = "{}"\nservice = "releases"\n'
+GENERATE = (
+    HEAD.format("key-generate")
+    + """\
+[[key]]
+name = "nightly"
+kind = "ed25519"
+formats = ["sshsig"]
+[[key]]
+name = "windows"
+kind = "rsa3072"
+"""
+)
+ROTATE = HEAD.format("key-rotate") + '[[key]]\nreplaces = "release"\nname = "release-2027"\n'
+RETIRE = HEAD.format("key-retire") + '[[key]]\nname = "routine"\nreason = "compromised"\n'
+DESTROY = HEAD.format("key-destroy") + '[[key]]\nname = "release"\n'
+
+
+def hold(kind: AnyKind, text: str, born: Born, home: Home, papers: Path) -> Done:
+    return hold_file(kind, write_papers(papers, ceremony=text), home, quorum(born, recovery=()))
+
+
+@dataclass(frozen=True)
+class Lived:
+    """One home on which every ceremony on keys was held, in order."""
+
+    home: Home
+    generated: Done
+    rotated: Done
+    retired: Done
+    destroyed: Done
+
+
+@pytest.fixture(scope="module")
+def lived(born: Born, tmp_path_factory: pytest.TempPathFactory) -> Lived:
+    folder = tmp_path_factory.mktemp("keys")
+    home = copy_home(born.home, folder / "home")
+    done = [
+        hold(kind, text, born, home, folder / kind.name)
+        for kind, text in ((KEY_GENERATE, GENERATE), (KEY_ROTATE, ROTATE), (KEY_RETIRE, RETIRE), (KEY_DESTROY, DESTROY))
+    ]
+    return Lived(home, *done)
+
+
+def test_the_log_tells_of_each_change_and_of_its_ceremony(born: Born, lived: Lived) -> None:
+    told = entries(lived.home, born.done.trust.log_key)[3:]
+    changes, held = told[::2], told[1::2]
+    assert all(isinstance(change, e.KeysChanged) for change in changes)
+    assert [(one.number, one.ceremony) for one in held if isinstance(one, e.CeremonyHeld)] == [
+        (1, "key-generate"), (2, "key-rotate"), (3, "key-retire"), (4, "key-destroy"),
+    ]  # fmt: skip
+
+
+def test_trust_json_names_every_key_and_how_it_stands(lived: Lived) -> None:
+    keys = known_keys(load_trust(lived.home.trust.read_bytes()))
+    assert {key.name: key.state for key in keys.known} == {
+        "release": "destroyed", "release-bundle": "active", "release-openpgp": "active", "routine": "retired",
+        "log": "active", "sealing": "active", "nightly": "active", "windows": "active", "release-2027": "active",
+    }  # fmt: skip
+    assert keys.by_name["release"].life.successor == "release-2027"
+    assert keys.by_name["routine"].life.reason == "compromised"
+    assert keys.by_name["release-2027"].record.formats == ("openpgp", "sshsig", "dsse")
+
+
+def test_the_transcripts_verify_and_name_every_output(born: Born, lived: Lived) -> None:
+    for done in (lived.generated, lived.rotated, lived.retired, lived.destroyed):
+        transcript = check_transcript(done.transcript, born.done.trust)
+        named = {name.rpartition("/")[2] for name in transcript.facts("outputs")["sha256"]}
+        assert {path.name for path in done.folder.iterdir()} - {"transcript.json"} <= named
+    assert "old_backups" in check_transcript(lived.destroyed.transcript, born.done.trust).facts("keys destroyed")
+
+
+def test_the_new_key_has_a_certificate_and_both_keys_speak_for_the_change(born: Born, lived: Lived) -> None:
+    keys = known_keys(load_trust(lived.home.trust.read_bytes())).by_name
+    old, new = keys["release"].record, keys["release-2027"].record
+    folder = lived.rotated.folder
+    assert check_certificate(new.openpgp, new).user_id == "Example Releases <releases@example.org>"
+    check_vouching((folder / "release-2027-vouched-by-release.asc").read_text(), new, old)
+    check_vouching((folder / "release-vouched-by-release-2027.asc").read_text(), old, new)
+    assert check_revocation((folder / "release-revocation.asc").read_text(), old)[0] == 1
+    assert (
+        check_revocation((lived.retired.folder / "routine-revocation.asc").read_text(), keys["routine"].record)[0] == 2
+    )
+    signed = {path.name for path in folder.glob("release-to-release-2027.txt.*")}
+    assert signed == {f"release-to-release-2027.txt.{name}.asc" for name in ("release", "release-2027")}
+
+
+def test_the_token_holds_what_the_log_says_and_the_new_keys_sign(born: Born, lived: Lived) -> None:
+    from ceremony_stage import hsm_of
+
+    with SecretPage() as pin:
+        unseal(born.stage, lived.home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
+        hsm = hsm_of(lived.home)
+        assert find_keys(hsm, pin, ["release", "routine", "nightly", "release-2027"]) == (
+            "routine", "nightly", "release-2027",
+        )  # fmt: skip
+        with TokenSigner(hsm, pin) as signer:
+            assert len(signer.sign("nightly", b"whole message", "none")) == 64
+            assert len(signer.sign("release-2027", b"d" * 32)) == 64
+
+
+def test_the_backup_record_holds_every_key_but_the_destroyed(lived: Lived) -> None:
+    record = load_recovery_record(lived.home.recovery_record.read_bytes())
+    assert [birth.number for birth in record.births] == [1, 2]
+    assert {key.name for key in record.all_wrapped} == {
+        "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
+    }  # fmt: skip
+
+
+REFUSED: dict[str, tuple[AnyKind, str, type[HsmpubError]]] = {
+    "a name that is taken": (KEY_GENERATE, GENERATE.replace("nightly", "routine"), KeyNameTaken),
+    "a successor of nobody": (KEY_ROTATE, ROTATE.replace('"release"', '"stranger"'), NoSuchKey),
+    "another log key": (KEY_ROTATE, ROTATE.replace('"release"', '"log"'), KeyOfTheService),
+    "the sealing key's end": (KEY_RETIRE, RETIRE.replace("routine", "sealing"), KeyOfTheService),
+    "an active key's destruction": (KEY_DESTROY, DESTROY, KeyStateUnfit),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refuses_and_leaves_the_home_as_it_was(name: str, born: Born, tmp_path: Path) -> None:
+    kind, text, rule = REFUSED[name]
+    before = files(born.home)
+    with pytest.raises(rule):
+        hold(kind, text, born, born.home, tmp_path / "papers")
+    assert files(born.home) == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "rule", "line"),
+    [
+        (KEY_GENERATE, GENERATE.replace("kind =", "knid ="), UnknownCeremonyKey, 5),
+        (KEY_GENERATE, GENERATE.replace('"ed25519"', '"aes256"'), CeremonyFileRefused, 5),
+        (KEY_GENERATE, GENERATE.replace('"sshsig"', '"openpgp"'), WrongCeremonyValue, 3),
+        (KEY_GENERATE, GENERATE.replace('"sshsig"', '"sshsig", "sigstore-bundle"'), WrongCeremonyValue, 3),
+        (KEY_GENERATE, GENERATE.replace("windows", "nightly"), WrongCeremonyValue, 3),
+        (KEY_GENERATE, HEAD.format("key-generate"), MissingCeremonyKey, 1),
+        (KEY_ROTATE, ROTATE.replace('"release-2027"', '"release"'), WrongCeremonyValue, 3),
+        (KEY_RETIRE, RETIRE.replace("compromised", "bored"), CeremonyFileRefused, 5),
+    ],
+)
+def test_refuses_a_file_with_the_line(
+    kind: AnyKind, text: str, rule: type[CeremonyFileRefused], line: int, tmp_path: Path
+) -> None:
+    with pytest.raises(rule) as refused:
+        read_papers(write_papers(tmp_path / "papers", ceremony=text), kind)
+    assert refused.value.line == line
