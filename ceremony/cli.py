@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import sys
 
-from ceremony.commands import backup, break_glass, genesis, keys, restore, resume, share, verify
+from ceremony.commands import backup, break_glass, genesis, keys, pin_change, restore, resume, share, verify
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError
 
-__all__ = ["app", "backup", "break_glass", "genesis", "keys", "restore", "resume", "run", "share", "verify"]
+__all__ = [
+    "app",
+    "backup",
+    "break_glass",
+    "genesis",
+    "keys",
+    "pin_change",
+    "restore",
+    "resume",
+    "run",
+    "share",
+    "verify",
+]
 
 
 def run() -> None:

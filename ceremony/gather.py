@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hsmpub.secret.page import SecretPage, wipe
 from hsmpub.shares.attempt import RecoveryAttempt, UnsealAttempt
+from hsmpub.shares.box import Box
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 
 _LIFETIME = 600  # seconds
@@ -26,36 +27,40 @@ class ShareAtHand:
 
 
 async def gather_recovery(
-    record: RecoveryRecord, shares: Sequence[ShareAtHand], wrapping_key: SecretPage, identity: SecretPage,
-    *, now: int, accepted: Accepted, births: Sequence[SecretPage] = (),
+    record: RecoveryRecord, shares: Sequence[ShareAtHand], *pages: SecretPage, now: int, accepted: Accepted,
+    boxes: Sequence[Box] = (),
 ) -> tuple[str, ...]:  # fmt: skip
-    """Opens wrapping key and keeper identity. The holders' private keys are wiped.
+    """Opens wrapping key and keeper identity, or other boxes, into the pages. The holders' private keys are wiped.
 
-    accepted: called with the holders so far after each share; births: a page for the wrapping key of each later birth.
+    accepted: called with the holders so far after each share.
 
     Returns: the holders whose shares were used.
 
     Raises:
         TooFewHolders, EnoughShares, and the rules of a refused share: nothing was opened.
     """
-    attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME)
+    attempt = await RecoveryAttempt.start(record, now=now, lifetime=_LIFETIME, boxes=boxes)
     try:
         await _hand_in(attempt, shares, accepted)
-        await attempt.take_keys(wrapping_key, identity, births)
+        await attempt.take_keys(*pages)
         return attempt.accepted
     finally:
         await attempt.close()
 
 
 async def gather_unseal(
-    record: UnsealRecord, shares: Sequence[ShareAtHand], pin: SecretPage, *, now: int, accepted: Accepted
-) -> tuple[str, ...]:
-    """Opens the PIN of the token; as gather_recovery."""
-    attempt = await UnsealAttempt.start(record, now=now, lifetime=_LIFETIME)
+    record: UnsealRecord, shares: Sequence[ShareAtHand], *pages: SecretPage, now: int, accepted: Accepted,
+    boxes: Sequence[Box] = (), seal: SecretPage | None = None,
+) -> tuple[tuple[str, ...], bytes]:  # fmt: skip
+    """Opens the PIN of the token, or other boxes; as gather_recovery.
+
+    seal: a new PIN. Returns: also its box under the same secret, or nothing.
+    """
+    attempt = await UnsealAttempt.start(record, now=now, lifetime=_LIFETIME, boxes=boxes, seal=seal)
     try:
         await _hand_in(attempt, shares, accepted)
-        await attempt.take_pin(pin)
-        return attempt.accepted
+        await attempt.take_pin(*pages)
+        return attempt.accepted, attempt.sealed
     finally:
         await attempt.close()
 

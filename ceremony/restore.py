@@ -151,8 +151,8 @@ class _Ceremony:
 
         secrets = self._secrets
         holders = asyncio.run(
-            gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, now=self._at,
-                            accepted=accepted, births=later)
+            gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, *later, now=self._at,
+                            accepted=accepted)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")

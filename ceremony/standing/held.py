@@ -119,6 +119,10 @@ class Held:
         self._note(phase="acting", transcript=self.recorder.text, data=data)
         save_journal(self.home.ceremony_journal, self._journal)
 
+    def retract(self) -> None:
+        """The HSM is proven to be as it was before `act`: the ceremony can be undone again."""
+        self._note(phase="preparing")
+
     def finish(self, signer: TokenSigner, *facts: e.Entry, **sets: int) -> None:
         """Signs the transcript and puts everything in force: the facts, the ceremony's own entry, the files.
 

@@ -30,7 +30,7 @@ from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Key
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import Birth, WrappedKey, dump_record
-from hsmpub.shares.recovery import seal_for_recovery
+from hsmpub.shares.recovery import birth_content, seal_for_recovery
 
 
 def run_generate(held: Held, papers: Papers[KeyGenerateFile], shares: AtHand) -> None:
@@ -93,8 +93,9 @@ def _bear(held: Held, pin: SecretPage, new: Sequence[NewKey]) -> list[BornKey]:
     with SecretPage() as wrapping_key:
         birth.fill_random(wrapping_key)
         born = bear_keys(find_softhsm(), [KeySpec(one.name, one.kind) for one in new], wrapping_key)
-        box = seal_for_recovery(bytes.fromhex(recovery.public_key), recovery.epoch, "wrapping key", wrapping_key.view,
-                                birth=held.number)  # fmt: skip
+        box = seal_for_recovery(
+            bytes.fromhex(recovery.public_key), recovery.epoch, birth_content(held.number), wrapping_key.view
+        )
         import_keys(held.hsm, pin, born, wrapping_key)
     wrapped = tuple(WrappedKey(name=key.name, kind=key.kind, public=key.public_pem, wrapped=key.wrapped.hex())
                     for key in born)  # fmt: skip

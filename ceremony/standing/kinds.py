@@ -8,7 +8,9 @@ from ceremony.standing.break_glass import BREAK_GLASS
 from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
+from ceremony.standing.pin_change import PIN_CHANGE, SO_PIN_CHANGE
 
 KINDS: Mapping[str, AnyKind] = {
-    kind.name: kind for kind in (BREAK_GLASS, KEY_GENERATE, KEY_ROTATE, KEY_RETIRE, KEY_DESTROY)
+    kind.name: kind
+    for kind in (BREAK_GLASS, PIN_CHANGE, SO_PIN_CHANGE, KEY_GENERATE, KEY_ROTATE, KEY_RETIRE, KEY_DESTROY)
 }

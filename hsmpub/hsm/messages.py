@@ -51,6 +51,12 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
 
+class SetPin(_Order, frozen=True, tag="set-pin"):
+    """Secrets: the PIN in force, the new one. so: the security officer's. Answered `b"changed"` or `b"was"`."""
+
+    so: bool
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -79,7 +85,9 @@ class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
     names: tuple[str, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys | FindKeys | DestroyKeys
+Order = (
+    Serve | SealSecret | LeaseSecret | InitToken | SetPin | LocateToken | BearKeys | ImportKeys | FindKeys | DestroyKeys
+)  # fmt: skip
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -57,6 +57,12 @@ class PinRefused(Forbidden):
     advice = "Seal, find out who holds the SO PIN, and restore from the recovery quorum."
 
 
+class PinNotChanged(Conflict):
+    """The token keeps its PIN: it may want another length."""
+
+    advice = "The PIN is as it was. Try another length: pin_length in the ceremony file."
+
+
 class SignatureNotVerified(Broken):
     """The token made a signature that does not verify against the pinned public key."""
 
@@ -117,7 +123,7 @@ class SealedSecretRefused(Broken):
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
     NoFreeSlot, KeyExists, KeyNotProven, KeyNotDestroyed, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
-    ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
+    ItemTooLarge, BoxNotOpened, BoxKeyMalformed, PinNotChanged,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
+from hsmpub.shares.box import Box
 from hsmpub.shares.record import Purpose
 from hsmpub.shares.rules import RULES
 
@@ -23,7 +24,9 @@ class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
 
 
 class Gather(_Msg, frozen=True, tag="gather"):
-    """First message to a gathering child.
+    """First message to a gathering child; `seal_size` raw bytes follow it: a new PIN, to be sealed as well.
+
+    boxes: what is to be opened, in the order of release.
 
     record: JSON of the quorum's record; attempt: 16 bytes; lifetime: seconds, after which the child ends by itself;
     release_fd: the pipe to which it writes what the secret opens.
@@ -34,6 +37,8 @@ class Gather(_Msg, frozen=True, tag="gather"):
     attempt: bytes
     lifetime: int
     release_fd: int
+    boxes: tuple[Box, ...]
+    seal_size: int = 0
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
@@ -58,10 +63,14 @@ class HandInFile(_Msg, frozen=True, tag="file"):
 
 
 class Accepted(_Msg, frozen=True, tag="accepted"):
-    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th."""
+    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th.
+
+    sealed: the box of what was sent to be sealed.
+    """
 
     holders: tuple[str, ...]
     released: tuple[int, ...] = ()
+    sealed: bytes = b""
 
 
 class HolderKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -72,7 +81,8 @@ class HolderKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Split(_Msg, frozen=True, tag="split"):
-    """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only).
+    """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only), then, for a
+    reshare, the PIN that is in force until then.
 
     avoid: SLIP-39 identifiers of earlier sets.
     """
@@ -83,6 +93,7 @@ class Split(_Msg, frozen=True, tag="split"):
     holders: tuple[HolderKey, ...]
     avoid: tuple[int, ...]
     pin_size: int
+    old_pin_size: int = 0
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +104,8 @@ class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SplitDone(_Msg, frozen=True, tag="split-done"):
-    """What may leave a splitting child: nothing secret. pin_box for unseal, public_key for recovery."""
+    """What may leave a splitting child: nothing secret. pin_box (and old_pin_box) for unseal, public_key
+    for recovery."""
 
     identifier: int
     extendable: bool
@@ -102,6 +114,7 @@ class SplitDone(_Msg, frozen=True, tag="split-done"):
     shares: tuple[MadeShare, ...]
     pin_box: bytes = b""
     public_key: bytes = b""
+    old_pin_box: bytes = b""
 
 
 ToChild = Gather | HandInBox | HandInFile | Split

@@ -1,31 +1,41 @@
-"""The life of keys after the genesis, on real tokens: made, put in another's place, retired, destroyed; and restored."""
+"""The life of keys after the genesis, on real tokens: made, put in another's place, retired, destroyed, restored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
-from ceremony_stage import Born, unseal
-from standing_stage import copy_home, entries, files, hold_file, quorum, write_papers
+from ceremony_stage import Born, hsm_of, run_command, unseal
+from standing_stage import RECOVERY, copy_home, entries, files, hold_file, now, quorum, shares, write_papers
 
+from ceremony.backup import CeremonyInTheWay, make_backup
+from ceremony.backup_check import open_backup
 from ceremony.file import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
-from ceremony.standing.hold import Done, read_papers
+from ceremony.restore import RestoredKeysDiffer, run_restore
+from ceremony.softhsm import find_softhsm
+from ceremony.standing.hold import Done, read_papers, resume
 from ceremony.standing.key_announce import KeyNameTaken, KeyOfTheService, KeyStateUnfit, NoSuchKey
 from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
+from ceremony.standing.kinds import KINDS
 from hsmpub.errors import HsmpubError
+from hsmpub.formats.format import Claim
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
+from hsmpub.formats.public_key import check_claim
 from hsmpub.home import Home
-from hsmpub.hsm.custody import find_keys
+from hsmpub.hsm.birth import bear_keys
+from hsmpub.hsm.config import KeySpec
+from hsmpub.hsm.custody import find_keys, import_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import load_recovery_record
-from hsmpub.transcript.check import check_transcript
+from hsmpub.shares.record import dump_record, load_recovery_record
+from hsmpub.transcript.check import check_transcript, load_transcript
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
 GENERATE = (
@@ -115,8 +125,6 @@ def test_the_new_key_has_a_certificate_and_both_keys_speak_for_the_change(born: 
 
 
 def test_the_token_holds_what_the_log_says_and_the_new_keys_sign(born: Born, lived: Lived) -> None:
-    from ceremony_stage import hsm_of
-
     with SecretPage() as pin:
         unseal(born.stage, lived.home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
         hsm = hsm_of(lived.home)
@@ -134,6 +142,119 @@ def test_the_backup_record_holds_every_key_but_the_destroyed(lived: Lived) -> No
     assert {key.name for key in record.all_wrapped} == {
         "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
     }  # fmt: skip
+
+
+def test_a_restore_gives_back_the_keys_of_every_birth_to_whoever_has_the_first_pins(
+    born: Born, lived: Lived, tmp_path: Path
+) -> None:
+    make_backup(lived.home, tmp_path / "backup.tar", now=now())
+    at_hand = shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "backup.tar", born.done.trust) as backup:
+        restored = run_restore(backup, born.done.trust, at_hand, tmp_path / "home", now=now)
+    home = Home(restored.home)
+    assert home.trust.read_bytes() == lived.home.trust.read_bytes()
+    with SecretPage() as pin:
+        folder = home.root / f"restore-{restored.epoch}" / "shares"
+        unseal(born.stage, home, folder, ("holder-1", "holder-2", "holder-5"), pin)
+        assert find_keys(hsm_of(home), pin, ["release", "windows", "release-2027"]) == ("windows", "release-2027")
+        assert_signs(home, pin, "release-2027")
+
+
+def assert_signs(home: Home, pin: SecretPage, name: str) -> None:
+    """The token signs with the very key that trust.json names."""
+    key = known_keys(load_trust(home.trust.read_bytes())).active[name]
+    with TokenSigner(hsm_of(home), pin) as signer:
+        check_claim(Claim(b"d" * 32, "sha256", signer.sign(name, b"d" * 32)), key)
+
+
+def test_a_restore_refuses_a_backup_that_lacks_a_key_of_its_log(born: Born, lived: Lived, tmp_path: Path) -> None:
+    home = copy_home(lived.home, tmp_path / "home")
+    record = load_recovery_record(home.recovery_record.read_bytes())
+    home.recovery_record.write_bytes(dump_record(msgspec.structs.replace(record, births=record.births[:1])))
+    make_backup(home, tmp_path / "backup.tar", now=now())
+    at_hand = shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "backup.tar", born.done.trust) as backup, pytest.raises(RestoredKeysDiffer):
+        run_restore(backup, born.done.trust, at_hand, tmp_path / "restored", now=now)
+
+
+def test_no_backup_is_taken_while_a_ceremony_is_half_done(born: Born, tmp_path: Path) -> None:
+    home = copy_home(born.home, tmp_path / "home")
+    home.ceremony_journal.write_text("{}")
+    with pytest.raises(CeremonyInTheWay):
+        make_backup(home, tmp_path / "backup.tar", now=now())
+
+
+def test_a_rehearsal_has_keys_of_the_same_names_and_changes_nothing(lived: Lived, tmp_path: Path) -> None:
+    next_year = ROTATE.replace('"release-2027"', '"release-2028"').replace('"release"', '"release-2027"')
+    before = files(lived.home)
+    said = run_command("key-rotate", write_papers(tmp_path / "papers", ceremony=next_year), "--home", lived.home.root,
+                       "--dry-run")  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    rehearsed = load_transcript(said.stdout)
+    assert rehearsed.head.rehearsal
+    assert [step.what for step in rehearsed.steps] == [
+        "ceremony file", "unseal share", "unseal share", "unseal share", "keys born", "backup of the keys",
+        "certificates", "transition", "key retired", "keys", "outputs",
+    ]  # fmt: skip
+    assert rehearsed.facts("keys")["others"] == {
+        "release": "destroyed", "routine": "retired", "release-2027": "retired",
+    }  # fmt: skip
+    taken = write_papers(tmp_path / "taken", ceremony=next_year.replace('"release-2028"', '"release"'))
+    refused = run_command("key-rotate", taken, "--home", lived.home.root, "--dry-run")
+    assert b"There is, or was, a key 'release' already." in refused.stderr
+    assert files(lived.home) == before
+
+
+class Killed(BaseException):
+    """No ceremony expects it: stands for a kill, since the journal says `acting` either way."""
+
+
+def killed(*_: object, **__: object) -> None:
+    raise Killed
+
+
+@pytest.mark.parametrize("at", ["import_keys", "TokenSigner", "announce"])
+def test_killed_before_the_log_knows_of_the_key_its_object_goes_and_another_is_made(
+    at: str, born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy_home(born.home, tmp_path / "home")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ceremony.standing.key_birth.{at}", killed)
+        with pytest.raises(Killed):
+            hold(KEY_ROTATE, ROTATE, born, home, tmp_path / "papers")
+    assert len(entries(home, born.done.trust.log_key)) == 3
+    assert load_trust(home.trust.read_bytes()) == born.done.trust
+    assert resume(KINDS, home, quorum(born, recovery=()), now=now).how == "resumed"
+    with SecretPage() as pin:
+        unseal(born.stage, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
+        assert_signs(home, pin, "release-2027")
+    assert known_keys(load_trust(home.trust.read_bytes())).by_name["release"].state == "retired"
+    assert len(load_recovery_record(home.recovery_record.read_bytes()).births) == 1
+
+
+def test_killed_after_the_destruction_it_goes_on_to_the_log(
+    born: Born, lived: Lived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = copy_home(lived.home, tmp_path / "home")
+    with monkeypatch.context() as patch:
+        patch.setattr("ceremony.standing.key_end.announce", killed)
+        with pytest.raises(Killed):
+            hold(KEY_DESTROY, DESTROY.replace('"release"', '"routine"'), born, home, tmp_path / "papers")
+    assert resume(KINDS, home, quorum(born, recovery=()), now=now).how == "resumed"
+    assert known_keys(load_trust(home.trust.read_bytes())).by_name["routine"].state == "destroyed"
+
+
+def test_a_foreign_object_in_the_token_is_neither_used_nor_destroyed(born: Born, tmp_path: Path) -> None:
+    home = copy_home(born.home, tmp_path / "home")
+    with SecretPage() as pin, SecretPage() as wrapping_key:
+        unseal(born.stage, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
+        wrapping_key.take(bytearray(32))
+        foreign = bear_keys(find_softhsm(), [KeySpec("release-2027", "p256")], wrapping_key)
+        import_keys(hsm_of(home), pin, foreign, wrapping_key)
+        with pytest.raises(KeyNameTaken, match="the log does not know"):
+            hold(KEY_ROTATE, ROTATE, born, home, tmp_path / "papers")
+        assert not home.ceremony_journal.exists()
+        assert find_keys(hsm_of(home), pin, ["release-2027"]) == ("release-2027",)
 
 
 REFUSED: dict[str, tuple[AnyKind, str, type[HsmpubError]]] = {
