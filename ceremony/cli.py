@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import sys
 
-from ceremony.commands import backup, break_glass, genesis, keys, pin_change, restore, resume, share, verify
+from ceremony.commands import (
+    backup,
+    break_glass,
+    certificates,
+    genesis,
+    keys,
+    pin_change,
+    restore,
+    resume,
+    share,
+    verify,
+)
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError
 
@@ -12,6 +23,7 @@ __all__ = [
     "app",
     "backup",
     "break_glass",
+    "certificates",
     "genesis",
     "keys",
     "pin_change",

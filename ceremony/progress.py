@@ -45,6 +45,10 @@ def _sentence(step: Step) -> str:
             return f"{facts['name']} signs nothing any more ({facts['reason']}){then}"
         case "keys destroyed":
             return f"destroyed in the token: {', '.join(facts['names'])}. {facts['old_backups']}"
+        case "certificate request":
+            return f"request for a certificate of {facts['key']} made and signed in the HSM"
+        case "certificate":
+            return f"certificate of {facts['key']}: {facts['subject']}, until {facts['valid_until']}"
         case "transition":
             return f"statement of the change from {facts['old']} to {facts['new']}, by {', '.join(facts['signed_by'])}"
         case "keys":

@@ -34,6 +34,7 @@ class Held:
     """One ceremony.
 
     at: seconds since 1970, never before the log's last entry; number: counts the home's ceremonies;
+    rehearsal: home and keys are thrown away afterwards;
     resumed: what `act` was given, if this ceremony was killed after it; else None.
     """
 
@@ -49,6 +50,7 @@ class Held:
         self.holders: tuple[str, ...] = ()
         self.resumed: Mapping[str, Any] | None = journal.data if journal.phase == "acting" else None
         self.transcript = b""
+        self.rehearsal = False
         self._journal = journal
 
     @classmethod
@@ -61,7 +63,9 @@ class Held:
         at = max(now(), opened.state.at)
         recorder = Recorder(cast("Ceremony", ceremony), opened.trust.service, lambda: max(now(), at), told, rehearsal)
         save_journal(opened.home.ceremony_journal, journal)
-        return cls(opened, recorder, journal, at)
+        held = cls(opened, recorder, journal, at)
+        held.rehearsal = rehearsal
+        return held
 
     @classmethod
     def again(cls, opened: OpenHome, journal: Journal, now: Callable[[], int], told: Told) -> Held:

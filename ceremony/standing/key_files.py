@@ -108,13 +108,13 @@ class KeyDestroyFile(StandingFile):
         check_once([key.name for key in self.keys], toml)
 
 
-def check_once(names: list[str], toml: TomlText) -> None:
+def check_once(names: list[str], toml: TomlText, table: str = "key") -> None:
     """Raises WrongCeremonyValue: no key is named, or one is twice."""
     if not names:
-        raise WrongCeremonyValue("'key': no key is named.", line=toml.line_of(("key",)))
+        raise WrongCeremonyValue(f"{table!r}: no key is named.", line=toml.line_of((table,)))
     for name in names:
         if names.count(name) > 1:
-            raise WrongCeremonyValue(f"'key': {name} is named twice.", line=toml.line_of(("key",)))
+            raise WrongCeremonyValue(f"{table!r}: {name} is named twice.", line=toml.line_of((table,)))
 
 
 def check_new_key(key: NewKey) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ceremony.standing.break_glass import BREAK_GLASS
+from ceremony.standing.certificates import CERTIFICATE_IMPORT, CERTIFICATE_REQUEST
 from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.pin_change import PIN_CHANGE, SO_PIN_CHANGE
 
-KINDS: Mapping[str, AnyKind] = {
-    kind.name: kind
-    for kind in (BREAK_GLASS, PIN_CHANGE, SO_PIN_CHANGE, KEY_GENERATE, KEY_ROTATE, KEY_RETIRE, KEY_DESTROY)
-}
+_ALL: tuple[AnyKind, ...] = (
+    BREAK_GLASS, PIN_CHANGE, SO_PIN_CHANGE,
+    KEY_GENERATE, KEY_ROTATE, KEY_RETIRE, KEY_DESTROY, CERTIFICATE_REQUEST, CERTIFICATE_IMPORT,
+)  # fmt: skip
+KINDS: Mapping[str, AnyKind] = {kind.name: kind for kind in _ALL}
