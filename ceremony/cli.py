@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from ceremony.commands import (
+from ceremony.commands import (  # noqa: F401 - each registers its commands
     backup,
     break_glass,
     certificates,
     genesis,
     keys,
     pin_change,
+    reshare,
     restore,
     resume,
     share,
@@ -19,20 +20,7 @@ from ceremony.commands import (
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError
 
-__all__ = [
-    "app",
-    "backup",
-    "break_glass",
-    "certificates",
-    "genesis",
-    "keys",
-    "pin_change",
-    "restore",
-    "resume",
-    "run",
-    "share",
-    "verify",
-]
+__all__ = ["app", "run"]
 
 
 def run() -> None:

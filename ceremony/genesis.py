@@ -36,6 +36,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.shares.facts import facts_of_plan
 from hsmpub.shares.record import dump_record
 from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
@@ -121,11 +122,11 @@ class _Ceremony:
 
     def _split_recovery(self) -> NewRecovery:
         table = self._plan.file.recovery
-        split = split_recovery(table.holder_keys, table.threshold, epoch=FIRST_EPOCH)
+        split = split_recovery(table.plan, epoch=FIRST_EPOCH)
         for name, file in split.files.items():
             self._output(self._home.genesis / "recovery" / f"{name}.age", file)
-        facts = birth.quorum_facts(table.threshold, split.holders)
-        self._recorder.record("recovery quorum", epoch=FIRST_EPOCH, **facts, public_key=split.public_key.hex())
+        facts = birth.quorum_facts("recovery", facts_of_plan(split.plan, FIRST_EPOCH, split.holders))
+        self._recorder.record("recovery quorum", **facts, public_key=split.public_key.hex())
         return split
 
     def _bear(self) -> list[BornKey]:
@@ -136,7 +137,7 @@ class _Ceremony:
 
     def _split_unseal(self) -> None:
         table = self._plan.file.unseal
-        split = split_unseal(table.holder_keys, table.threshold, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
+        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
         for name, file in split.files.items():
             self._output(self._home.genesis / "shares" / f"{name}.age", file)
         self._output(self._home.unseal_record, dump_record(split.record))

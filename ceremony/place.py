@@ -130,6 +130,14 @@ def write_new(path: Path, data: bytes | memoryview, mode: int = 0o644) -> None:
         os.close(fd)
 
 
+def make_folder(path: Path) -> None:
+    """A folder with all above it, if it is not there. Raises OutputNotWritten."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritten(f"{path} cannot be made: {error.strerror}.") from None
+
+
 def sync_directory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

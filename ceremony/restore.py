@@ -36,7 +36,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust, with_keys
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.channel import HolderKey
+from hsmpub.shares.progress import progress_text
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
@@ -44,6 +44,7 @@ from hsmpub.shares.record import (
     dump_record,
     load_recovery_record,
     load_unseal_record,
+    plan_of,
 )
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import split_unseal
@@ -146,8 +147,7 @@ class _Ceremony:
 
     def _gather(self, shares: Sequence[ShareAtHand], later: Sequence[SecretPage]) -> tuple[str, ...]:
         def accepted(holders: tuple[str, ...]) -> None:
-            threshold = self._recovery.threshold
-            self._recorder.record("recovery share", holder=holders[-1], accepted=f"{len(holders)} of {threshold}")
+            self._recorder.record("recovery share", holder=holders[-1], accepted=progress_text(self._recovery, holders))
 
         secrets = self._secrets
         holders = asyncio.run(
@@ -182,17 +182,14 @@ class _Ceremony:
         return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
 
     def _split_unseal(self) -> None:
-        if self._file is not None:
-            holders, threshold = self._file.unseal.holder_keys, self._file.unseal.threshold
-        else:
-            holders = tuple(HolderKey(holder.name, holder.recipient) for holder in self._old.holders)
-            threshold = self._old.threshold
-        avoid = (self._old.identifier, self._recovery.identifier)
-        split = split_unseal(holders, threshold, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
+        plan = self._file.unseal.plan if self._file is not None else plan_of(self._old)
+        avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
+        split = split_unseal(plan, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
         for name, share in split.files.items():
             self._output(self._folder / "shares" / f"{name}.age", share)
-        self._output(self._home.unseal_record, dump_record(split.record))
-        birth.record_quorum(self._recorder, "unseal quorum", split.record)
+        record = msgspec.structs.replace(split.record, earlier=self._old.history)
+        self._output(self._home.unseal_record, dump_record(record))
+        birth.record_quorum(self._recorder, "unseal quorum", record)
 
     def _write_keeper(self, hsm: HsmConfig) -> None:
         public, so_pin = bytes.fromhex(self._recovery.public_key), self._secrets.so_pin.view

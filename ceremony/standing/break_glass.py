@@ -19,7 +19,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from ceremony.file import MissingCeremonyKey
+from ceremony.file_rules import MissingCeremonyKey
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
 from ceremony.standing.kind import Kind, Papers

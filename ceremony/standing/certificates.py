@@ -26,7 +26,8 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ceremony.file import Name, WrongCeremonyValue
+from ceremony.file_rules import WrongCeremonyValue
+from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
 from ceremony.standing.key_announce import announce, existing

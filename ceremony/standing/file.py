@@ -14,7 +14,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ceremony.file import MissingCeremonyKey, Name, WrongCeremonyValue, first_refusal
+from ceremony.file import first_refusal
+from ceremony.file_rules import MissingCeremonyKey, WrongCeremonyValue
+from ceremony.quorum_table import Name
 from hsmpub.model.toml_lines import TomlText, load_toml
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 
 from ceremony.birth import identity_sign, log_sign
-from ceremony.place import sync_tree, write_new
+from ceremony.place import OutputNotWritten, make_folder, sync_directory, sync_tree, write_new
 from ceremony.standing.commit import commit, new_file, roll_back, unfinished_folder
 from ceremony.standing.journal import Journal, save_journal
 from ceremony.standing.opened import OpenHome
@@ -87,7 +87,7 @@ class Held:
     def output(self, name: str, data: bytes) -> None:
         """A file in the ceremony's folder. Raises OutputExists, OutputNotWritten."""
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if self.resumed is not None:
             path.unlink(missing_ok=True)  # of the run that was killed
         write_new(path, data)
@@ -148,7 +148,7 @@ class Held:
         check_transcript(self.transcript, self.trust)
         path = self.folder / "transcript.json"
         path.unlink(missing_ok=True)  # of an end that was interrupted
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_new(path, self.transcript)
         self._sync()
         own = e.CeremonyHeld(self.at, self.number, self._journal.ceremony, sha256_hex(self.transcript), self.holders,
@@ -166,8 +166,14 @@ class Held:
             error.next_step = f"{error.next_step} The ceremony has begun to change things: 'hsmpub-ceremony resume'."
 
     def _sync(self) -> None:
-        if self.folder.exists():
-            sync_tree(self.home.ceremonies)
+        try:
+            if self.folder.exists():
+                sync_tree(self.folder)
+                sync_directory(self.home.ceremonies)
+            for name in self._journal.replaced:
+                sync_directory((self.home.root / name).parent)
+        except OSError as error:
+            raise OutputNotWritten(f"{self.folder} cannot be made durable: {error.strerror}.") from None
 
     def _note(self, **changes: Any) -> None:
         self._journal = msgspec.structs.replace(self._journal, **changes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ceremony.file import WrongCeremonyValue
+from ceremony.file_rules import WrongCeremonyValue
 from ceremony.plan import read_text
 from ceremony.standing.commit import commit, roll_back, unfinished_folder
 from ceremony.standing.file import load_standing_file

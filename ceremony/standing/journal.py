@@ -9,7 +9,6 @@ Source: write-ahead journals; each change of phase is a new file, synced, and re
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -69,17 +68,23 @@ def load_journal(path: Path) -> Journal | None:
 
 def save_journal(path: Path, journal: Journal) -> None:
     """Puts the journal there, durably, or leaves the one before. Raises OutputNotWritten."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
+    new = _new(path)
+    new.unlink(missing_ok=True)  # of a ceremony that was killed right here
     write_new(new, msgspec.json.format(msgspec.json.encode(journal), indent=1) + b"\n", 0o600)
     try:
         os.replace(new, path)
         sync_directory(path.parent)
     except OSError as error:
+        new.unlink(missing_ok=True)
         raise OutputNotWritten(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def remove_journal(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+    """The ceremony has ended."""
+    _new(path).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
     sync_directory(path.parent)
+
+
+def _new(path: Path) -> Path:
+    return path.with_name(path.name + ".new")

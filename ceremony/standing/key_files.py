@@ -20,7 +20,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ceremony.file import Name, WrongCeremonyValue
+from ceremony.file_rules import WrongCeremonyValue
+from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.formats.openpgp_certificate import check_user_id

@@ -15,6 +15,7 @@ from hsmpub.hsm.config import HsmConfig
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust, load_trust
+from hsmpub.shares.pending import PendingSets, load_pending
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.rules import LogInUse
@@ -62,6 +63,11 @@ class OpenHome:
     def recovery_record(self) -> RecoveryRecord:
         """Raises RecordMalformed."""
         return load_recovery_record(self.home.recovery_record.read_bytes())
+
+    def pending_sets(self) -> PendingSets | None:
+        """New sets of shares that wait for their holders. Raises RecordMalformed."""
+        path = self.home.pending_sets
+        return load_pending(path.read_bytes()) if path.exists() else None
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin, open_recovery
+from hsmpub.errors import Conflict
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import PinNotChanged
 from hsmpub.hsm.signer import TokenSigner
@@ -31,6 +32,10 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
 from hsmpub.shares.record import dump_record, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import seal_for_recovery
+
+
+class ReshareWaiting(Conflict):
+    advice = "End it first: 'hsmpub-ceremony reshare --finish'; or hold another reshare in its place."
 
 
 class PinChangeFile(StandingFile):
@@ -42,6 +47,7 @@ class PinChangeFile(StandingFile):
 def run_pin_change(held: Held, papers: Papers[PinChangeFile], shares: AtHand) -> None:
     """Raises the rules of a refused share, PinNotChanged, PinRefused, and the rules of Held.finish."""
     path, before = held.home.unseal_record, held.opened.unseal_record()
+    _check_none_waiting(held)
     with SecretPage() as old, SecretPage() as new:
         if held.resumed is None:
             new.take(new_pin(papers.file.pin_length))
@@ -60,6 +66,7 @@ def run_pin_change(held: Held, papers: Papers[PinChangeFile], shares: AtHand) ->
 def run_so_pin_change(held: Held, papers: Papers[PinChangeFile], shares: AtHand) -> None:
     """As run_pin_change, with both quorums: the unseal quorum's PIN signs, the recovery quorum opens the SO PIN."""
     path, before = held.home.recovery_record, held.opened.recovery_record()
+    _check_none_waiting(held)
     with SecretPage() as pin, SecretPage() as old, SecretPage() as new:
         open_pin(held, shares.unseal, pin)
         if held.resumed is None:
@@ -77,8 +84,10 @@ def run_so_pin_change(held: Held, papers: Papers[PinChangeFile], shares: AtHand)
             held.finish(signer)
 
 
-def set_pin(held: Held, old: SecretPage, new: SecretPage, *, so: bool = False) -> None:
+def set_pin(held: Held, old: SecretPage, new: SecretPage, *, so: bool = False, alone: bool = True) -> None:
     """Changes it in the token, or finds that it was changed before the ceremony was killed.
+
+    alone: nothing else in the token was changed by this ceremony before.
 
     Raises:
         PinNotChanged: the token keeps the old one; the ceremony can still be undone.
@@ -87,10 +96,17 @@ def set_pin(held: Held, old: SecretPage, new: SecretPage, *, so: bool = False) -
     try:
         changed = change_pin(held.hsm, old=old, new=new, so=so)
     except PinNotChanged:
-        held.retract()
+        if alone:
+            held.retract()
         raise
     what = "SO PIN" if so else "PIN"
     held.recorder.record(f"{what} changed", token=held.hsm.token, found="changed now" if changed else "changed before")
+
+
+def _check_none_waiting(held: Held) -> None:
+    """New sets of shares hold a box with the PIN of their day. Raises ReshareWaiting."""
+    if held.opened.pending_sets() is not None:
+        raise ReshareWaiting("New sets of shares wait for their holders, and know the PINs that are in force now.")
 
 
 PIN_CHANGE = Kind("pin-change", PinChangeFile, run_pin_change)

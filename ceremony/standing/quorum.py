@@ -10,6 +10,7 @@ from ceremony.gather import ShareAtHand, gather_recovery, gather_unseal
 from ceremony.standing.held import Held
 from hsmpub.secret.page import SecretPage, wipe
 from hsmpub.shares.box import Box
+from hsmpub.shares.progress import progress_text
 from hsmpub.shares.record import Quorum, RecoveryRecord, UnsealRecord
 
 
@@ -62,7 +63,7 @@ def open_recovery(
 
 def _recording(held: Held, what: str, record: Quorum) -> Callable[[tuple[str, ...]], None]:
     def accepted(holders: tuple[str, ...]) -> None:
-        held.recorder.record(what, holder=holders[-1], accepted=f"{len(holders)} of {record.threshold}",
+        held.recorder.record(what, holder=holders[-1], accepted=progress_text(record, holders),
                              epoch=record.epoch)  # fmt: skip
 
     return accepted

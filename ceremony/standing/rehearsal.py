@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ceremony.file import CeremonyFile, FilesTable, HolderTable, LogTable, QuorumTable, ServiceTable
+from ceremony.file import CeremonyFile, FilesTable, LogTable, ServiceTable
 from ceremony.gather import ShareAtHand
 from ceremony.genesis import run_genesis
 from ceremony.plan import Plan
+from ceremony.quorum_table import GroupTable, HolderTable, QuorumTable
 from ceremony.standing.held import Told
 from ceremony.standing.hold import Done, hold
 from ceremony.standing.key_history import key_history
@@ -24,7 +25,7 @@ from ceremony.standing.quorum import AtHand
 from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust, known_keys, load_trust
-from hsmpub.shares.record import Quorum, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import Group, Quorum, load_recovery_record, load_unseal_record
 from hsmpub.shares.throwaway import ThrowAwayKey, throw_away_key
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.reader import LogReader
@@ -57,7 +58,8 @@ class Stand:
         )
 
     def _shares(self, quorum: Quorum, folder: Path) -> list[ShareAtHand]:
-        names = [holder.name for holder in quorum.holders[: quorum.threshold]]
+        groups = quorum.groups[: quorum.group_threshold]
+        names = [holder.name for group in groups for holder in group.holders[: group.threshold]]
         return [
             ShareAtHand(name, (folder / f"{name}.age").read_bytes(), bytearray(self.keys[name].identity))
             for name in names
@@ -89,17 +91,25 @@ def make_stand(layout: Layout, folder: Path, now: Callable[[], int]) -> Stand:
     names = [holder.name for quorum in (layout.unseal, layout.recovery) for holder in quorum.holders]
     keys = {name: throw_away_key() for name in names}
 
-    def table(quorum: Quorum) -> QuorumTable:
-        rows = tuple(HolderTable(name=holder.name, key=keys[holder.name].recipient) for holder in quorum.holders)
-        return QuorumTable(threshold=quorum.threshold, holders=rows)
-
     file = CeremonyFile(
         service=ServiceTable(name=layout.trust.service, openpgp_user_id="Rehearsal <rehearsal@example.org>"),
-        unseal=table(layout.unseal), recovery=table(layout.recovery),
+        unseal=_table(layout.unseal, keys), recovery=_table(layout.recovery, keys),
         log=LogTable(origin=load_verifier_key(layout.trust.log_key).name), files=FilesTable(policy="", roster=""),
     )  # fmt: skip
     done = run_genesis(Plan(file, "", layout.policy, layout.roster), folder / "home", now=now, rehearsal=True)
     return Stand(Home(done.home), keys)
+
+
+def _table(quorum: Quorum, keys: Mapping[str, ThrowAwayKey]) -> QuorumTable:
+    def rows(group: Group) -> tuple[HolderTable, ...]:
+        return tuple(HolderTable(name=holder.name, key=keys[holder.name].recipient) for holder in group.holders)
+
+    if not quorum.group_rules:
+        return QuorumTable(threshold=quorum.threshold, holders=rows(quorum.groups[0]))
+    groups = tuple(
+        GroupTable(name=group.name, threshold=group.threshold, holders=rows(group)) for group in quorum.groups
+    )
+    return QuorumTable(groups_needed=quorum.group_threshold, group=groups)
 
 
 def rehearse(

@@ -7,6 +7,7 @@ from contextlib import suppress
 import msgspec
 
 from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say, say_json
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
@@ -48,11 +49,9 @@ def _say_state(found: StatusReply, attempt: AttemptReply | None) -> None:
     if found.why:
         say(visible(found.why))
     if attempt is not None:
-        names = ", ".join(visible(name) for name in attempt.accepted) or "nobody yet"
-        say(f"Handed in: {names} ({len(attempt.accepted)} of {attempt.threshold}).")
-        if len(attempt.accepted) < attempt.threshold:
-            waiting = [visible(name) for name in attempt.holders if name not in attempt.accepted]
-            say(f"Holders who can still hand in: {', '.join(waiting)}.")
+        for line in (*progress_lines(attempt.group_threshold, attempt.groups), waiting_line(attempt.groups)):
+            if line:
+                say(line)
     say(f"Shares of epoch {found.epoch}; the log has {found.log_size:,} entries, root {visible(found.log_root)[:16]}….")
     say(f"Policy {visible(found.policy_sha256)[:16]}…, roster {visible(found.roster_sha256)[:16]}….")
 

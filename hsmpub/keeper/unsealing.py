@@ -17,6 +17,7 @@ from hsmpub.model import entry as e
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
 from hsmpub.shares.holder import attempt_to_sign
+from hsmpub.shares.progress import group_progress
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
 
@@ -114,10 +115,15 @@ class Unsealing:
                 raise AttemptOver("This unseal attempt is over.")
             accepted = await attempt.hand_in(message.holder, message.box)
             await self._record_share(attempt, message.holder)
-            if len(accepted) >= self.record.threshold:
+            if attempt.is_complete:
                 await self._unseal(attempt)
             return m.HandInReply(
-                message.holder, accepted, self.record.threshold, "unsealed" if self.is_unsealed else "sealed"
+                holder=message.holder,
+                accepted=accepted,
+                threshold=self.record.threshold,
+                state="unsealed" if self.is_unsealed else "sealed",
+                group_threshold=self.record.group_threshold,
+                groups=group_progress(self.record, accepted),
             )
 
     async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
@@ -232,4 +238,6 @@ class Unsealing:
             holders=tuple(h.name for h in self.record.holders),
             accepted=tuple(attempt.accepted),
             expires_at=attempt.expires_at,
+            group_threshold=self.record.group_threshold,
+            groups=group_progress(self.record, attempt.accepted),
         )

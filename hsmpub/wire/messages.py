@@ -203,8 +203,20 @@ class GetAttempt(_Msg, frozen=True, tag="attempt"):
     """The unseal attempt that is open now; one is opened where there is none."""
 
 
+class GroupProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of the quorum: so many of its holders are needed, these have handed in. name: empty in a quorum
+    without groups, which is one."""
+
+    name: str
+    threshold: int
+    holders: tuple[str, ...]
+    accepted: tuple[str, ...]
+
+
 class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
-    """key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
+    """threshold: the fewest holders that can be enough; group_threshold: so many of `groups` are needed.
+
+    key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
     `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian`."""
 
     attempt: bytes
@@ -216,6 +228,8 @@ class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     holders: tuple[str, ...]
     accepted: tuple[str, ...]
     expires_at: int
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
 
 
 class HandIn(_Msg, frozen=True, tag="hand-in"):
@@ -228,10 +242,14 @@ class HandIn(_Msg, frozen=True, tag="hand-in"):
 
 
 class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
+    """As AttemptReply. state: "sealed" or "unsealed"."""
+
     holder: str
     accepted: tuple[str, ...]
     threshold: int
     state: str
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
 
 
 class Done(_Msg, frozen=True, tag="done"):

@@ -155,7 +155,15 @@ class FakeKeeper:
         name, key = b"attempt-16-bytes", self.attempt_key.public_key().public_bytes_raw()
         signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big"))
         holders = tuple(f"holder-{n}" for n in range(1, 6))
-        return m.AttemptReply(name, key, signature, bytes.fromhex(self.keeper_key), 1, 3, holders, accepted, FAR)
+        groups = (m.GroupProgress("", 3, holders, accepted),)
+        public = bytes.fromhex(self.keeper_key)
+        return m.AttemptReply(name, key, signature, public, 1, 3, holders, accepted, FAR, 1, groups)
+
+
+def handed_in(holder: str, accepted: tuple[str, ...], state: str) -> m.HandInReply:
+    """The answer of a quorum of three without groups."""
+    holders = tuple(f"holder-{n}" for n in range(1, 6))
+    return m.HandInReply(holder, accepted, 3, state, 1, (m.GroupProgress("", 3, holders, accepted),))
 
 
 def signed(body: AskSign) -> m.SignReply:

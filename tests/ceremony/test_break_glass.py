@@ -10,7 +10,7 @@ import pytest
 from ceremony_stage import POLICY, ROSTER, Born, run_command, tree
 from standing_stage import copy_home, entries, files, hold_file, quorum, shares, write_papers
 
-from ceremony.file import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey
+from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey
 from ceremony.standing.break_glass import BREAK_GLASS, NothingToAdopt
 from ceremony.standing.file import FileOfAnotherCeremony
 from ceremony.standing.hold import Done, FileOfAnotherService, read_papers

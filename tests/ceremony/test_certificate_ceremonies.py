@@ -10,7 +10,7 @@ import pytest
 from ceremony_stage import Born, run_command
 from standing_stage import copy_home, entries, files, hold_file, now, quorum, write_papers
 
-from ceremony.file import WrongCeremonyValue
+from ceremony.file_rules import WrongCeremonyValue
 from ceremony.standing.certificates import CERTIFICATE_IMPORT, CERTIFICATE_REQUEST
 from ceremony.standing.hold import Done
 from ceremony.standing.key_announce import KeyOfTheService, NoSuchKey

@@ -12,7 +12,7 @@ from standing_stage import RECOVERY, copy_home, entries, files, hold_file, now, 
 
 from ceremony.backup import CeremonyInTheWay, make_backup
 from ceremony.backup_check import open_backup
-from ceremony.file import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
+from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
 from ceremony.restore import RestoredKeysDiffer, run_restore
 from ceremony.softhsm import find_softhsm
 from ceremony.standing.hold import Done, read_papers, resume
@@ -21,6 +21,9 @@ from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.kinds import KINDS
+from ceremony.standing.quorum import AtHand
+from ceremony.standing.reshare import RESHARE
+from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Claim
 from hsmpub.formats.openpgp_certificate_read import check_certificate
@@ -175,6 +178,24 @@ def test_a_restore_refuses_a_backup_that_lacks_a_key_of_its_log(born: Born, live
     at_hand = shares(born, born.home.genesis / "recovery", RECOVERY)
     with open_backup(tmp_path / "backup.tar", born.done.trust) as backup, pytest.raises(RestoredKeysDiffer):
         run_restore(backup, born.done.trust, at_hand, tmp_path / "restored", now=now)
+
+
+def test_a_reshare_of_the_recovery_quorum_takes_every_birth_along(born: Born, lived: Lived, tmp_path: Path) -> None:
+    home = copy_home(lived.home, tmp_path / "home")
+    before = load_recovery_record(home.recovery_record.read_bytes())
+    rows = ",".join(f'{{ name = "{one.name}", key = "{one.recipient}" }}' for one in before.holders[:2])
+    text = HEAD.format("reshare") + f"[recovery]\nthreshold = 2\nholders = [{rows}]\n"
+    first = hold_file(RESHARE, write_papers(tmp_path / "papers", ceremony=text), home, quorum(born))
+    new = shares(born, first.folder / "recovery", ("recovery-1", "recovery-2"))
+    unsealing = quorum(born, recovery=()).unseal
+    hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, AtHand(unsealing, new))
+    make_backup(home, tmp_path / "backup.tar", now=now())
+    new = shares(born, first.folder / "recovery", ("recovery-1", "recovery-2"))
+    with open_backup(tmp_path / "backup.tar", born.done.trust) as backup:
+        restored = Home(run_restore(backup, born.done.trust, new, tmp_path / "restored", now=now).home)
+    after = load_recovery_record(restored.recovery_record.read_bytes())
+    assert after.all_wrapped == before.all_wrapped
+    assert (after.epoch, [birth.number for birth in after.births]) == (2, [1, 2])
 
 
 def test_no_backup_is_taken_while_a_ceremony_is_half_done(born: Born, tmp_path: Path) -> None:
