@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import pytest
-from ceremony_stage import Born, hsm_of, run_command, unseal
+from ceremony_stage import Born, hsm_of, run_command, tree, unseal
 from standing_stage import RECOVERY, copy_home, entries, files, hold_file, now, quorum, shares, write_papers
 
+from ceremony import birth
 from ceremony.backup import CeremonyInTheWay, make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
@@ -276,6 +279,33 @@ def test_a_foreign_object_in_the_token_is_neither_used_nor_destroyed(born: Born,
             hold(KEY_ROTATE, ROTATE, born, home, tmp_path / "papers")
         assert not home.ceremony_journal.exists()
         assert find_keys(hsm_of(home), pin, ["release-2027"]) == ("release-2027",)
+
+
+def test_the_wrapping_key_of_a_birth_and_the_pin_stay_nowhere(
+    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, secrets, fill = copy_home(born.home, tmp_path / "home"), [], birth.fill_random
+    started: list[bytes] = []
+
+    def seen(page: SecretPage, size: int = 32) -> None:
+        fill(page, size)
+        secrets.append(bytes(page.view))
+
+    def noted(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "subprocess.Popen" and secrets:
+            started.append(repr(arguments).encode())
+
+    sys.addaudithook(noted)
+    monkeypatch.setattr(birth, "fill_random", seen)
+    done = hold(KEY_GENERATE, GENERATE, born, home, tmp_path / "papers")
+    assert len(secrets) == 1
+    with SecretPage() as pin:
+        unseal(born.stage, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
+        secrets.append(bytes(pin.view))
+    places = [*tree(home.root).values(), done.transcript, *started]
+    spellings = [form for secret in secrets for form in (secret, secret.hex().encode(), base64.b64encode(secret))]
+    assert started
+    assert not [place[:80] for place in places if any(spelling in place for spelling in spellings)]
 
 
 REFUSED: dict[str, tuple[AnyKind, str, type[HsmpubError]]] = {
