@@ -1,4 +1,4 @@
-"""`hsmpub-ceremony certificate-request` and `certificate-import`."""
+"""`hsmpub-ceremony csr` and `certificate-import`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from ceremony.commands.app import HomeOption, app, console
 from ceremony.commands.standing import CeremonyArgument, DryRun, Identities, Shares, at_hand, hold_or_rehearse
-from ceremony.standing.certificates import CERTIFICATE_IMPORT, CERTIFICATE_REQUEST
+from ceremony.standing.certificates import CERTIFICATE_IMPORT, CSR
 
 
-@app.command(name="certificate-request")
-def certificate_request(
+@app.command(name="csr")
+def csr(
     ceremony: CeremonyArgument, home: HomeOption = Path("home"), share: Shares = None, identity: Identities = None,
     dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Make a signing request for a code-signing CA, signed in the HSM."""
-    if hold_or_rehearse(CERTIFICATE_REQUEST, ceremony, home, at_hand(share, identity), dry_run) is not None:
+    if hold_or_rehearse(CSR, ceremony, home, at_hand(share, identity), dry_run) is not None:
         console().print("Send the CA the .csr; what comes back goes in by 'hsmpub-ceremony certificate-import'.")
 
 

@@ -1,7 +1,7 @@
 """X.509 for keys of the service: a signing request for a CA, made in the HSM, and the CA's answer recorded.
 
 ```toml
-ceremony = "certificate-request"
+ceremony = "csr"
 service = "releases"
 [[request]]
 key = "windows"
@@ -141,5 +141,5 @@ def _chains(file: CertificateImportFile) -> Mapping[str, str]:
     return {_use(one.key): one.chain for one in file.certificates}
 
 
-CERTIFICATE_REQUEST = Kind("certificate-request", CertificateRequestFile, run_request)
+CSR = Kind("csr", CertificateRequestFile, run_request)
 CERTIFICATE_IMPORT = Kind("certificate-import", CertificateImportFile, run_import, _chains)

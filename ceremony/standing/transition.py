@@ -19,6 +19,9 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
+#: Formats that sign any file as it is.
+_FOR_TEXTS = ("openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature")
+
 
 def make_transition(held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRecord, *, by_old: bool) -> None:
     """Writes them into the ceremony's folder, each read back by independent code.
@@ -51,10 +54,11 @@ def _statement(held: Held, old: KeyRecord, new: KeyRecord) -> str:
 
 
 def _sign(held: Held, signer: TokenSigner, key: KeyRecord, name: str, text: bytes) -> bool:
-    """In the first format that the key makes; False: it makes none."""
-    if not key.formats:
+    """In the first of the key's formats that takes a text; False: it makes none."""
+    name_of_format = next((one for one in _FOR_TEXTS if one in key.formats), "")
+    if not name_of_format:
         return False
-    form = get_format(key.formats[0])
+    form = get_format(name_of_format)
     artifact, context = Artifact(name, Sha256State.of(text)), Context(at=held.at, service=held.trust.service)
     prepared = form.prepare(artifact, key, context)
     output = form.assemble(prepared, signer.sign(key.name, prepared.payload, prepared.hash))

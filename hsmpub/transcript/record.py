@@ -22,7 +22,7 @@ import msgspec
 
 Ceremony = Literal[
     "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
-    "key-generate", "key-rotate", "key-retire", "key-destroy", "certificate-request", "certificate-import",
+    "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import",
 ]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.

@@ -11,7 +11,7 @@ from ceremony_stage import Born, run_command
 from standing_stage import copy_home, entries, files, hold_file, now, quorum, write_papers
 
 from ceremony.file_rules import WrongCeremonyValue
-from ceremony.standing.certificates import CERTIFICATE_IMPORT, CERTIFICATE_REQUEST
+from ceremony.standing.certificates import CERTIFICATE_IMPORT, CSR
 from ceremony.standing.hold import Done
 from ceremony.standing.key_announce import KeyOfTheService, NoSuchKey
 from ceremony.standing.kind import AnyKind
@@ -24,7 +24,7 @@ from hsmpub.transcript.check import check_transcript
 from tests.formats.code_signing_ca import CodeSigningCa, chain_of
 
 REQUEST = """\
-ceremony = "certificate-request"
+ceremony = "csr"
 service = "releases"
 [[request]]
 key = "release-openpgp"
@@ -58,7 +58,7 @@ def hold(kind: AnyKind, born: Born, home: Home, papers: Path, **texts: str) -> D
 def certified(born: Born, tmp_path_factory: pytest.TempPathFactory) -> Certified:
     folder = tmp_path_factory.mktemp("certificates")
     home, ca = copy_home(born.home, folder / "home"), CodeSigningCa(now())
-    asked = hold(CERTIFICATE_REQUEST, born, home, folder / "asked", ceremony=REQUEST)
+    asked = hold(CSR, born, home, folder / "asked", ceremony=REQUEST)
     request = (asked.folder / "release-openpgp.csr").read_bytes()
     chain = chain_of(ca.issue(request), ca.intermediate, ca.root)
     taken = hold(CERTIFICATE_IMPORT, born, home, folder / "taken", ceremony=IMPORT, chain=chain)
@@ -82,9 +82,9 @@ def test_the_chain_is_in_the_log_and_in_the_pins(born: Born, certified: Certifie
 
 
 REFUSED: dict[str, tuple[AnyKind, str, type[HsmpubError]]] = {
-    "a key that is none": (CERTIFICATE_REQUEST, REQUEST.replace("release-openpgp", "stranger"), NoSuchKey),
-    "the log key": (CERTIFICATE_REQUEST, REQUEST.replace("release-openpgp", "log"), KeyOfTheService),
-    "a country in words": (CERTIFICATE_REQUEST, REQUEST.replace('"DE"', '"Germany"'), WrongCeremonyValue),
+    "a key that is none": (CSR, REQUEST.replace("release-openpgp", "stranger"), NoSuchKey),
+    "the log key": (CSR, REQUEST.replace("release-openpgp", "log"), KeyOfTheService),
+    "a country in words": (CSR, REQUEST.replace('"DE"', '"Germany"'), WrongCeremonyValue),
     "another key's chain": (CERTIFICATE_IMPORT, IMPORT.replace("release-openpgp", "release"), CertificateForAnotherKey),
 }
 
