@@ -24,10 +24,13 @@ Adoption = e.PolicyAdopted | e.RosterAdopted | e.CredentialSealed
 
 @dataclass
 class Facts:
-    """index → entry, of each kind. `asked` is the request itself, routine or not; `keys` all keys told of."""
+    """index → entry, of each kind. `asked` is the request itself, routine or not.
+
+    keys: all keys after each entry about them, by its index; 0: those of the genesis.
+    """
 
     genesis: e.Genesis
-    keys: Keys
+    keys: dict[int, Keys]
     policies: dict[int, e.PolicyAdopted] = field(default_factory=dict)
     rosters: dict[int, e.RosterAdopted] = field(default_factory=dict)
     sessions: dict[int, e.SessionOpened] = field(default_factory=dict)
@@ -46,6 +49,10 @@ class Facts:
     @property
     def request_index(self) -> int:
         return next(iter(self.asked))
+
+    def keys_at(self, index: int) -> Keys:
+        """The keys as they were when entry `index` was written, certificates of that day included."""
+        return self.keys[max(at for at in self.keys if at < index)]
 
     @property
     def statement(self) -> Statement:
@@ -85,7 +92,7 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
     index, first = entries[0]
     if index != 0 or not isinstance(first, e.Genesis):
         raise ReceiptIncomplete("The receipt does not begin with the genesis of its log.")
-    facts = Facts(first, Keys.of_genesis(first.keys))
+    facts = Facts(first, {0: Keys.of_genesis(first.keys)})
     for index, entry in entries[1:]:
         _place(facts, index, entry)
     if len(facts.asked) != 1:
@@ -105,7 +112,7 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
 def _place(facts: Facts, index: int, entry: e.Entry) -> None:
     match entry:
         case e.KeysChanged():
-            facts.keys = _changed(facts.keys, index, entry)
+            facts.keys[index] = _changed(facts.keys_at(index), index, entry)
         case e.PolicyAdopted():
             facts.policies[index] = entry
         case e.RosterAdopted():

@@ -121,7 +121,7 @@ def _routine(facts: Facts, statement: Statement) -> Iterator[Made]:
 
 def _key(facts: Facts, name: str, index: int) -> KeyRecord:
     """The key that signed entry `index`, as the log in the receipt tells it."""
-    key = facts.keys.by_name.get(name)
+    key = facts.keys_at(index).by_name.get(name)
     if key is None:
         raise KeyNotOfLog(f"The log in the receipt has no key {name[:80]!r}.")
     check_may_sign(key, index)

@@ -11,6 +11,7 @@ import story as s
 from hsmpub.model import entry as e
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Keys
+from hsmpub.model.statement import dump_statement
 from hsmpub.receipt import facts as facts_rule
 from hsmpub.receipt import outputs, pinned, verify_receipt
 
@@ -76,6 +77,18 @@ def test_a_signature_of_before_the_retirement_still_counts(tmp_path: Path) -> No
         s.told(tmp_path, entries), str(s.LOG_KEY), pinned=keys.after(len(entries) - 1, retired)
     )  # fmt: skip
     assert len(report.signatures) == 4
+
+
+def test_a_signature_is_checked_with_the_certificates_of_its_day() -> None:
+    first = Keys.of_genesis((s.KEY,))
+    old = changed(first, certified={"release": "OLD"})
+    new = changed(first.after(1, old), certified={"release": "NEW"})
+    text = dump_statement(s.subjects(), s.predicate(sign=())).decode()
+    entries = [(0, s.beginning()["genesis"]), (1, old), (2, e.Requested(s.NOW, "r1", text)), (3, new)]
+    facts = facts_rule.gather_facts(entries)
+    assert facts.keys_at(2).active["release"].certificates == "OLD"
+    assert facts.keys_at(4).active["release"].certificates == "NEW"
+    assert facts.keys_at(1).active["release"].certificates == ""
 
 
 def retired_before() -> tuple[dict[str, e.Entry], Keys]:
