@@ -36,7 +36,7 @@ class BackupNotAllowed(Invalid):
     advice = "Run it as the keeper's user: the manifest is signed with the keeper's identity."
 
 
-class CeremonyInTheWay(Conflict):
+class BackupDuringCeremony(Conflict):
     advice = "Wait for its end, or run 'hsmpub-ceremony resume'; then take the backup."
 
 
@@ -78,7 +78,7 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
 
     Raises:
         HomeMissing, ConfigMalformed: there is no service in the home.
-        CeremonyInTheWay: log and files may be a step apart.
+        BackupDuringCeremony: log and records may be a step apart.
         BackupNotAllowed: the keeper's identity may not be read.
         OutputExists: `out` is there; it is left as it is.
         OutputNotWritten, LogUnavailable.
@@ -87,7 +87,7 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
         raise OutputExists(f"{out} exists already.")
     config, trust = load_config(home), _read_trust(home)
     if home.ceremony_journal.exists():
-        raise CeremonyInTheWay("A ceremony is changing this home, or was interrupted.")
+        raise BackupDuringCeremony("A ceremony is changing this home, or was interrupted.")
     identity = _identity(home)
     record = load_unseal_record(home.unseal_record.read_bytes())
     try:

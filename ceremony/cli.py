@@ -10,6 +10,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     certificates,
     genesis,
     keys,
+    offboard,
     pin_change,
     reshare,
     restore,

@@ -10,6 +10,7 @@ import typer
 from ceremony.commands.app import HomeOption, app, console
 from ceremony.commands.standing import (
     CeremonyArgument,
+    Confirmations,
     DryRun,
     Identities,
     RecoveryIdentities,
@@ -29,10 +30,11 @@ def reshare(
     finish: Annotated[
         bool, typer.Option("--finish", help="The second step: with the first one's finish.toml, and new shares.")
     ] = False,
+    confirmation: Confirmations = None,
     dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Give new sets of shares to new or the same holders, in two steps; the old set dies in the second."""
-    shares = at_hand(share, identity, recovery_share, recovery_identity)
+    shares = at_hand(share, identity, recovery_share, recovery_identity, confirmation)
     done = hold_or_rehearse(RESHARE_FINISH if finish else RESHARE, ceremony, home, shares, dry_run)
     if done is None:
         return
@@ -40,5 +42,6 @@ def reshare(
     if finish:
         say.print("The old shares open nothing any more. Take a backup now, and destroy those from before.")
         return
-    say.print(f"Give each holder their file from {done.folder}; they check and confirm it. The old shares stay good")
-    say.print(f"until 'hsmpub-ceremony reshare --finish {done.folder}/finish.toml' with shares of the new sets.")
+    say.print(f"Give each holder their file from {done.folder}; they run 'share check --confirmation'.")
+    say.print("The old shares stay good until the second step, with shares of the new sets and all confirmations:")
+    say.print(f"    hsmpub-ceremony reshare --finish {done.folder}/finish.toml", markup=False)

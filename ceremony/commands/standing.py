@@ -10,14 +10,16 @@ from typing import Annotated
 import typer
 
 from ceremony.commands.app import console, now
-from ceremony.inputs import read_shares
+from ceremony.inputs import read_file, read_shares
 from ceremony.progress import step_printer
 from ceremony.standing.hold import Done, hold, read_papers
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.quorum import AtHand
-from ceremony.standing.rehearsal import layout_of, rehearse
+from ceremony.standing.rehearsal import rehearse
+from ceremony.standing.stand import layout_of
 from hsmpub.home import Home
 from hsmpub.sandbox import harden
+from hsmpub.shares.confirmation import load_confirmation
 
 CeremonyArgument = Annotated[Path, typer.Argument(help="The reviewed ceremony file (TOML).")]
 Shares = Annotated[
@@ -32,6 +34,9 @@ Identities = Annotated[
 RecoveryIdentities = Annotated[
     list[str] | None, typer.Option("--recovery-identity", help="HOLDER=FILE: a recovery holder's private key.")
 ]
+Confirmations = Annotated[
+    list[Path] | None, typer.Option("--confirmation", help="A file of 'share check', one for each holder of a new set.")
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Rehearse with throw-away keys and holders; change nothing, take no share.")
 ]
@@ -39,10 +44,18 @@ DryRun = Annotated[
 
 def at_hand(
     share: list[str] | None, identity: list[str] | None, recovery_share: list[str] | None = None,
-    recovery_identity: list[str] | None = None,
+    recovery_identity: list[str] | None = None, confirmation: list[Path] | None = None,
 ) -> AtHand:  # fmt: skip
-    """The shares of the options. Raises OptionMalformed, CeremonyInputMissing, CeremonyInputUnreadable."""
-    return AtHand(read_shares(share or [], identity or []), read_shares(recovery_share or [], recovery_identity or []))
+    """What the options bring.
+
+    Raises:
+        OptionMalformed, CeremonyInputMissing, CeremonyInputUnreadable, ConfirmationMalformed.
+    """
+    return AtHand(
+        read_shares(share or [], identity or []),
+        read_shares(recovery_share or [], recovery_identity or []),
+        [load_confirmation(read_file(path, 1 << 16)) for path in confirmation or []],
+    )
 
 
 def hold_or_rehearse(kind: AnyKind, file: Path, home: Path, shares: AtHand, dry_run: bool) -> Done | None:

@@ -8,6 +8,7 @@ held.finish(…)     the transcript is signed, and everything is put in force at
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -97,7 +98,10 @@ class Held:
         """A file of the home that takes the place of another, or a new one, at `finish`. Raises OutputNotWritten."""
         new = new_file(path)
         new.unlink(missing_ok=True)
-        write_new(new, data, path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        before = path.stat() if path.exists() else None
+        write_new(new, data, before.st_mode & 0o777 if before else 0o644)
+        if before and os.geteuid() == 0:
+            os.chown(new, before.st_uid, before.st_gid)
         name = str(path.relative_to(self.home.root))
         self._note(replaced={**self._journal.replaced, name: sha256_hex(data)})
 

@@ -22,7 +22,7 @@ from hsmpub.tlog.rules import LogInUse
 
 
 class NotTheKeepersUser(Forbidden):
-    advice = "Run it as the user who owns the home's folder keeper/: files of another one would keep the keeper away."
+    advice = "Run it as the user who owns the home's folder keeper/, or as root and hand the home over again."
 
 
 class KeeperRunning(Conflict):
@@ -83,7 +83,7 @@ def open_home(home: Home, *, resuming: bool = False) -> Iterator[OpenHome]:
     config = load_config(home)
     if not home.keeper.is_dir():
         raise HomeMissing(f"There is no keeper in {home.root}.")
-    if home.keeper.stat().st_uid != os.geteuid():
+    if os.geteuid() not in (home.keeper.stat().st_uid, 0):
         raise NotTheKeepersUser(f"The folder {home.keeper} belongs to another user.")
     trust = load_trust(home.trust.read_bytes())
     try:

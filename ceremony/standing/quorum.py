@@ -10,16 +10,18 @@ from ceremony.gather import ShareAtHand, gather_recovery, gather_unseal
 from ceremony.standing.held import Held
 from hsmpub.secret.page import SecretPage, wipe
 from hsmpub.shares.box import Box
+from hsmpub.shares.confirmation import Confirmation
 from hsmpub.shares.progress import progress_text
 from hsmpub.shares.record import Quorum, RecoveryRecord, UnsealRecord
 
 
 @dataclass(frozen=True)
 class AtHand:
-    """Shares that were brought to the ceremony, of either quorum."""
+    """Shares that were brought to the ceremony, of either quorum, and holders' confirmations of new ones."""
 
     unseal: Sequence[ShareAtHand] = ()
     recovery: Sequence[ShareAtHand] = ()
+    confirmations: Sequence[Confirmation] = ()
 
     def wipe(self) -> None:
         """Wipes the holders' private keys."""

@@ -9,7 +9,7 @@ holders = [{ name = "holder-1", key = "age1…" }, …]
 ```
 
 1 the old quorum opens the PIN; a new secret, split among the new holders, locks a new random PIN and the old one
-2 for the recovery quorum: its old holders open what it keeps, which is sealed again to the new recovery key
+2 for the recovery quorum, its old holders open what it keeps, which is sealed again to the new recovery key
 3 share files, and the file for the second step, go into the ceremony's folder; the records wait in keeper/pending.json
 
 Nothing in the HSM is touched. `reshare_finish` is the second step.
@@ -32,12 +32,12 @@ from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin, open_recovery
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.signer import TokenSigner
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
+from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets, dump_pending
-from hsmpub.shares.record import Quorum, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.record import Quorum
 from hsmpub.shares.recovery import Content, birth_content, key_boxes, seal_for_recovery
 from hsmpub.shares.split import split_recovery, split_unseal
 
@@ -136,17 +136,9 @@ def _known(held: Held) -> list[int]:
     return [known.identifier for record in records for known in record.history]
 
 
-def record_digest(record: UnsealRecord | RecoveryRecord) -> str:
-    """SHA-256 (hex) of a record's file: what its holders confirm."""
-    return sha256_hex(dump_record(record))
-
-
 def _finish_file(held: Held, pending: PendingSets) -> str:
     lines = ['ceremony = "reshare-finish"', f'service = "{held.trust.service}"', f"reshare = {held.number}"]
-    if pending.unseal is not None:
-        lines.append(f'unseal = "{record_digest(pending.unseal)}"')
-    if pending.recovery is not None:
-        lines.append(f'recovery = "{record_digest(pending.recovery)}"')
+    lines += [f'{purpose} = "{facts_of(record).digest(purpose)}"' for purpose, record in pending.records().items()]
     return "\n".join(lines) + "\n"
 
 

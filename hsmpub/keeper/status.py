@@ -98,7 +98,12 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing + self._of_retired_keys()
+        glass = [
+            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
+            for number in [self._book.state.broken_glass]
+            if number
+        ]
+        return off + bearer + missing + glass + self._of_retired_keys()
 
     def _of_retired_keys(self) -> list[str]:
         active = self._book.keys.active

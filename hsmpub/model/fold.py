@@ -81,6 +81,7 @@ class ServiceState:
     last_epoch: int = 0  # the highest that a set of shares was made for, in force or not
     last_recovery_epoch: int = 0
     ceremonies: int = 0
+    broken_glass: int = 0  # number of the ceremony that adopted policy or roster without approvals; 0: approvals did
     policy: e.PolicyAdopted | None = None
     roster: e.RosterAdopted | None = None
     policies: list[int] = field(default_factory=list)
@@ -113,10 +114,12 @@ class ServiceState:
             case e.PolicyAdopted():
                 self.policy = entry
                 self.policies.append(index)
+                self.broken_glass = 0 if entry.request else self.broken_glass
                 self._finish(entry.request, index)
             case e.RosterAdopted():
                 self.roster = entry
                 self.rosters.append(index)
+                self.broken_glass = 0 if entry.request else self.broken_glass
                 self._finish(entry.request, index)
             case e.CredentialSealed():
                 self.credentials[entry.name] = entry
@@ -137,6 +140,8 @@ class ServiceState:
             case e.CeremonyHeld():
                 self._require(entry.number == self.ceremonies + 1, index, "a ceremony out of turn")
                 self.ceremonies = entry.number
+                if entry.ceremony == "break-glass":
+                    self.broken_glass = entry.number
                 self.epoch = entry.epoch or self.epoch
                 self.recovery_epoch = entry.recovery_epoch or self.recovery_epoch
                 self.last_epoch = max(self.last_epoch, entry.epoch, entry.pending_epoch)

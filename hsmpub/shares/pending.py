@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hsmpub.shares.record import RecordMalformed, RecoveryRecord, UnsealRecord, check_quorum
+from hsmpub.shares.record import Purpose, RecordMalformed, RecoveryRecord, UnsealRecord, check_quorum
 
 
 class PendingSets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -23,6 +23,11 @@ class PendingSets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     recovery: RecoveryRecord | None = None
     old_so_pin_box: str = ""
 
+    def records(self) -> dict[Purpose, UnsealRecord | RecoveryRecord]:
+        """The sets that there are, by quorum."""
+        both: dict[Purpose, UnsealRecord | RecoveryRecord | None] = {"unseal": self.unseal, "recovery": self.recovery}
+        return {purpose: record for purpose, record in both.items() if record is not None}
+
 
 def dump_pending(pending: PendingSets) -> bytes:
     return msgspec.json.format(msgspec.json.encode(pending), indent=2) + b"\n"
@@ -34,7 +39,6 @@ def load_pending(data: bytes) -> PendingSets:
         pending = msgspec.json.decode(data, type=PendingSets)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise RecordMalformed("The sets of shares that wait for their holders cannot be read.") from None
-    for record in (pending.unseal, pending.recovery):
-        if record is not None:
-            check_quorum(record)
+    for record in pending.records().values():
+        check_quorum(record)
     return pending

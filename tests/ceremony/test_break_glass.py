@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +15,14 @@ from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, Unknown
 from ceremony.standing.break_glass import BREAK_GLASS, NothingToAdopt
 from ceremony.standing.file import FileOfAnotherCeremony
 from ceremony.standing.hold import Done, FileOfAnotherService, read_papers
-from ceremony.standing.opened import CeremonyHalfDone, CeremonyUnderWay, KeeperRunning, NothingToResume, open_home
+from ceremony.standing.opened import (
+    CeremonyHalfDone,
+    CeremonyUnderWay,
+    KeeperRunning,
+    NothingToResume,
+    NotTheKeepersUser,
+    open_home,
+)
 from ceremony.standing.quorum import AtHand
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
@@ -129,6 +137,12 @@ def test_a_running_keeper_and_a_second_ceremony_are_refused_by_name(born: Born, 
             pytest.fail("it was opened")
     home.ceremony_journal.unlink()
     with pytest.raises(NothingToResume), open_home(home, resuming=True):
+        pytest.fail("it was opened")
+
+
+def test_refuses_a_user_who_does_not_own_the_home(born: Born, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(NotTheKeepersUser), open_home(born.home):
         pytest.fail("it was opened")
 
 

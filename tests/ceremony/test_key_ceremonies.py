@@ -11,9 +11,10 @@ import msgspec
 import pytest
 from ceremony_stage import Born, hsm_of, run_command, tree, unseal
 from standing_stage import RECOVERY, copy_home, entries, files, hold_file, now, quorum, shares, write_papers
+from test_reshare import confirmations
 
 from ceremony import birth
-from ceremony.backup import CeremonyInTheWay, make_backup
+from ceremony.backup import BackupDuringCeremony, make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
 from ceremony.restore import RestoredKeysDiffer, run_restore
@@ -191,7 +192,8 @@ def test_a_reshare_of_the_recovery_quorum_takes_every_birth_along(born: Born, li
     first = hold_file(RESHARE, write_papers(tmp_path / "papers", ceremony=text), home, quorum(born))
     new = shares(born, first.folder / "recovery", ("recovery-1", "recovery-2"))
     unsealing = quorum(born, recovery=()).unseal
-    hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, AtHand(unsealing, new))
+    confirmed = confirmations(born, first, born.stage.identities)
+    hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, AtHand(unsealing, new, confirmed))
     make_backup(home, tmp_path / "backup.tar", now=now())
     new = shares(born, first.folder / "recovery", ("recovery-1", "recovery-2"))
     with open_backup(tmp_path / "backup.tar", born.done.trust) as backup:
@@ -204,7 +206,7 @@ def test_a_reshare_of_the_recovery_quorum_takes_every_birth_along(born: Born, li
 def test_no_backup_is_taken_while_a_ceremony_is_half_done(born: Born, tmp_path: Path) -> None:
     home = copy_home(born.home, tmp_path / "home")
     home.ceremony_journal.write_text("{}")
-    with pytest.raises(CeremonyInTheWay):
+    with pytest.raises(BackupDuringCeremony):
         make_backup(home, tmp_path / "backup.tar", now=now())
 
 

@@ -16,6 +16,7 @@ from ceremony_stage import Born, command, run_command
 from light_home import AFTER, BEFORE, LIGHT, make_light_home, papers, token_of
 from standing_stage import HOLDERS, copy_home, entries, files, now, write_papers
 
+from ceremony.backup import BackupDuringCeremony, make_backup
 from ceremony.standing.hold import hold, resume
 from ceremony.standing.opened import NothingToResume
 from ceremony.standing.quorum import AtHand
@@ -23,6 +24,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.trust import load_trust
+from hsmpub.sandbox import python_command
 from hsmpub.shares.record import load_unseal_record
 
 CALLS = ("open", "write", "pwrite", "fsync", "fdatasync", "replace", "rename", "unlink", "mkdir")
@@ -182,6 +184,17 @@ def test_a_full_disk_leaves_everything_as_it_was_or_is_resumed_when_there_is_roo
         assert state_of(home, before) == ("before" if seen[-1] in ("before", "rolled back") else "after"), number
     assert {"before", "resumed", "finished"} <= set(seen)
     assert token_of(light).read_bytes() == BEFORE
+
+
+def test_neither_keeper_nor_backup_starts_before_it_is_resumed(light: Home, tmp_path: Path) -> None:
+    home = next(copies(light, tmp_path))
+    assert in_child(ceremony(home), dies_at(8)) == KILLED
+    keeper = subprocess.run([*python_command("hsmpub.keeper.main"), str(home.root)], capture_output=True, check=False)
+    assert keeper.returncode == 1
+    assert b"A ceremony was interrupted in this home. Run 'hsmpub-ceremony resume'" in keeper.stderr
+    with pytest.raises(BackupDuringCeremony):
+        make_backup(home, tmp_path / "backup.tar", now=now())
+    assert not (tmp_path / "backup.tar").exists()
 
 
 @pytest.mark.parametrize(("step", "how"), [(3, b"was rolled back"), (5, b"was resumed")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -14,21 +14,25 @@ from standing_stage import copy_home, entries, files, hold_file, now, quorum, sh
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file_rules import HolderTwice, MissingCeremonyKey, ThresholdUnsafe
+from ceremony.own_share import check_share
 from ceremony.restore import run_restore
 from ceremony.standing.file import load_standing_file
+from ceremony.standing.finish_file import NoReshareWaiting, ReshareOfAnotherFile
 from ceremony.standing.hold import Done, read_papers, resume
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.pin_change import PIN_CHANGE, ReshareWaiting
 from ceremony.standing.quorum import AtHand
 from ceremony.standing.reshare import RESHARE, ReshareFile
-from ceremony.standing.reshare_finish import RESHARE_FINISH, NoReshareWaiting, ReshareOfAnotherFile
+from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
+from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import PinRefused
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.token import change_pin
 from hsmpub.model import entry as e
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.confirmation import Confirmation, HoldersNotConfirmed
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.record import UnknownHolder, load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
@@ -51,10 +55,22 @@ class Reshared:
         return self.first.folder / "finish.toml"
 
     def at_hand(self, born: Born, *names: str, recovery: tuple[str, ...] = NEW_RECOVERY) -> AtHand:
+        folder = self.first.folder
         return AtHand(
-            shares(born, self.first.folder / "shares", names, self.keys),
-            shares(born, self.first.folder / "recovery", recovery, self.keys),
+            shares(born, folder / "shares", names, self.keys),
+            shares(born, folder / "recovery", recovery, self.keys),
+            confirmations(born, self.first, self.keys),
         )
+
+
+def confirmations(born: Born, first: Done, keys: dict[str, bytes]) -> list[Confirmation]:
+    """Every holder of a new set has checked the own share against the transcript."""
+    transcript = check_transcript(first.transcript, born.done.trust)
+    made = []
+    for file in sorted(first.folder.glob("*/*.age")):
+        key = bytearray(keys[file.stem])
+        made.append(check_share(transcript, file.stem, file.read_bytes(), key).confirm(file.read_bytes(), key))
+    return made
 
 
 def table(name: str, threshold: int, rows: dict[str, str]) -> str:
@@ -165,8 +181,8 @@ def test_transcripts_name_the_new_sets_and_what_old_backups_are_open_to(born: Bo
     second = reshared.home.ceremonies / "2-reshare-finish/transcript.json"
     steps = [step.what for step in check_transcript(second.read_bytes(), born.done.trust).steps]
     assert steps == [
-        "ceremony file", "unseal share", "unseal share", "recovery share", "recovery share", "sets in force",
-        "PIN changed", "SO PIN changed", "outputs",
+        "ceremony file", "unseal set confirmed", "recovery set confirmed", "unseal share", "unseal share",
+        "recovery share", "recovery share", "sets in force", "PIN changed", "SO PIN changed", "outputs",
     ]  # fmt: skip
 
 
@@ -239,8 +255,15 @@ def test_refuses_to_finish_what_was_not_begun_and_old_shares(born: Born, waiting
     with pytest.raises(NoReshareWaiting):
         hold_file(RESHARE_FINISH, waiting.finish, home, quorum(born))
     home = copy_home(waiting.home, tmp_path / "waiting")
-    with pytest.raises(ShareOfAnotherEpoch, match="of epoch 1"):
+    with pytest.raises(HoldersNotConfirmed, match="holder-2, holder-5, new-holder"):
         hold_file(RESHARE_FINISH, waiting.finish, home, quorum(born, ("holder-2", "holder-5")))
+    confirmed = waiting.at_hand(born).confirmations
+    old = replace(quorum(born, ("holder-2", "holder-5")), confirmations=confirmed)
+    with pytest.raises(ShareOfAnotherEpoch, match="of epoch 1"):
+        hold_file(RESHARE_FINISH, waiting.finish, home, old)
+    one_lacks = replace(waiting.at_hand(born, "holder-2", "holder-5"), confirmations=confirmed[:-1])
+    with pytest.raises(HoldersNotConfirmed):
+        hold_file(RESHARE_FINISH, waiting.finish, home, one_lacks)
     file = write_papers(tmp_path / "papers", ceremony='ceremony = "pin-change"\nservice = "releases"\n')
     with pytest.raises(ReshareWaiting):
         hold_file(PIN_CHANGE, file, home, quorum(born))
@@ -262,8 +285,18 @@ def test_refuses_quorums_that_are_none(born: Born, change: tuple[str, str], rule
         load_standing_file('ceremony = "reshare"\nservice = "releases"\n', "reshare", ReshareFile)
 
 
-def test_a_share_of_the_recovery_quorum_alone(born: Born, tmp_path: Path) -> None:
+def test_the_recovery_quorum_alone_and_no_so_pin_in_any_file(
+    born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The unseal quorum opens the ceremony and stays."""
+    made: list[bytes] = []
+
+    def remembered(length: int) -> bytearray:
+        pin = new_pin(length)
+        made.append(bytes(pin))
+        return pin
+
+    monkeypatch.setattr("ceremony.standing.reshare.new_pin", remembered)
     home = copy_home(born.home, tmp_path / "home")
     private, public = new_keys(born)
     text = file_text(public, unseal=False)
@@ -271,9 +304,12 @@ def test_a_share_of_the_recovery_quorum_alone(born: Born, tmp_path: Path) -> Non
     new = AtHand(
         shares(born, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-4")),
         shares(born, first.folder / "recovery", NEW_RECOVERY, private),
+        confirmations(born, first, private),
     )
     hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, new)
     opens(born, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-4"), private)
+    assert len(made) == 1
+    assert not [name for name, data in tree(home.root).items() if made[0] in data]
     assert load_recovery_record(home.recovery_record.read_bytes()).epoch == 2
     assert load_unseal_record(home.unseal_record.read_bytes()).epoch == 1
 
@@ -289,9 +325,15 @@ def test_the_commands_do_both_steps(born: Born, tmp_path: Path) -> None:
     said = run_command("reshare", file, "--home", home.root, *options)
     assert said.returncode == 0, said.stderr
     folder = home.ceremonies / "1-reshare"
-    for name in ("holder-5", "new-holder"):
-        (tmp_path / name).write_bytes(private[name])
     options = []
+    for name in NEW:
+        (tmp_path / name).write_bytes(private[name])
+        said = run_command(
+            "share", "check", folder / "shares" / f"{name}.age", "--transcript", folder / "transcript.json", "--trust",
+            home.trust, "--holder", name, "--identity", tmp_path / name, "--confirmation", tmp_path / f"{name}.json",
+        )  # fmt: skip
+        assert said.returncode == 0, said.stderr
+        options += ["--confirmation", tmp_path / f"{name}.json"]
     for name in ("holder-5", "new-holder"):
         options += ["--share", f"{name}={folder / 'shares' / name}.age", "--identity", f"{name}={tmp_path / name}"]
     said = run_command("reshare", "--finish", folder / "finish.toml", "--home", home.root, *options)
