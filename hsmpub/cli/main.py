@@ -23,6 +23,8 @@ COMMANDS = {
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
     "trust": ("trust", "app"),
+    "backup-key": ("backup_key", "backup_key"),
+    "decrypt": ("decrypt", "decrypt"),
     "credential": ("credential", "app"),
     "policy": ("policy", "app"),
     "roster": ("roster", "app"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hsmpub.envelope.header import Form
 from hsmpub.errors import Problem
 from hsmpub.hsm.config import BornKey, HashName, HsmConfig, KeySpec
 from hsmpub.model.key import KeyRecord
@@ -45,6 +46,18 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
     aad: bytes
     to: bytes
     info: bytes
+
+
+class ResealHeader(_Order, frozen=True, tag="reseal-header"):
+    """Open the part of a header that is encrypted to `key`, and make a header for `recipient`. Secret: the PIN.
+
+    header: the exact bytes, without any content; form, recipient: as hsmpub.envelope names them.
+    """
+
+    key: KeyRecord
+    form: Form
+    header: bytes
+    recipient: str
 
 
 class InitToken(_Order, frozen=True, tag="init-token"):
@@ -86,7 +99,8 @@ class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
 
 
 Order = (
-    Serve | SealSecret | LeaseSecret | InitToken | SetPin | LocateToken | BearKeys | ImportKeys | FindKeys | DestroyKeys
+    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | LocateToken | BearKeys | ImportKeys
+    | FindKeys | DestroyKeys
 )  # fmt: skip
 
 

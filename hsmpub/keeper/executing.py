@@ -17,6 +17,7 @@ from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
+from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -47,12 +48,14 @@ class Executing:
         approving: Approving,
         artifacts: Artifacts,
         unsealing: Unsealing,
+        decrypting: Decrypting,
         on_adopted: Callable[[], None],
     ) -> None:
         self._book = book
         self._approving = approving
         self._artifacts = artifacts
         self._unsealing = unsealing
+        self._decrypting = decrypting
         self._on_adopted = on_adopted
         self._running: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -98,11 +101,11 @@ class Executing:
 
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
-        signed = await self._signed(request)
+        made = await self._made(request)
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
-                await self._book.record(*(signed or adopted(self._book, request)))
+                await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
     async def _end(self, request: Request, error: KeyRetired) -> None:
@@ -111,8 +114,10 @@ class Executing:
             if request.state == "pending":
                 await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
 
-    async def _signed(self, request: Request) -> list[e.Signed]:
+    async def _made(self, request: Request) -> Sequence[e.Entry]:
         """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
+        if request.statement.predicate.kind == "decrypt":
+            return [await self._decrypting.carry_out(request)]
         if request.statement.predicate.kind != "release":
             return []
         now, signers = self._book.now(), self._unsealing.signers()

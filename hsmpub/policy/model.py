@@ -137,6 +137,7 @@ class Administration(_Table):
     policy: Rule | None = None
     roster: Rule | None = None
     credential: Rule | None = None
+    decrypt: Rule | None = None
 
 
 class PolicyFile(_Table):

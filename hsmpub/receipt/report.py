@@ -66,6 +66,7 @@ class Report:
     policy_index, roster_index: entries of the policy and (where there were approvals) the roster in force.
     artifacts: names of the subjects whose files were given and are the same.
     newer_keys: signed with, and not in the pins yet.
+    delivered: SHA-256 (hex) of the header that a request to decrypt has made, else empty.
     """
 
     service: str
@@ -86,3 +87,4 @@ class Report:
     published: tuple[PublishedItem, ...]
     newer_keys: tuple[str, ...]
     steps: tuple[Step, ...]
+    delivered: str = ""

@@ -121,4 +121,5 @@ def verify_receipt(
         published=published,
         newer_keys=newer,
         steps=tuple(steps),
+        delivered=next((d.header_sha256 for d in facts.delivered.values()), ""),
     )

@@ -252,6 +252,12 @@ class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
     groups: tuple[GroupProgress, ...]
 
 
+class HeaderReply(_Msg, frozen=True, tag="header-reply"):
+    """The header that stands in the place of the file's own; it opens for the request's recipient."""
+
+    header: bytes
+
+
 class Done(_Msg, frozen=True, tag="done"):
     detail: str = ""
 
@@ -262,7 +268,7 @@ FrontMessage = (
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | KeysReply | Done | Problem
+    | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 
 

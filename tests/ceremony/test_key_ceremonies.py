@@ -99,7 +99,7 @@ def test_the_log_tells_of_each_change_and_of_its_ceremony(born: Born, lived: Liv
 
 def test_trust_json_names_every_key_and_how_it_stands(lived: Lived) -> None:
     keys = known_keys(load_trust(lived.home.trust.read_bytes()))
-    assert {key.name: key.state for key in keys.known} == {
+    assert {key.name: key.state for key in keys.known if not key.name.startswith("backup")} == {
         "release": "destroyed", "release-bundle": "active", "release-openpgp": "active", "routine": "retired",
         "log": "active", "sealing": "active", "nightly": "active", "windows": "active", "release-2027": "active",
     }  # fmt: skip
@@ -147,7 +147,7 @@ def test_the_backup_record_holds_every_key_but_the_destroyed(lived: Lived) -> No
     record = load_recovery_record(lived.home.recovery_record.read_bytes())
     assert [birth.number for birth in record.births] == [1, 2]
     assert {key.name for key in record.all_wrapped} == {
-        "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
+        "backup", "backup-certify", "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
     }  # fmt: skip
 
 
