@@ -40,7 +40,7 @@ def unseal(
         held, private = _read(share, "'--share -' reads the words from standard input."), bytearray()
         try:
             private = _read(str(identity), "It is the key that opens your share.") if identity is not None else private
-            box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
+            box = box_for_attempt(held, private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
             wipe(private)
@@ -60,8 +60,10 @@ def _read(name: str, hint: str) -> bytearray:
     try:
         source = sys.stdin.fileno() if name == "-" else Path(name).expanduser()
         with open(source, "rb", buffering=0, closefd=name != "-") as file:
-            count = file.readinto(buffer)
-        return buffer[: count or 0]
+            size = 0  # a terminal gives one line at a time, a pipe what was written at once
+            while size < _MOST and (count := file.readinto(memoryview(buffer)[size:])):
+                size += count
+        return buffer[:size]
     except OSError as e:
         raise ShareNotRead(f"{name} cannot be read: {e.strerror}.", next_step=f"Check the path. {hint}") from None
     finally:

@@ -147,7 +147,8 @@ def test_the_backup_record_holds_every_key_but_the_destroyed(lived: Lived) -> No
     record = load_recovery_record(lived.home.recovery_record.read_bytes())
     assert [birth.number for birth in record.births] == [1, 2]
     assert {key.name for key in record.all_wrapped} == {
-        "backup", "backup-certify", "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
+        "backup", "backup-certify",
+        "release-bundle", "release-openpgp", "routine", "log", "sealing", "nightly", "windows", "release-2027",
     }  # fmt: skip
 
 
