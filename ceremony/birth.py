@@ -180,7 +180,8 @@ def fill_token(
     for keys, wrapping_key in births:
         import_keys(hsm, secrets.pin, keys, wrapping_key)
     names = [key.name for keys, _ in births for key in keys]
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=names)
+    vendor = {"vendor_backup": table.vendor_backup} if table.vendor_backup else {}
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=names, **vendor)
     return hsm
 
 

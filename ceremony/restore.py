@@ -2,7 +2,7 @@
 
 1 the backup is checked against the pinned keys; its log continues every checkpoint that is known
 2 recovery holders hand in their shares; a child process opens wrapping key and keeper identity
-3 a fresh token gets a new random PIN and SO PIN; the keys of every birth move in, and must be those of the log
+3 a fresh token gets a new random PIN and SO PIN; the keys move in, and must be the pinned ones
 4 a new unseal secret is split: the shares of the old epoch open nothing here
 5 files of the backup are taken over; records, configuration and shares are written
 6 the transcript is signed by the log key in the fresh token and by the keeper's identity
@@ -27,11 +27,20 @@ from ceremony.cards import open_cards
 from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
-from ceremony.log_write import continue_log, keys_of_log, last_time_and_epoch
-from ceremony.place import Place, check_free
-from hsmpub.errors import Broken
+from ceremony.log_write import continue_log
+from ceremony.lost_entries import After, apply_after, lost_entries
+from ceremony.place import OutputNotWritten, Place, check_free
+from ceremony.restore_token import (
+    RestoredKeysDiffer,
+    boxes_for,
+    check_keys,
+    check_not_embedded,
+    fill_from_backup,
+    take_vendor_token,
+)
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
-from hsmpub.hsm.config import BornKey, HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -43,7 +52,6 @@ from hsmpub.shares.recipient import share_file_name
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
-    WrappedKey,
     dump_record,
     load_recovery_record,
     load_unseal_record,
@@ -53,9 +61,7 @@ from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import Cards, split_unseal
 from hsmpub.transcript.record import Recorder, Step
 
-
-class RestoredKeysDiffer(Broken):
-    advice = "Use nothing of this backup: its keys are not those that the service's trust.json pins."
+NOTHING_AFTER = After()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,9 @@ def run_restore(
     *,
     now: Callable[[], int],
     file: CeremonyFile | None = None,
+    after: After = NOTHING_AFTER,
+    vendor_token: bool = False,
+    rehearsal: bool = False,
     told: Callable[[Step], None] = lambda step: None,
     protections: Mapping[str, str] | None = None,
     cards: Path | None = None,
@@ -85,27 +94,35 @@ def run_restore(
         backup: of open_backup, which has checked it against `trust`.
         shares: of the recovery holders; their private keys are wiped.
         file: who holds the new unseal shares, and the HSM; None: the holders, keys and HSM of the backup.
-        now, told, protections, cards: as for run_genesis.
+        after: what the log had after the backup; its entries are taken over, or their loss is logged.
+        vendor_token: the HSM's maker's means have restored the token; its keys are not imported.
+        now, told, protections, rehearsal, cards: as for run_genesis.
 
     Raises:
+        OutputNotWritten: nothing was kept.
         HomeExists, CeremonyUnfinished: before anything is done.
         TooFewHolders and the rules of a refused share: nothing was opened.
         RestoredKeysDiffer: nothing was kept.
+        VendorTokenIsEmbedded, and those of take_vendor_token.
         TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.tlog: nothing was kept, but for the new
             token in an HSM other than SoftHSM.
     """
     check_free(home)
-    recorder = Recorder("restore", trust.service, now, told, rehearsal=False)
+    recorder = Recorder("restore", trust.service, now, told, rehearsal)
     old = load_unseal_record(backup.read("keeper/unseal.json"))
     plan = file.unseal.plan if file is not None else plan_of(old)
-    with (
-        open_cards(cards, home, trust.service, {"unseal": plan}) as to_print,
-        Place(home) as place,
-        birth.open_secrets() as secrets,
-    ):
-        ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now(), plan, to_print["unseal"])
-        epoch, transcript = ceremony.run(shares, dict(protections or {}))
-        place.finish()
+    try:
+        with (
+            open_cards(cards, home, trust.service, {"unseal": plan}) as to_print,
+            Place(home) as place,
+            birth.open_secrets() as secrets,
+        ):
+            ceremony = _Ceremony(backup, trust, file, after, vendor_token, place, recorder, secrets, now(), plan,
+                                 to_print["unseal"])  # fmt: skip
+            epoch, transcript = ceremony.run(shares, dict(protections or {}))
+            place.finish()
+    except OSError as error:
+        raise OutputNotWritten(f"The home cannot be written: {error.strerror or error}.") from None
     return Restored(place.home, epoch, transcript)
 
 
@@ -113,21 +130,27 @@ class _Ceremony:
     """The state of one restore between its steps."""
 
     def __init__(
-        self, backup: Backup, trust: Trust, file: CeremonyFile | None, place: Place, recorder: Recorder,
-        secrets: birth.Secrets, at: int, plan: QuorumPlan, cards: Cards,
+        self, backup: Backup, trust: Trust, file: CeremonyFile | None, after: After, vendor_token: bool, place: Place,
+        recorder: Recorder, secrets: birth.Secrets, at: int, plan: QuorumPlan, cards: Cards,
     ) -> None:  # fmt: skip
         self._backup = backup
         self._trust = trust
         self._file = file
+        self._after = after
+        self._vendor_token = vendor_token
+        if vendor_token:
+            check_not_embedded(self._hsm_table())
         self._place = place
         self._home = Home(place.root)
         self._recorder = recorder
         self._secrets = secrets
         self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
-        self._keys = keys_of_log(backup.root / LOG)
-        self._at, last_epoch = last_time_and_epoch(backup.root / LOG, at)
-        self._epoch = last_epoch + 1
+        check_keys(self._recovery, backup.state.keys, trust, vendor_token=vendor_token)
+        apply_after(backup.state, after)
+        self._keys = backup.state.keys
+        self._at = max(at, backup.state.at)
+        self._epoch = backup.state.last_epoch + 1
         self._plan = plan
         self._cards = cards
         self._outputs: dict[str, str] = {}
@@ -137,10 +160,16 @@ class _Ceremony:
         manifest = self._backup.manifest
         self._recorder.record(
             "backup", taken_at=manifest.at, log_size=manifest.log_size, log_root=manifest.log_root,
-            log_sha256=manifest.files[LOG].sha256, protections=protections,
+            log_sha256=manifest.files[LOG].sha256, vendor_backup=manifest.vendor_backup, protections=protections,
+            **witness_facts(self._file.witness if self._file is not None else ()),
         )  # fmt: skip
+        if self._after.brought:
+            self._recorder.record("entries brought", first=manifest.log_size, count=len(self._after.brought))
+        if lost := self._after.lost:
+            self._recorder.record("loss accepted", first=manifest.log_size, size=lost.size, root=lost.root.hex())
         with ExitStack() as pages:
-            later = [pages.enter_context(SecretPage()) for _ in self._recovery.births]
+            births = () if self._vendor_token else self._recovery.births
+            later = [pages.enter_context(SecretPage()) for _ in births]
             holders = self._gather(shares, later)
             hsm = self._fill_token(later)
         copy_into(self._backup, self._place.root)
@@ -161,37 +190,27 @@ class _Ceremony:
         def accepted(holders: tuple[str, ...]) -> None:
             self._recorder.record("recovery share", holder=holders[-1], accepted=progress_text(self._recovery, holders))
 
-        secrets = self._secrets
+        secrets, boxes = self._secrets, boxes_for(self._recovery, vendor_token=self._vendor_token)
+        first = secrets.so_pin if self._vendor_token else secrets.wrapping_key
         holders = asyncio.run(
-            gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, *later, now=self._at,
-                            accepted=accepted)
+            gather_recovery(self._recovery, shares, first, secrets.identity, *later, now=self._at, accepted=accepted,
+                            boxes=boxes)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
         return holders
 
     def _fill_token(self, later: Sequence[SecretPage]) -> HsmConfig:
-        """The keys of every birth, each under its own wrapping key; they are those of the log, which are the pinned."""
-        self._check_pins()
-        wrapped = {(key.name, key.kind, key.public) for key in self._recovery.all_wrapped}
-        lacking = [key.name for key in self._keys.present if (key.name, key.kind, key.public) not in wrapped]
-        if lacking or len(wrapped) != len(self._keys.present):
-            raise RestoredKeysDiffer(f"The keys in the backup are not those of its log: {', '.join(lacking)}.")
-        birth.record_keys(self._recorder, "keys restored", self._keys.present)
-        births = [(_born(one.wrapped), page) for one, page in zip(self._recovery.births, later, strict=True)]
-        first = _born(self._recovery.wrapped)
-        return birth.fill_token(self._hsm_table(), self._place, self._recorder, self._secrets, first, births)
-
-    def _check_pins(self) -> None:
-        for pinned in self._trust.keys:
-            key = self._keys.by_name.get(pinned.name)
-            if key is None or (key.record.kind, key.record.public) != (pinned.kind, pinned.public):
-                raise RestoredKeysDiffer(f"The key {pinned.name!r} in the backup's log is not the pinned one.")
+        table, place, recorder, secrets = self._hsm_table(), self._place, self._recorder, self._secrets
+        if self._vendor_token:
+            return take_vendor_token(table, place, recorder, secrets, self._keys)
+        return fill_from_backup(table, place, recorder, secrets, self._recovery, self._keys, later)
 
     def _hsm_table(self) -> HsmTable:
         if self._file is not None:
             return self._file.hsm
-        return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
+        said = self._backup.manifest
+        return HsmTable(module=said.module, token=said.token, vendor_backup=said.vendor_backup)
 
     def _split_unseal(self) -> None:
         avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
@@ -213,19 +232,16 @@ class _Ceremony:
         self._home.trust.unlink()  # the pinned one, not that of the backup; with all keys that the log tells of
         self._output(self._home.trust, dump_trust(with_keys(self._trust, self._keys)))
         listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
-        self._output(self._home.config, config_toml(hsm, listen))
+        self._output(self._home.config, config_toml(hsm, listen, self._hsm_table().vendor_backup))
 
     def _continue(self, transcript: bytes, holders: tuple[str, ...], signer: TokenSigner) -> None:
         manifest, restored = self._backup.manifest, e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
         measured = (manifest.log_size, bytes.fromhex(manifest.log_root))
+        more = [*self._after.brought, *lost_entries(self._after, manifest.log_size, self._at)]
         continue_log(
-            self._home, self._trust.log_key, self._backup.root / LOG, measured, restored, birth.log_sign(signer)
+            self._home, self._trust.log_key, self._backup.root / LOG, measured, more, restored, birth.log_sign(signer)
         )
         make_folders(self._home)
 
     def _output(self, path: Path, data: bytes) -> None:
         self._outputs[str(path.relative_to(self._place.root))] = self._place.write(path, data)
-
-
-def _born(wrapped: Sequence[WrappedKey]) -> list[BornKey]:
-    return [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in wrapped]

@@ -70,6 +70,10 @@ class SetPin(_Order, frozen=True, tag="set-pin"):
     so: bool
 
 
+class ResetPin(_Order, frozen=True, tag="reset-pin"):
+    """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -99,8 +103,8 @@ class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
 
 
 Order = (
-    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | LocateToken | BearKeys | ImportKeys
-    | FindKeys | DestroyKeys
+    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | ResetPin | LocateToken | BearKeys
+    | ImportKeys | FindKeys | DestroyKeys
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from hsmpub.errors import Invalid
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.wire import messages as m
 
@@ -31,6 +32,7 @@ class Status:
         credentials: Credentials,
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
+        quorums: QuorumWatch,
     ) -> None:
         self._book = book
         self._unsealing = unsealing
@@ -39,6 +41,7 @@ class Status:
         self._identity = identity
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
+        self._quorums = quorums
         self.counters: Counter[str] = Counter()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -69,6 +72,7 @@ class Status:
             protections=self.protections,
             warnings=tuple(self._warnings()),
             counters=self._counters(),
+            quorums=self._quorums.views(),
         )
 
     def keys(self, nonce: bytes) -> m.KeysReply:
@@ -103,7 +107,7 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass + self._of_retired_keys()
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + self._of_retired_keys()
 
     def _of_retired_keys(self) -> list[str]:
         active = self._book.keys.active
@@ -115,6 +119,7 @@ class Status:
         state = self._book.state
         return {
             **{name: float(value) for name, value in self.counters.items()},
+            **self._quorums.counters(),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
         }
