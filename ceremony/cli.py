@@ -9,6 +9,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     break_glass,
     certificates,
     genesis,
+    hsm,
     keys,
     offboard,
     pin_change,

@@ -84,6 +84,8 @@ def _told(step: Step) -> str:
             return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
         case "token":
             return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
+        case "keys taken in":
+            return f"keys in the token {facts['label']!r}, never to come out: {', '.join(facts['custody'])}"
         case "keeper identity":
             return "keeper identity made"
         case "backup of the keys":

@@ -96,7 +96,8 @@ def _bear(held: Held, pin: SecretPage, new: Sequence[NewKey]) -> list[BornKey]:
         box = seal_for_recovery(
             bytes.fromhex(recovery.public_key), recovery.epoch, birth_content(held.number), wrapping_key.view
         )
-        import_keys(held.hsm, pin, born, wrapping_key)
+        custody = import_keys(held.hsm, pin, born, wrapping_key)
+    held.recorder.record("keys taken in", label=held.hsm.token, custody=custody)
     wrapped = tuple(WrappedKey(name=key.name, kind=key.kind, public=key.public_pem, wrapped=key.wrapped.hex())
                     for key in born)  # fmt: skip
     made = Birth(number=held.number, wrapping_key_box=box, wrapped=wrapped)

@@ -107,7 +107,9 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass + list(self._quorums.warnings()) + self._of_retired_keys()
+        fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
+        few = [f"fewer signers: {fewer}"] if fewer else []
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + few + self._of_retired_keys()
 
     def _of_retired_keys(self) -> list[str]:
         active = self._book.keys.active

@@ -220,8 +220,8 @@ def test_a_rehearsal_has_keys_of_the_same_names_and_changes_nothing(lived: Lived
     rehearsed = load_transcript(said.stdout)
     assert rehearsed.head.rehearsal
     assert [step.what for step in rehearsed.steps] == [
-        "ceremony file", "unseal share", "unseal share", "unseal share", "keys born", "backup of the keys",
-        "certificates", "transition", "key retired", "keys", "outputs",
+        "ceremony file", "unseal share", "unseal share", "unseal share", "keys taken in", "keys born",
+        "backup of the keys", "certificates", "transition", "key retired", "keys", "outputs",
     ]  # fmt: skip
     assert rehearsed.facts("keys")["others"] == {
         "release": "destroyed", "routine": "retired", "release-2027": "retired",
