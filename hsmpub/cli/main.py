@@ -24,6 +24,7 @@ COMMANDS = {
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
     "gpg": ("gpg", "gpg"),
+    "trust": ("trust", "app"),
     "backup-key": ("backup_key", "backup_key"),
     "decrypt": ("decrypt", "decrypt"),
     "credential": ("credential", "app"),

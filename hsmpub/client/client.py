@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -16,8 +17,10 @@ from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import PinsMissing
 from hsmpub.client.upload import Progress, upload
 from hsmpub.errors import Unauthenticated
+from hsmpub.model.keys import Keys
 from hsmpub.model.submission import AskRelease, AskSign, FileRef, HashState, dump_submission
 from hsmpub.model.trust import Trust
+from hsmpub.receipt.key_history import check_key_history
 from hsmpub.wire import messages as m
 
 _JSON = {"content-type": "application/json"}
@@ -151,6 +154,12 @@ class Client:
 
     def status(self) -> m.StatusReply:
         return self.http.call("GET", "/v1/status", _status)
+
+    def keys(self) -> Keys:
+        """The keys as they are now, followed and proven from the pins on. Raises what check_key_history raises."""
+        nonce = os.urandom(32)
+        data = self.http.raw("GET", "/v1/keys", params={"nonce": nonce.hex()})
+        return check_key_history(data, self.trust, nonce)
 
     def ready(self) -> m.ReadyReply:
         """Each key makes a real signature. Raises Refused where one cannot."""

@@ -15,12 +15,12 @@ Source: RFC 4880, 5.2.1 (types 0x18, 0x19, 0x28), 5.2.3.23, 5.2.3.26, 11.1.
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
 
 from hsmpub.errors import Invalid
 from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.openpgp_certificate import check_user_id
+from hsmpub.formats.openpgp_change import REASONS
 from hsmpub.formats.openpgp_key import framed_key, key_body
 from hsmpub.formats.openpgp_signature import (
     POSITIVE_CERTIFICATION,
@@ -32,16 +32,12 @@ from hsmpub.formats.openpgp_signature import (
     signature_head,
     trailer,
 )
+from hsmpub.model.entry import RetirementReason
 from hsmpub.model.key import KeyRecord
 
 _MAY_CERTIFY = p.subpacket(p.KEY_FLAGS, b"\x01")
 _MAY_SIGN = p.subpacket(p.KEY_FLAGS, b"\x02")
 _HASHES = p.subpacket(p.PREFERRED_HASHES, bytes((8, 10)))
-
-#: Why a subkey signs no more. Readers trust nothing any more of one that is compromised; of the others, what it signed
-#: before stays good.
-Reason = Literal["superseded", "compromised", "retired"]
-_REASONS: dict[Reason, int] = {"superseded": 1, "compromised": 2, "retired": 3}
 
 
 class PrimaryIsSubkey(Invalid):
@@ -103,13 +99,15 @@ def assemble_signing_certificate(first: tuple[Prepared, bytes], second: tuple[Pr
     return p.armor("PUBLIC KEY BLOCK", packets).decode()
 
 
-def prepare_subkey_revocation(primary: KeyRecord, key: KeyRecord, reason: Reason, said: str, *, at: int) -> Prepared:
+def prepare_subkey_revocation(
+    primary: KeyRecord, key: KeyRecord, reason: RetirementReason, said: str, *, at: int
+) -> Prepared:
     """What `primary` signs to say that its subkey `key` signs no more. said: a sentence for people.
 
     Raises:
         KeyKindUnfit.
     """
-    why = p.subpacket(p.REVOCATION_REASON, bytes((_REASONS[reason],)) + said.encode())
+    why = p.subpacket(p.REVOCATION_REASON, bytes((REASONS[reason],)) + said.encode())
     head = signature_head(primary, SUBKEY_REVOCATION, at, why)
     prepared = _over(framed_key(primary) + framed_key(key), head, primary)
     owner = p.packet(p.PUBLIC_KEY_TAG, key_body(primary)), p.packet(p.PUBLIC_SUBKEY_TAG, key_body(key))

@@ -100,7 +100,19 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
+class FindKeys(_Order, frozen=True, tag="find-keys"):
+    """Secret: the PIN. Answered with a note for each name that the token has an object of."""
+
+    names: tuple[str, ...]
+
+
+class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
+    """Secret: the PIN. Removes every object of these names, for good."""
+
+    names: tuple[str, ...]
+
+
+_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys | FindKeys | DestroyKeys
 Order = Serve | SealSecret | LeaseSecret | ResealHeader | _Chore
 
 
@@ -136,7 +148,8 @@ class ModuleReport(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
-    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned."""
+    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned, or how many objects
+    the token has of it."""
 
     data: bytes = b""
     born: tuple[BornKey, ...] = ()

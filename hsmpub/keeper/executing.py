@@ -16,7 +16,7 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
-from hsmpub.keeper.book import Book
+from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
@@ -88,6 +88,8 @@ class Executing:
         try:
             await self._execute(request)
             self.held.pop(request.id, None)
+        except KeyRetired as error:
+            await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
             log.warning("request %s waits: %s", request.id, error.rule)
@@ -106,6 +108,12 @@ class Executing:
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
+    async def _end(self, request: Request, error: KeyRetired) -> None:
+        """What was approved can never be signed: its version is free to be asked for again."""
+        async with self._book.turn():
+            if request.state == "pending":
+                await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
+
     async def _made(self, request: Request) -> Sequence[e.Entry]:
         """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
         if request.statement.predicate.kind == "decrypt":
@@ -121,7 +129,7 @@ class Executing:
         forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
         artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
         context = context_of(predicate, self._book.genesis.service, now)
-        planned = plan(artifact, predicate.sign, self._book.keys, context)
+        planned = plan(artifact, predicate.sign, self._book.signing_key, context)
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -137,7 +145,7 @@ class Executing:
     async def _tag(self, signers: Signers, request: Request, target: str, now: int) -> e.Signed:
         predicate: Predicate = request.statement.predicate
         settings = self._book.policy.targets[target]
-        key = self._book.keys[settings.key]
+        key = self._book.signing_key(settings.key)
         tag = GitTag(
             commit=predicate.commit,
             name=settings.tag.format(version=predicate.version, project=predicate.project),
@@ -169,13 +177,13 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
 
 
 def plan(
-    artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
+    artifact: Artifact, signings: Sequence[Signing], key_of: Callable[[str], KeyRecord], context: Context
 ) -> list[_Planned]:
     """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
     planned: list[_Planned] = []
     for signing in signings:
         for format_name in signing.formats:
-            form, key = get_format(format_name), keys[signing.key]
+            form, key = get_format(format_name), key_of(signing.key)
             name = artifact.name + form.suffix
             planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
     return planned

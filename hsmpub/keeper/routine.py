@@ -108,7 +108,7 @@ class Routine:
         if isinstance(known, _Allowed):
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
-        makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
+        makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
         allowed = _Allowed(makes, signing, requester_of(session))
         session.decisions[question] = allowed
         return allowed

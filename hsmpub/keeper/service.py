@@ -95,6 +95,8 @@ class Keeper:
                 return await self._submit(message)
             case m.GetStatus():
                 return self.status.reply()
+            case m.GetKeys():
+                return self.status.keys(message.nonce)
             case m.GetReady():
                 return await self.status.ready()
             case m.OpenSession():

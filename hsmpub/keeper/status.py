@@ -6,12 +6,19 @@ from collections import Counter
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hsmpub.errors import Invalid
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.wire import messages as m
+
+NONCE_BYTES = 32
+
+
+class NonceMalformed(Invalid):
+    advice = "Send 32 random bytes, in hex."
 
 
 class Status:
@@ -31,6 +38,7 @@ class Status:
         self._unsealing = unsealing
         self._issuers = issuers
         self._credentials = credentials
+        self._identity = identity
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
         self._quorums = quorums
@@ -59,7 +67,7 @@ class Status:
             intake_signature=self._credentials.intake_signature.hex(),
             policy_sha256=book.policy_sha256,
             roster_sha256=state.roster.sha256 if state.roster else "",
-            keys={key.name: key.kind for key in book.genesis.keys},
+            keys={key.name: key.record.kind if key.state == "active" else key.state for key in book.keys.known},
             signers=self._unsealing.signers().alive if self._unsealing.is_unsealed else 0,
             protections=self.protections,
             warnings=tuple(self._warnings()),
@@ -67,10 +75,18 @@ class Status:
             quorums=self._quorums.views(),
         )
 
+    def keys(self, nonce: bytes) -> m.KeysReply:
+        """Where the log speaks of keys, and the keeper's word that this is all. Raises NonceMalformed."""
+        if len(nonce) not in (0, NONCE_BYTES):
+            raise NonceMalformed(f"A nonce has {NONCE_BYTES} bytes.")
+        digest = self._book.keys.digest
+        signature = self._identity.sign(m.keys_to_sign(nonce, digest)) if nonce else b""
+        return m.KeysReply(tuple(self._book.state.key_entries), digest, signature)
+
     async def ready(self) -> m.ReadyReply:
         """Signs for real with every key."""
         if not self._unsealing.is_unsealed:
-            return m.ReadyReply(False, dict.fromkeys(self._book.keys, "sealed"))
+            return m.ReadyReply(False, dict.fromkeys(self._book.keys.active, "sealed"))
         keys = await self._unsealing.signers().self_test()
         return m.ReadyReply(all(v == "ok" for v in keys.values()), keys)
 
@@ -93,7 +109,13 @@ class Status:
         ]
         fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
         few = [f"fewer signers: {fewer}"] if fewer else []
-        return off + bearer + missing + glass + list(self._quorums.warnings()) + few
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + few + self._of_retired_keys()
+
+    def _of_retired_keys(self) -> list[str]:
+        active = self._book.keys.active
+        named = {signs.key for project in self._book.policy.projects.values() for signs in project.sign}
+        named |= {target.key for target in self._book.policy.targets.values() if target.key}
+        return [f"the policy has {name} sign, which was retired: adopt another" for name in sorted(named - set(active))]
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state

@@ -189,7 +189,7 @@ class Unsealing:
         try:
             await attempt.take_pin(pin)
             signers = await Signers.start(
-                self._hsm, self._book.genesis.keys, pin, workers=self._workers, on_alarm=self._alarm
+                self._hsm, tuple(self._book.keys.active.values()), pin, workers=self._workers, on_alarm=self._alarm
             )
         except HsmpubError as error:
             pin.close()

@@ -38,6 +38,31 @@ class Genesis(_Entry, frozen=True, tag="genesis"):
     keys: tuple[KeyRecord, ...]
 
 
+RetirementReason = Literal["retired", "superseded", "compromised"]
+
+
+class Retirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key that signs nothing any more. successor: name of the key that took its place, or empty."""
+
+    name: str
+    reason: RetirementReason
+    successor: str = ""
+
+
+class KeysChanged(_Entry, frozen=True, tag="keys"):
+    """The ceremony of the next entry changed the keys: some were born, certified, retired or destroyed, in this order.
+
+    previous: digest of all keys before (hsmpub.model.keys): whoever misses an entry of these cannot go on.
+    certified: name → X.509 chain in PEM.
+    """
+
+    previous: str
+    born: tuple[KeyRecord, ...] = ()
+    certified: dict[str, str] = {}
+    retired: tuple[Retirement, ...] = ()
+    destroyed: tuple[str, ...] = ()
+
+
 class PolicyAdopted(_Entry, frozen=True, tag="policy"):
     """The whole policy text in force from here on. `request` is empty at genesis."""
 
@@ -274,7 +299,7 @@ class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
-    | ShareHandedIn | UnsealedBy | SealedBy | Restored | CeremonyHeld | Drilled | Lost
+    | ShareHandedIn | UnsealedBy | SealedBy | Restored | CeremonyHeld | Drilled | Lost | KeysChanged
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

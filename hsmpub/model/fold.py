@@ -19,6 +19,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 
@@ -76,6 +77,8 @@ class ServiceState:
     at: int = 0
     genesis: e.Genesis | None = None
     epoch: int = 0
+    keys: Keys = field(default_factory=Keys)
+    key_entries: list[int] = field(default_factory=list)
     recovery_epoch: int = 0
     last_epoch: int = 0  # the highest that a set of shares was made for, in force or not
     last_recovery_epoch: int = 0
@@ -109,8 +112,10 @@ class ServiceState:
         match entry:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
-                self.genesis, self.epoch = entry, entry.epoch
+                self.genesis, self.epoch, self.keys = entry, entry.epoch, Keys.of_genesis(entry.keys)
                 self.recovery_epoch = self.last_epoch = self.last_recovery_epoch = entry.epoch
+            case e.KeysChanged():
+                self._change_keys(index, entry)
             case e.PolicyAdopted():
                 self.policy = entry
                 self.policies.append(index)
@@ -231,6 +236,13 @@ class ServiceState:
         names = [tag[0].name] if tag else [s.name for s in request.statement.subject]
         items = (request.items.get((target, name)) for name in names)
         return all(item is not None and item.state in FINISHED for item in items)
+
+    def _change_keys(self, index: int, entry: e.KeysChanged) -> None:
+        try:
+            self.keys = self.keys.after(index, entry)
+        except KeysOutOfTurn as error:
+            raise LogContradictsItself(error.detail) from error
+        self.key_entries.append(index)
 
     def _finish(self, request_id: str, index: int) -> None:
         if not request_id:

@@ -32,6 +32,7 @@ from hsmpub.shares.channel import (
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
 from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.recovery import key_boxes
 from hsmpub.shares.slip39 import ShareMalformed
 
 MAX_FILE_BYTES = 1 << 16
@@ -233,12 +234,8 @@ class RecoveryAttempt(_Attempt):
 
     @classmethod
     async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:
-        """As UnsealAttempt.start. boxes: wrapping key and keeper identity if there are none."""
-        usual = (
-            box_of("wrapping key", record.wrapping_key_box),
-            box_of("keeper identity", record.identity_box),
-        )
-        return await cls._start(record, now, lifetime, boxes or usual)
+        """As UnsealAttempt.start. boxes: those of `key_boxes` if there are none."""
+        return await cls._start(record, now, lifetime, boxes or key_boxes(record))
 
     async def take_keys(self, *pages: SecretPage) -> None:
         """Moves what the boxes held into the pages, once; wrapping key and seed of the keeper's identity as a rule.

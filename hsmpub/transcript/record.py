@@ -21,16 +21,9 @@ from typing import Any, Literal, Self
 import msgspec
 
 Ceremony = Literal[
-    "genesis",
-    "restore",
-    "reshare",
-    "reshare-finish",
-    "pin-change",
-    "so-pin-change",
-    "break-glass",
-    "offboard",
-    "drill",
-]
+    "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
+    "drill", "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import",
+]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
 Sign = Callable[[bytes], bytes]

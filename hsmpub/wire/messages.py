@@ -52,6 +52,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     state: `sealed` or `unsealed`; why: a sentence when sealed.
     keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
     intake_signature: of the keeper identity over `intake_to_sign(key)`, hex.
+    keys: name → kind, or `retired` or `destroyed`.
     protections: name → "on" or why it is off. counters: metric name → value.
     """
 
@@ -78,6 +79,28 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
 def intake_to_sign(key: bytes) -> bytes:
     """What the keeper's identity signs of the intake key (raw X25519)."""
     return b"hsmpub intake v1" + key
+
+
+class GetKeys(_Msg, frozen=True, tag="keys"):
+    """How the keys stand. nonce: 32 bytes of whoever asks, so that the answer is of now; empty: no signature wanted."""
+
+    nonce: bytes = b""
+
+
+class KeysReply(_Msg, frozen=True, tag="keys-reply"):
+    """entries: indexes of all entries about keys after the genesis; digest: of all keys (hsmpub.model.keys).
+
+    signature: of the keeper's identity over `keys_to_sign(nonce, digest)`, or empty.
+    """
+
+    entries: tuple[int, ...]
+    digest: str
+    signature: bytes = b""
+
+
+def keys_to_sign(nonce: bytes, digest: str) -> bytes:
+    """What the keeper's identity signs of the keys: that no entry about them is missing up to now."""
+    return b"hsmpub keys v1" + nonce + digest.encode()
 
 
 class GetReady(_Msg, frozen=True, tag="ready"):
@@ -311,11 +334,11 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | GetAttempt | HandIn | GetDrill | HandInDrill
+    | GetAttempt | HandIn | GetDrill | HandInDrill | GetKeys
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | DrillReply | DrillHandInReply | HeaderReply | Done | Problem
+    | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ class FakeKeeper:
         self.audiences: list[str] = []
         self.script: dict[type, Any] = {
             m.GetStatus: lambda _: self.status(),
+            m.GetKeys: m.KeysReply((), "00" * 32),
             m.GetReady: m.ReadyReply(True, {"release": "ok"}),
             m.OpenSession: self._open,
             m.Submit: self._submit,
