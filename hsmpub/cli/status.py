@@ -12,7 +12,9 @@ from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
 from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.errors import Refused
-from hsmpub.wire.messages import AttemptReply, StatusReply
+from hsmpub.model.clock import rfc3339
+from hsmpub.model.terms import UNLIMITED, say_terms
+from hsmpub.wire.messages import AttemptReply, OpeningView, StatusReply
 
 
 def status(
@@ -47,14 +49,40 @@ def _say_state(found: StatusReply, attempt: AttemptReply | None) -> None:
     say(f"{visible(found.service)} is {visible(found.state)}.", "green" if good else "red")
     if found.why:
         say(visible(found.why))
+    if found.opening is not None:
+        _say_opening(found, found.opening)
     if attempt is not None:
-        names = ", ".join(visible(name) for name in attempt.accepted) or "nobody yet"
-        say(f"Handed in: {names} ({len(attempt.accepted)} of {attempt.threshold}).")
-        if len(attempt.accepted) < attempt.threshold:
-            waiting = [visible(name) for name in attempt.holders if name not in attempt.accepted]
-            say(f"Holders who can still hand in: {', '.join(waiting)}.")
+        _say_attempt(attempt)
     say(f"Shares of epoch {found.epoch}; the log has {found.log_size:,} entries, root {visible(found.log_root)[:16]}….")
     say(f"Policy {visible(found.policy_sha256)[:16]}…, roster {visible(found.roster_sha256)[:16]}….")
+
+
+def _say_opening(found: StatusReply, opening: OpeningView) -> None:
+    """What is left of the unsealing, and what ends it."""
+    names = ", ".join(visible(name) for name in opening.holders)
+    say(f"Unsealed by {names} since {rfc3339(opening.at)}, {visible(say_terms(opening.terms))}.")
+    if opening.until is not None:
+        say(f"Open until {rfc3339(opening.until)}.")
+    left = "" if opening.signatures_left is None else f", {opening.signatures_left:,} left"
+    say(f"Signatures since: {opening.signatures:,}{left}.")
+    if opening.idle_at is not None:
+        say(f"Seals when idle: at {rfc3339(opening.idle_at)}, unless something is signed.")
+    if found.dead_man_at is not None:
+        say(f"Seals at {rfc3339(found.dead_man_at)}, unless a holder says 'hsmpub alive'.")
+
+
+def _say_attempt(attempt: AttemptReply) -> None:
+    """Who has handed in, by the terms they agreed to."""
+    for gathered in attempt.gathering:
+        names = ", ".join(visible(name) for name in gathered.accepted)
+        terms = "" if gathered.terms == UNLIMITED else f" to unseal {visible(say_terms(gathered.terms))}"
+        say(f"Handed in{terms}: {names} ({len(gathered.accepted)} of {attempt.threshold}).")
+    if not attempt.gathering:
+        say(f"Handed in: nobody yet (0 of {attempt.threshold}).")
+    handed_in = {name for gathered in attempt.gathering for name in gathered.accepted}
+    waiting = [visible(name) for name in attempt.holders if name not in handed_in]
+    if waiting:
+        say(f"Holders who can still hand in: {', '.join(waiting)}.")
 
 
 def _say_keys(found: StatusReply, tested: dict[str, str]) -> None:

@@ -10,9 +10,11 @@ import typer
 
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.say import say
+from hsmpub.cli.unseal_terms import agreed_attempt, asked_terms
 from hsmpub.cli.visible import visible
 from hsmpub.client.trust import keeper_identity
 from hsmpub.errors import Invalid
+from hsmpub.model.terms import UNLIMITED, say_terms
 from hsmpub.secret.page import wipe
 from hsmpub.shares.holder import box_for_attempt
 
@@ -29,13 +31,24 @@ def unseal(
     identity: Annotated[
         Path | None, typer.Option("--identity", help="Your private key that opens the share (age or SSH).")
     ] = None,
+    period: Annotated[str, typer.Option("--for", help="Open for so long at most, such as 8h.")] = "",
+    signatures: Annotated[int | None, typer.Option("--signatures", help="So many signatures at most.")] = None,
+    project: Annotated[
+        list[str] | None, typer.Option("--project", help="For this project only; may be repeated.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the terms that others began with.")] = False,
     url: Url = DEFAULT_URL,
     trust: Pins = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Hand in your share. It is decrypted here and encrypted to the keeper before it leaves this machine."""
+    """Hand in your share, under terms that you name or agree to.
+
+    It is decrypted here and encrypted to the keeper before it leaves this machine. Shares under different terms do not
+    come together; hand in again to change yours.
+    """
+    asked = asked_terms(period, signatures, project or [])
     with connect(url, trust, ca_file) as client:
-        attempt = client.attempt()
+        attempt = agreed_attempt(client, asked, yes=yes)
         held, private = _read(share, "'--share -' reads the words from standard input."), bytearray()
         try:
             private = _read(str(identity), "It is the key that opens your share.") if identity is not None else private
@@ -43,10 +56,11 @@ def unseal(
         finally:
             wipe(held)
             wipe(private)
-        reply = client.hand_in(attempt.attempt, holder, box)
+        reply = client.hand_in(attempt, holder, box)
     say(f"Accepted: the share of {visible(reply.holder)}. {len(reply.accepted)} of {reply.threshold} are in.")
     if reply.state == "unsealed":
-        say("The service is unsealed.")
+        limits = "" if attempt.terms == UNLIMITED else f" {visible(say_terms(attempt.terms))}"
+        say(f"The service is unsealed{limits}.")
     else:
         say(f"Handed in so far: {', '.join(visible(name) for name in reply.accepted)}.")
 

@@ -17,6 +17,7 @@ from hsmpub.client.trust import PinsMissing
 from hsmpub.client.upload import Progress, upload
 from hsmpub.errors import Unauthenticated
 from hsmpub.model.submission import AskRelease, AskSign, FileRef, HashState, dump_submission
+from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.model.trust import Trust
 from hsmpub.wire import messages as m
 
@@ -155,13 +156,16 @@ class Client:
 
     # --- holders ---
 
-    def attempt(self) -> m.AttemptReply:
-        """The open unseal attempt as it came over the net; hsmpub.shares.holder checks it before it seals a share."""
-        return self.http.call("GET", "/v1/unseal", _attempt)
+    def attempt(self, terms: Terms = UNLIMITED) -> m.AttemptReply:
+        """The open unseal attempt under these terms, as it came over the net; hsmpub.shares.holder checks it before it
+        seals a share."""
+        asked = {"seconds": terms.seconds, "signatures": terms.signatures, "project": terms.projects}
+        params = {name: value for name, value in asked.items() if value is not None}
+        return self.http.call("GET", "/v1/unseal", _attempt, params=params)
 
-    def hand_in(self, attempt: bytes, holder: str, box: bytes) -> m.HandInReply:
-        """box: the share, HPKE-sealed to the attempt's key."""
-        body = _encode({"attempt": attempt, "holder": holder, "box": box})
+    def hand_in(self, attempt: m.AttemptReply, holder: str, box: bytes) -> m.HandInReply:
+        """box: the share, HPKE-sealed to the attempt's key and terms."""
+        body = _encode({"attempt": attempt.attempt, "holder": holder, "box": box, "terms": attempt.terms})
         return self.http.call("POST", "/v1/unseal/shares", _handed, content=body, headers=_JSON)
 
     def close(self) -> None:

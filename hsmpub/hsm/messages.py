@@ -47,6 +47,12 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
     info: bytes
 
 
+class InspectKeys(_Order, frozen=True, tag="inspect-keys"):
+    """Log in anew and look at every pinned key. Secret: the PIN. Answered with a digest of all attributes seen."""
+
+    keys: tuple[KeyRecord, ...]
+
+
 class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
@@ -67,7 +73,7 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InitToken | LocateToken | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | InspectKeys | InitToken | LocateToken | BearKeys | ImportKeys
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

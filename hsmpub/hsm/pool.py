@@ -16,8 +16,8 @@ from hsmpub.hsm.backlog import COSTS, Request
 from hsmpub.hsm.config import HashName, HsmConfig
 from hsmpub.hsm.dispatch import Dispatch
 from hsmpub.hsm.fitness import check_fit
-from hsmpub.hsm.messages import SELF_TEST, LeaseSecret, SealSecret, Serve
-from hsmpub.hsm.rules import PinRefused, SignerLost, SignersClosed, UnknownKey
+from hsmpub.hsm.messages import SELF_TEST, InspectKeys, LeaseSecret, SealSecret, Serve
+from hsmpub.hsm.rules import KeyChanged, PinRefused, SignerLost, SignersClosed, UnknownKey
 from hsmpub.hsm.vaults import Vaults
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
@@ -33,6 +33,7 @@ class Signers:
         self._keys = {key.name: key for key in keys}
         self._pin = pin
         self._closed = False
+        self._seen = b""
         self._dispatch = Dispatch(hsm, Serve(keys=tuple(keys)), pin, workers, on_alarm)
         self._vaults = Vaults(hsm, pin, self._keys)
 
@@ -156,6 +157,19 @@ class Signers:
         """
         return await self._vault(LeaseSecret(self._vaults.sealing_key(), sealed, aad, to, info))
 
+    async def recheck(self) -> None:
+        """Logs in with the known PIN in a process of its own, and looks at every pinned key: its attributes, its
+        public half, what it signs; and at whether anything differs from the first look.
+
+        Raises:
+            PinRefused (after the alarm), KeyChanged, KeyMissing, SignatureNotVerified: somebody touched the token.
+            TokenGone, HsmFailed, SignerLost: nothing is known now. SignersClosed.
+        """
+        seen = await self._vault(InspectKeys(tuple(self._keys.values())))
+        if self._seen not in (b"", seen):
+            raise KeyChanged("The attributes of a key in the token are not what they were.")
+        self._seen = seen
+
     def close(self) -> None:
         """Seals at once: kills every process, fails what waits, wipes the PIN. Twice is harmless."""
         if self._closed:
@@ -173,7 +187,9 @@ class Signers:
         self._check_open()
         return await self._dispatch.run(request)
 
-    async def _vault(self, order: SealSecret | LeaseSecret, private: bytes | bytearray | None = None) -> bytes:
+    async def _vault(
+        self, order: SealSecret | LeaseSecret | InspectKeys, private: bytes | bytearray | None = None
+    ) -> bytes:
         self._check_open()
         try:
             return await self._vaults.run(order, private)

@@ -82,6 +82,12 @@ class KeyNotProven(Broken):
     advice = "Do not use this token; run the ceremony again and look at the module."
 
 
+class KeyChanged(Broken):
+    """A key in the token is no longer what it was when it came there."""
+
+    advice = "Stop signing: somebody changed the token. Find out who, and restore it from its backup."
+
+
 class KeyUnfit(Invalid):
     """The key's kind, the hash and the item do not fit together."""
 
@@ -110,7 +116,7 @@ class SealedSecretRefused(Broken):
 
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
-    NoFreeSlot, KeyExists, KeyNotProven, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
+    NoFreeSlot, KeyExists, KeyNotProven, KeyChanged, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
     ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}

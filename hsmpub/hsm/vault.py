@@ -1,4 +1,4 @@
-"""A vault: a process that meets one credential in plain, for milliseconds, and ends.
+"""A vault: a process that meets one credential in plain, for milliseconds, and ends; or looks at the keys anew.
 
 The keeper hands it boxes and gets boxes back. Nothing else ever holds the credential in plain: here it is
 opened in memory of this process, sealed again, and gone with the process.
@@ -10,7 +10,8 @@ import pkcs11
 
 from hsmpub.hsm import gcm
 from hsmpub.hsm.inside import Inside, run_inside
-from hsmpub.hsm.messages import Finished, LeaseSecret, SealSecret
+from hsmpub.hsm.inspection import inspect_keys
+from hsmpub.hsm.messages import Finished, InspectKeys, LeaseSecret, SealSecret
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.rules import HsmFailed, KeyMissing
 from hsmpub.secret.box import open_box, seal_box
@@ -28,6 +29,9 @@ def _run(inside: Inside) -> Finished:
         return Finished(_seal(inside, order))
     if isinstance(order, LeaseSecret):
         return Finished(_lease(inside, order))
+    if isinstance(order, InspectKeys):
+        cryptoki, session = inside.open_session(inside.secrets[0])
+        return Finished(inspect_keys(cryptoki, session, order.keys))
     raise HsmFailed("A vault takes no such order.")
 
 

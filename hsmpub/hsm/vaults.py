@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from hsmpub.hsm.child import ANSWER, Child, finished
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.frames import HEADER_BYTES, MAX_FRAME_BYTES
-from hsmpub.hsm.messages import LeaseSecret, SealSecret
+from hsmpub.hsm.messages import InspectKeys, LeaseSecret, SealSecret
 from hsmpub.hsm.rules import KeyMissing, SignerLost
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
@@ -40,7 +40,7 @@ class Vaults:
             raise KeyMissing(f"There are {len(names)} sealing keys, not one.")
         return names[0]
 
-    async def run(self, order: SealSecret | LeaseSecret, private: bytes | bytearray | None) -> bytes:
+    async def run(self, order: SealSecret | LeaseSecret | InspectKeys, private: bytes | bytearray | None) -> bytes:
         """Runs one order; see `Signers.seal_secret` and `Signers.lease_secret`."""
         async with self._room:
             secrets = [self._pin] if private is None else [self._pin, private]

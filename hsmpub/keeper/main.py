@@ -81,10 +81,12 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
     front, courier = _channels(home, config.keeper, keeper, token)
     await front.start()
     await courier.start()
-    sweep = asyncio.get_running_loop().create_task(keeper.sweep())
+    loop = asyncio.get_running_loop()
+    behind = [loop.create_task(keeper.sweep()), loop.create_task(keeper.watching.run())]
     log.info("keeper is up, sealed; %d entries in the log", keeper.book.log.size)
     await _told_to_stop()
-    sweep.cancel()
+    for task in behind:
+        task.cancel()
     await front.close()
     await courier.close()
     await keeper.close()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -27,6 +28,7 @@ from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.keeper.views import Views
+from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.log import Log
@@ -70,16 +72,34 @@ class Keeper:
         self.approving = Approving(book)
         self.sessions = Sessions(book, parts.identity)
         self.submitting = Submitting(book, artifacts, credentials)
-        self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted)
+        self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted, self._met)
         self.routine = Routine(book, artifacts, self.unsealing)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
-        self.status = Status(book, self.unsealing, self.issuers, credentials, parts.identity, parts.protections)
+        self.watching = Watching(book, self.unsealing)
+        self.status = Status(
+            book, self.unsealing, self.issuers, credentials, self.watching, parts.identity, parts.protections
+        )
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
         """Answers the front. Whatever it says counts only as far as it is proven by its own bytes."""
+        try:
+            return await self._front(message)
+        except LOG_TOUCHED as error:
+            await self.watching.notice(error)
+            raise
+
+    async def courier(self, message: m.CourierMessage) -> m.CourierReply:
+        """Answers the courier and its children."""
+        try:
+            return await self._courier(message)
+        except LOG_TOUCHED as error:
+            await self.watching.notice(error)
+            raise
+
+    async def _front(self, message: m.FrontMessage) -> m.FrontReply:
         match message:
             case m.Submit():
                 return await self._submit(message)
@@ -102,14 +122,13 @@ class Keeper:
             case m.ListRequests():
                 return self.views.many(message.open_only)
             case m.GetAttempt():
-                return await self.unsealing.attempt()
+                return await self.unsealing.attempt(message.terms)
             case m.HandIn():
                 return await self.unsealing.hand_in(message)
             case _:
                 assert_never(message)
 
-    async def courier(self, message: m.CourierMessage) -> m.CourierReply:
-        """Answers the courier and its children."""
+    async def _courier(self, message: m.CourierMessage) -> m.CourierReply:
         match message:
             case m.GetJobs():
                 return self.publishing.jobs()
@@ -157,18 +176,19 @@ class Keeper:
         body = s.load_personal_submission(message.body)
         if isinstance(body, s.AskSeal):
             self.submitting.use_up(body, message.body, message.signature)
-            await self.unsealing.seal(body.reason or "asked for", body.person, body.nonce)
+            await self.unsealing.seal(body.reason or "asked for", person=body.person, nonce=body.nonce)
             return m.Done("The service is sealed.")
         request = await self.submitting.personal(body, message.body, message.signature)
         self.executing.start(request)
         return self.views.one(request)
 
+    async def _met(self, error: HsmpubError) -> None:
+        await self.watching.notice(error)
+
     def _adopted(self) -> None:
         self.sessions.forget_decisions()
 
-    async def _unsealed(self) -> None:
-        signers = self.unsealing.signers()
-
+    async def _unsealed(self, signers: Signers) -> None:
         async def sign(message: bytes) -> bytes:
             [signature] = await signers.sign(self._log_key, [message], hash="none")
             return signature

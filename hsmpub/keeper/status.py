@@ -10,6 +10,8 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.keeper.watching import Watching
+from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
 
 
@@ -22,6 +24,7 @@ class Status:
         unsealing: Unsealing,
         issuers: Issuers,
         credentials: Credentials,
+        watching: Watching,
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
     ) -> None:
@@ -29,6 +32,7 @@ class Status:
         self._unsealing = unsealing
         self._issuers = issuers
         self._credentials = credentials
+        self._watching = watching
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
         self.counters: Counter[str] = Counter()
@@ -57,11 +61,39 @@ class Status:
             policy_sha256=book.policy_sha256,
             roster_sha256=state.roster.sha256 if state.roster else "",
             keys={key.name: key.kind for key in book.genesis.keys},
-            signers=self._unsealing.signers().alive if self._unsealing.is_unsealed else 0,
+            signers=self._unsealing.alive,
             protections=self.protections,
             warnings=tuple(self._warnings()),
             counters=self._counters(),
+            opening=self._opening(),
+            gathering=self._unsealing.attempts.gathered,
+            dead_man_at=self._dead_man_at(),
+            present_at=state.present_at,
         )
+
+    def _opening(self) -> m.OpeningView | None:
+        opening, rules = self._unsealing.opening, self._book.policy.sealing
+        if opening is None:
+            return None
+        opened, ends = opening.opened, [opening.until]
+        if rules.longest is not None:
+            ends.append(opened.at + rules.longest)
+        last = max(opened.last_signature_at, opened.at)
+        return m.OpeningView(
+            at=opened.at,
+            holders=opened.holders,
+            terms=opened.terms,
+            signatures=opened.signatures,
+            until=min((end for end in ends if end is not None), default=None),
+            signatures_left=opening.left,
+            idle_at=None if rules.idle is None else last + rules.idle,
+        )
+
+    def _dead_man_at(self) -> int | None:
+        interval = self._book.policy.sealing.dead_man
+        if interval is None or self._unsealing.opening is None:
+            return None
+        return self._book.state.present_at + interval
 
     async def ready(self) -> m.ReadyReply:
         """Signs for real with every key."""
@@ -82,7 +114,16 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing
+        return off + bearer + missing + self._sealing_warnings()
+
+    def _sealing_warnings(self) -> list[str]:
+        trouble = self._watching.trouble
+        warnings = [f"keys and PIN could not be looked at again: {trouble}"] if trouble else []
+        at = self._dead_man_at()
+        interval = self._book.policy.sealing.dead_man or 0
+        if at is not None and at - self._book.now() < interval // 4:
+            warnings.append(f"no holder was heard of for long: it seals in {say_period(max(at - self._book.now(), 0))}")
+        return warnings
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
@@ -90,4 +131,18 @@ class Status:
             **{name: float(value) for name, value in self.counters.items()},
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
+            "hsmpub_sealed_by_itself_total": float(sum(self._unsealing.automatic.values())),
+            **{f"hsmpub_sealed_{rule}_total": float(count) for rule, count in self._unsealing.automatic.items()},
+            **self._left(),
         }
+
+    def _left(self) -> dict[str, float]:
+        """What is left of the unsealing; nothing for what is not limited."""
+        opening, now = self._opening(), self._book.now()
+        if opening is None:
+            return {}
+        ends = {"unsealed": opening.until, "idle": opening.idle_at, "dead_man": self._dead_man_at()}
+        left = {f"hsmpub_{name}_seconds_left": float(max(at - now, 0)) for name, at in ends.items() if at is not None}
+        if opening.signatures_left is not None:
+            left["hsmpub_signatures_left"] = float(opening.signatures_left)
+        return left

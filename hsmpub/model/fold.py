@@ -19,6 +19,7 @@ from typing import Literal
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
 from hsmpub.model.statement import Statement, load_statement
+from hsmpub.model.terms import Terms
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
 #: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
@@ -67,6 +68,18 @@ class Request:
 
 
 @dataclass
+class Opened:
+    """The last unsealing, until something seals. signatures: that left since; last_signature_at: 0 before the first."""
+
+    index: int
+    at: int
+    terms: Terms
+    holders: tuple[str, ...]
+    signatures: int = 0
+    last_signature_at: int = 0
+
+
+@dataclass
 class ServiceState:
     """What the log says is so."""
 
@@ -86,6 +99,10 @@ class ServiceState:
     releases: dict[tuple[str, str], str] = field(default_factory=dict)
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     routine: int = 0
+    #: as the log has it; a keeper that was started anew is sealed all the same
+    opened: Opened | None = None
+    #: when a holder was last heard of
+    present_at: int = 0
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -121,13 +138,15 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
                 self.epoch = entry.epoch
+            case e.ShareHandedIn() | e.HolderPresent():
+                self.present_at = max(self.present_at, entry.at)
+            case e.UnsealedBy():
+                self.opened = Opened(index, entry.at, entry.terms, entry.holders)
             case e.SealedBy():
-                if entry.nonce:
-                    self.used_nonces.add(f"{entry.person} {entry.nonce}")
-            case e.ShareHandedIn() | e.UnsealedBy():
-                pass
+                self._sealed(entry)
             case _:
                 self._apply_to_request(index, entry)
 
@@ -137,6 +156,18 @@ class ServiceState:
 
     def open_requests(self) -> list[Request]:
         return [r for r in self.requests.values() if r.is_open]
+
+    def _sealed(self, entry: e.SealedBy) -> None:
+        self.opened = None
+        if entry.holder:
+            self.present_at = max(self.present_at, entry.at)
+        if entry.nonce:
+            self.used_nonces.add(f"{entry.person or entry.holder} {entry.nonce}")
+
+    def _count(self, index: int, at: int, signatures: int) -> None:
+        if self.opened is not None and index > self.opened.index:
+            self.opened.signatures += signatures
+            self.opened.last_signature_at = max(self.opened.last_signature_at, at)
 
     def _apply_to_request(self, index: int, entry: e.Entry) -> None:
         if isinstance(entry, e.Requested):
@@ -157,6 +188,7 @@ class ServiceState:
                 request.state, request.why = "expired", entry.reason or "not approved in time"
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
+                self._count(index, entry.at, len(entry.outputs))
                 self._settle(request)
             case e.PublishIntent():
                 item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))

@@ -17,6 +17,7 @@ from hsmpub.policy.version import Versions
 
 DEFAULT_EXPIRY = 72 * 3600
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
+DEFAULT_RECHECK = 10 * 60
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
@@ -139,6 +140,19 @@ class Administration(_Table):
     credential: Rule | None = None
 
 
+class Sealing(_Table):
+    """When the running service seals by itself. None: not for this reason.
+
+    longest: an unsealing lasts so long at most, whatever its holders ask. idle: nothing was signed for so long.
+    dead_man: no holder was heard of for so long. recheck: how often keys, PIN and log are looked at again.
+    """
+
+    longest: Period | None = None
+    idle: Period | None = None
+    dead_man: Period | None = None
+    recheck: Period = DEFAULT_RECHECK
+
+
 class PolicyFile(_Table):
     """The whole file; `hsmpub.policy.decide.Policy` answers questions about it."""
 
@@ -146,3 +160,4 @@ class PolicyFile(_Table):
     targets: dict[Name, Target] = Field(default={}, alias="target")
     projects: dict[Name, Project] = Field(default={}, alias="project")
     administration: Administration = Administration()
+    sealing: Sealing = Sealing()

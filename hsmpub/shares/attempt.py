@@ -55,7 +55,8 @@ class _Attempt:
         self.attempt = attempt
         self.key = key
         self.expires_at = expires_at
-        self.accepted: tuple[str, ...] = ()
+        #: terms (dumped) → holders whose shares are in under them
+        self.by_terms: dict[bytes, tuple[str, ...]] = {}
         self.protections: dict[str, str] = {}
         self._process = process
         self._deadline = deadline
@@ -92,6 +93,11 @@ class _Attempt:
         return made
 
     @property
+    def accepted(self) -> tuple[str, ...]:
+        """Holders whose shares are in, without terms."""
+        return self.by_terms.get(b"", ())
+
+    @property
     def is_complete(self) -> bool:
         """Enough shares are in, and what they open is ready to be taken."""
         return bool(self._released)
@@ -101,11 +107,12 @@ class _Attempt:
         """Shares can still be handed in."""
         return not self._released and self._process.returncode is None and time.monotonic() < self._deadline
 
-    async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
-        """Hands in a share that its holder sealed to `key`, info = `b"hsmpub share v1" + attempt + holder`.
+    async def hand_in(self, holder: str, box: bytes, terms: bytes = b"") -> tuple[str, ...]:
+        """Hands in a share that its holder sealed to `key`, with
+        info = `b"hsmpub share v1" + bound_attempt(attempt, terms) + holder`.
 
         Returns:
-            The holders whose shares are in, this one last.
+            The holders whose shares are in under these terms, this one last. A share that was in under others moved.
 
         Raises:
             AttemptExpired, AttemptLost, EnoughShares: no share can be handed in here any more.
@@ -115,7 +122,7 @@ class _Attempt:
         self.record.holder(holder)
         if len(box) > MAX_BOX_BYTES:
             raise ShareBoxUnreadable("The box is larger than any share.")
-        return await self._hand_in(frame(HandInBox(holder, box)))
+        return await self._hand_in(frame(HandInBox(holder, box, terms)), terms)
 
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
@@ -128,26 +135,28 @@ class _Attempt:
             os.close(self._release)
             self._release = -1
 
-    async def _hand_in(self, message: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
+    async def _hand_in(self, message: bytes, terms: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
         # whoever goes away in the middle must not leave an answer behind for the next one
-        turn = asyncio.ensure_future(self._in_turn(message, secret))
+        turn = asyncio.ensure_future(self._in_turn(message, terms, secret))
         turn.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(turn)
 
-    async def _in_turn(self, message: bytes, secret: bytearray | None) -> tuple[str, ...]:
+    async def _in_turn(self, message: bytes, terms: bytes, secret: bytearray | None) -> tuple[str, ...]:
         async with self._turn:
             if self._released:
-                raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
+                raise EnoughShares("Enough holders have handed in their shares already.")
             if time.monotonic() >= self._deadline:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released = reply.holders, reply.released
-            return self.accepted
+            self._released = reply.released
+            moved = {name: tuple(h for h in held if h != reply.holders[-1]) for name, held in self.by_terms.items()}
+            self.by_terms = {name: held for name, held in moved.items() if held} | {terms: reply.holders}
+            return reply.holders
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            have, need = len(self.accepted), self.record.threshold
+            have, need = max(map(len, self.by_terms.values()), default=0), self.record.threshold
             raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
@@ -218,7 +227,7 @@ class RecoveryAttempt(_Attempt):
         self.record.holder(holder)
         if len(file) > MAX_FILE_BYTES:
             raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), b"", identity)
 
     async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
         """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.

@@ -11,6 +11,7 @@ import msgspec
 
 from hsmpub.errors import Problem
 from hsmpub.model.entry import PublishResult
+from hsmpub.model.terms import UNLIMITED, Terms
 
 
 class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -24,6 +25,28 @@ class GetStatus(_Msg, frozen=True, tag="status"):
     pass
 
 
+class OpeningView(msgspec.Struct, frozen=True):
+    """What the unsealing allows, and what is left. Times in seconds since 1970; None: not limited, or not yet.
+
+    until: open at most until then. signatures: that left since. idle_at: sealed then, unless something is signed.
+    """
+
+    at: int
+    holders: tuple[str, ...]
+    terms: Terms
+    signatures: int
+    until: int | None = None
+    signatures_left: int | None = None
+    idle_at: int | None = None
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """Holders who have handed in under these terms."""
+
+    terms: Terms
+    accepted: tuple[str, ...]
+
+
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
     """Plain facts for `hsmpub status`.
 
@@ -31,6 +54,8 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
     intake_signature: of the keeper identity over `intake_to_sign(key)`, hex.
     protections: name → "on" or why it is off. counters: metric name → value.
+    opening: while unsealed. gathering: shares that are in, by terms, while sealed. dead_man_at: sealed then, unless a
+    holder says that they are there; present_at: when one was last heard of. Seconds since 1970.
     """
 
     service: str
@@ -50,6 +75,10 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: dict[str, str]
     warnings: tuple[str, ...]
     counters: dict[str, float]
+    opening: OpeningView | None = None
+    gathering: tuple[Gathered, ...] = ()
+    dead_man_at: int | None = None
+    present_at: int = 0
 
 
 def intake_to_sign(key: bytes) -> bytes:
@@ -177,12 +206,17 @@ class SignReply(_Msg, frozen=True, tag="sign-reply"):
 
 
 class GetAttempt(_Msg, frozen=True, tag="attempt"):
-    """The unseal attempt that is open now; one is opened where there is none."""
+    """The unseal attempt that is open now, under these terms; one is opened where there is none."""
+
+    terms: Terms = UNLIMITED
 
 
 class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     """key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
-    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian`."""
+    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian + dump_terms(terms)`.
+
+    terms: those asked for, within what the policy allows. accepted: under these terms; gathering: under any.
+    """
 
     attempt: bytes
     key: bytes
@@ -193,15 +227,19 @@ class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     holders: tuple[str, ...]
     accepted: tuple[str, ...]
     expires_at: int
+    terms: Terms = UNLIMITED
+    gathering: tuple[Gathered, ...] = ()
 
 
 class HandIn(_Msg, frozen=True, tag="hand-in"):
-    """box: the mnemonic's UTF-8 bytes, HPKE-sealed to the attempt's key; info = `b"hsmpub share v1" + attempt +
-    holder`. Accepted or refused at once."""
+    """box: the mnemonic's UTF-8 bytes, HPKE-sealed to the attempt's key; info = `b"hsmpub share v1" +
+    bound_attempt(attempt, dump_terms(terms)) + holder`. Accepted or refused at once. A holder's share counts under
+    the terms that they named last, and under no others."""
 
     attempt: bytes
     holder: str
     box: bytes
+    terms: Terms = UNLIMITED
 
 
 class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):

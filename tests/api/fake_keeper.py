@@ -16,6 +16,7 @@ from hsmpub.errors import Conflict, NotFound, Unauthenticated
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Quorum, Subject, dump_statement
 from hsmpub.model.submission import AskRelease, AskSign, load_ci_submission, load_personal_submission
+from hsmpub.model.terms import UNLIMITED, Terms, dump_terms
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
 from hsmpub.wire.session import SESSION_CONTEXT, bound_audience, request_mac, session_mac_key
@@ -77,7 +78,7 @@ class FakeKeeper:
             m.SubmitPersonal: self._personal,
             m.GetRequest: self._request,
             m.ListRequests: m.RequestList((view(),)),
-            m.GetAttempt: lambda _: self.attempt(),
+            m.GetAttempt: lambda message: self.attempt(terms=message.terms),
         }
         self.sign: Callable[[AskSign], m.SignReply] = signed
         self._sessions: dict[bytes, tuple[bytes, set[int]]] = {}
@@ -150,11 +151,26 @@ class FakeKeeper:
         }  # fmt: skip
         return m.StatusReply(**{**facts, **changes})
 
-    def attempt(self, accepted: tuple[str, ...] = ()) -> m.AttemptReply:
+    def attempt(
+        self, accepted: tuple[str, ...] = (), terms: Terms = UNLIMITED, begun: Terms | None = None
+    ) -> m.AttemptReply:
+        """begun: the terms under which `accepted` are in, where those are not the ones that are asked for."""
         name, key = b"attempt-16-bytes", self.attempt_key.public_key().public_bytes_raw()
-        signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big"))
+        signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big") + dump_terms(terms))
         holders = tuple(f"holder-{n}" for n in range(1, 6))
-        return m.AttemptReply(name, key, signature, bytes.fromhex(self.keeper_key), 1, 3, holders, accepted, FAR)
+        return m.AttemptReply(
+            name,
+            key,
+            signature,
+            bytes.fromhex(self.keeper_key),
+            1,
+            3,
+            holders,
+            accepted if begun in (None, terms) else (),
+            FAR,
+            terms,
+            (m.Gathered(terms if begun is None else begun, accepted),) if accepted else (),
+        )
 
 
 def signed(body: AskSign) -> m.SignReply:

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from deploy.demo.servers.issuer import Issuer
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.keeper import unsealing
+from hsmpub.keeper import attempts, live
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.model import entry as e
@@ -29,6 +29,7 @@ from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
+from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import HolderRecord, UnsealRecord
 from hsmpub.tlog.head import Head, HeadFile
@@ -151,21 +152,23 @@ class OpenAttempt:
 
     def __init__(self, now: int, lifetime: int) -> None:
         self.attempt, self.key, self.expires_at = secrets.token_bytes(16), b"\x02" * 32, now + lifetime
-        self.accepted: tuple[str, ...] = ()
+        self.by_terms: dict[bytes, tuple[str, ...]] = {}
         self.is_open = True
         self.protections = {"files": "the kernel has none"}
 
     @property
     def is_complete(self) -> bool:
-        return len(self.accepted) >= 3
+        return any(len(held) >= 3 for held in self.by_terms.values())
 
     @classmethod
     async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> OpenAttempt:
         return cls(now, lifetime)
 
-    async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
-        self.accepted += (holder,)
-        return self.accepted
+    async def hand_in(self, holder: str, box: bytes, terms: bytes = b"") -> tuple[str, ...]:
+        moved = {name: tuple(h for h in held if h != holder) for name, held in self.by_terms.items()}
+        self.by_terms = {name: held for name, held in moved.items() if held}
+        self.by_terms[terms] = (*self.by_terms.get(terms, ()), holder)
+        return self.by_terms[terms]
 
     async def take_pin(self, page: SecretPage) -> None:
         page.take(bytearray(b"0123"))
@@ -230,17 +233,18 @@ class Kept:
         """As a front calls: so that `tests.service.jobs.Job` works here."""
         return await self.keeper.front(message)
 
-    async def unseal(self) -> None:
+    async def unseal(self, terms: Terms = UNLIMITED) -> None:
         for holder in HOLDERS:
-            await self.hand_in(holder)
+            await self.hand_in(holder, terms)
 
-    async def attempt(self) -> m.AttemptReply:
-        reply = await self.call(m.GetAttempt())
+    async def attempt(self, terms: Terms = UNLIMITED) -> m.AttemptReply:
+        reply = await self.call(m.GetAttempt(terms))
         assert isinstance(reply, m.AttemptReply)
         return reply
 
-    async def hand_in(self, holder: str) -> m.HandInReply:
-        reply = await self.call(m.HandIn((await self.attempt()).attempt, holder, b"box"))
+    async def hand_in(self, holder: str, terms: Terms = UNLIMITED) -> m.HandInReply:
+        attempt = await self.attempt(terms)
+        reply = await self.call(m.HandIn(attempt.attempt, holder, b"box", attempt.terms))
         assert isinstance(reply, m.HandInReply)
         return reply
 
@@ -329,7 +333,7 @@ class Kept:
 def kept(folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None) -> Iterator[Kept]:
     issuer = Issuer()
     made = Kept(folder, issuer, protections)
-    patch.setattr(unsealing, "UnsealAttempt", OpenAttempt)
+    patch.setattr(attempts, "UnsealAttempt", OpenAttempt)
 
     class Started:
         @staticmethod
@@ -339,7 +343,7 @@ def kept(folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | 
                 await made.logging_in()
             return made.signers
 
-    patch.setattr(unsealing, "Signers", Started)
+    patch.setattr(live, "Signers", Started)
     try:
         yield made
     finally:
