@@ -58,10 +58,10 @@ async def output(request: Request, name: str, output: str) -> Response:
     front = front_of(request)
     view = await view_of(front, name)
     made = await front.log_reader.ask(lambda log: _outputs(log, view.entries))
-    found = next((one for one in made if one.name == output and one.text), None)
+    found = next((one for one in made if one.name == output and one.content), None)
     if found is None:
         raise NoSuchOutput("This request made nothing of that name, or it is not kept.")
-    return bytes_reply(found.text.encode(), forever=True)
+    return bytes_reply(found.content, forever=True)
 
 
 async def _receipt(front: Front, entries: tuple[int, ...]) -> Response:

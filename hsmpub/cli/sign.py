@@ -13,12 +13,15 @@ from hsmpub.cli.own_outputs import part_outputs
 from hsmpub.cli.progress import Started, bars
 from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
+from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
+from hsmpub.client.embedding import write_signed
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
+from hsmpub.client.trust import pinned_key
 from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
-from hsmpub.formats.registry import FORMATS
+from hsmpub.formats.registry import FORMATS, get_format
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
 
@@ -27,52 +30,73 @@ def sign(
     files: Annotated[list[Path], typer.Argument(help="The files to sign.")],
     project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")],
     formats: Annotated[
-        list[str],
-        typer.Option("--format", help=f"Which signature: {', '.join(FORMATS)}; may be given more than once."),
-    ],
+        list[str] | None,
+        typer.Option("--format", help=f"Which signature: {', '.join(FORMATS)}; may be given more than once. "
+                     "Without it, the format that the file's content asks for."),
+    ] = None,
     key: Annotated[str, typer.Option("--signing-key", help="The key's name, where the policy leaves a choice.")] = "",
     send: Annotated[bool, typer.Option("--upload", help="Send the files, not only their hashes.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Folder for what is written; otherwise beside each file.")
+    ] = None,
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "",
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Sign files that need no approval; only their hashes leave this machine. Writes FILE.asc and the like, and
-    FILE.receipt.json, beside each file. Signatures and receipts of files that are named, too, are left out. Exits
-    with 1 if any file was not signed, and names it."""
+    FILE.receipt.json, beside each file; a signature that goes into the file replaces the file as a whole, once it was
+    read back. Signatures and receipts of files that are named, too, are left out. Exits with 1 if any file was not
+    signed, and names it."""
     files, left_out = part_outputs(files)
     if left_out:
         note(f"Left out, for they belong to other files named here: {', '.join(map(str, left_out))}.")
     failed: list[str] = []
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        for batch in batches(list(_ready(client, files, send, failed)), len(formats)):
-            try:
-                made = sign_batch(client, batch, project, formats, key)
-            except HsmpubError as e:
-                _note_refusal([work.path for work in batch], _problem(e), failed)
-                continue
-            _write(client, made, failed)
+        for chosen, named in _by_formats(files, tuple(formats or ()), failed).items():
+            for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen)):
+                try:
+                    made = sign_batch(client, batch, project, chosen, key)
+                except HsmpubError as e:
+                    _note_refusal([work.path for work in batch], _problem(e), failed)
+                    continue
+                _write(client, made, output, failed)
     if failed:
         note(f"Not signed: {', '.join(failed)}.")
         raise typer.Exit(REFUSED)
 
 
-def _ready(client: Client, files: list[Path], send: bool, failed: list[str]) -> Iterator[Work]:
+def _by_formats(files: Sequence[Path], asked: tuple[str, ...], failed: list[str]) -> dict[tuple[str, ...], list[Path]]:
+    """The files, by the formats that each takes: one request asks the same of all its files."""
+    groups: dict[tuple[str, ...], list[Path]] = {}
+    for path in files:
+        try:
+            groups.setdefault(choose_formats(path, asked), []).append(path)
+        except HsmpubError as e:
+            _note_failure(path, _problem(e), failed)
+    return groups
+
+
+def _ready(
+    client: Client, files: Sequence[Path], formats: tuple[str, ...], send: bool, failed: list[str]
+) -> Iterator[Work]:
     problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
-                yield _work(client, path, send, start)
+                yield _work(client, path, formats, send, start)
             except HsmpubError as e:
                 problems.append((path, _problem(e)))
     for path, problem in problems:
         _note_failure(path, problem, failed)
 
 
-def _work(client: Client, path: Path, send: bool, start: Started) -> Work:
+def _work(client: Client, path: Path, formats: tuple[str, ...], send: bool, start: Started) -> Work:
     progress = start(path.name, path.stat().st_size if path.is_file() else 0)
-    return upload_work(client, path, progress=progress) if send else digest_work(path, progress=progress)
+    if send:
+        return upload_work(client, path, formats, progress=progress)
+    return digest_work(path, formats, progress=progress)
 
 
-def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
+def _write(client: Client, batch: list[Made], output: Path | None, failed: list[str]) -> None:
     """1. gets the batch's receipt, 2. checks that the log holds every output, 3. writes them file by file.
 
     A receipt that is only late keeps no signature back; one that does not verify keeps back all.
@@ -94,12 +118,21 @@ def _write(client: Client, batch: list[Made], failed: list[str]) -> None:
         for problem in [*one.problems, *([late] if late else [])]:
             _note_failure(one.path, problem, failed)
         try:
-            for name, output in one.outputs.items():
-                say(str(write_whole(one.path.parent, name, output)))
-            if one.outputs and receipt:
-                write_whole(one.path.parent, f"{one.path.name}{SUFFIX}", receipt)
+            _write_one(client, one, output or one.path.parent, receipt)
         except HsmpubError as e:
             _note_failure(one.path, _problem(e), failed)
+
+
+def _write_one(client: Client, made: Made, folder: Path, receipt: bytes) -> None:
+    inside = {one.name for one in made.embedded}
+    for name, content in made.outputs.items():
+        if name not in inside:
+            say(str(write_whole(folder, name, content)))
+    for one in made.embedded:
+        form, key = get_format(one.format), pinned_key(client.trust, one.key)
+        say(str(write_signed(made.path, folder, made.hash, one.output, form, key)))
+    if made.outputs and receipt:
+        write_whole(folder, f"{made.path.name}{SUFFIX}", receipt)
 
 
 class NothingMade(Invalid):

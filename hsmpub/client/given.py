@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hsmpub.artifact.source import PathSource
 from hsmpub.client.sha256 import can_hash, hash_file, held_hash
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.formats.sha256state import FileHash, Sha256State
@@ -19,7 +20,7 @@ def given_file(path: Path) -> GivenFile:
     try:
         small = path.stat().st_size <= MAX_SIGNATURE_BYTES
         content = path.read_bytes() if small and path.is_file() else None
-        return GivenFile(path.name, _hash(path), content)
+        return GivenFile(path.name, _hash(path), content, PathSource(path))
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
 

@@ -11,10 +11,14 @@ import ctypes
 import hashlib
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import msgspec
+
+from hsmpub.artifact.source import DescriptorSource
 from hsmpub.errors import Conflict, Invalid, Unavailable
+from hsmpub.formats.format import Format
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
 from hsmpub.formats.sha256state import HeldSha256, Sha256State
 from hsmpub.model.submission import HashState
@@ -40,13 +44,16 @@ def can_hash() -> bool:
     return find_libcrypto() is not None
 
 
-def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> HashState:
-    """The hash state of a file, under the file's base name.
+def hash_file(
+    path: Path, *, formats: Sequence[Format] = (), progress: Callable[[int], None] | None = None
+) -> HashState:
+    """The hash state of a file, under the file's base name, with what these formats need beside it.
 
     Args:
         progress: called with the number of bytes after each piece of at most 1 MiB.
 
     Raises:
+        The rules of a format's `extract`.
         LibcryptoMissing: no libcrypto with the low-level functions; upload instead.
         FileChanged: it was written to while it was read.
         NotAPlainFile: a directory, device or pipe.
@@ -58,11 +65,13 @@ def hash_file(path: Path, *, progress: Callable[[int], None] | None = None) -> H
         if not stat.S_ISREG(before.st_mode):
             raise NotAPlainFile(f"{path.name!r} is not a regular file.")
         state = _hash_open_file(fd, before.st_size, progress)
+        source = DescriptorSource(fd, before.st_size)
+        details = {form.name: form.extract(source) for form in formats if form.detail_limit}
         if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
     finally:
         os.close(fd)
-    return state.to_state(path.name)
+    return msgspec.structs.replace(state.to_state(path.name), details=details)
 
 
 def held_hash(path: Path) -> HeldSha256:

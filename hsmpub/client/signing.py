@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from hsmpub.artifact.source import PathSource
 from hsmpub.client.client import Client
 from hsmpub.client.sha256 import hash_file, held_hash
 from hsmpub.client.trust import pinned_key
@@ -19,6 +20,7 @@ from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
+from hsmpub.formats.source import Details
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
@@ -26,6 +28,8 @@ from hsmpub.wire.messages import MadeSignature, SignReply
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
 _ENTRY_ROOM = 52_000
 _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
+#: Details travel in base64 within one body, of which the front takes a mebibyte.
+_BODY_ROOM = 600_000
 
 
 class SignatureMissing(Broken):
@@ -33,56 +37,78 @@ class SignatureMissing(Broken):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A file that is ready to be signed: by its unfinished hash, or as an upload."""
+    """A file that is ready to be signed: by its unfinished hash, or as an upload.
+
+    details: what formats need beside the hash, to check what comes (`Format.extract`).
+    """
 
     path: Path
     hash: FileHash
     ask: HashState | FileRef
+    details: Details = {}
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """A signature that goes into its file. name: of the output; key: the key's name."""
+
+    name: str
+    format: str
+    key: str
+    output: bytes
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What came of one file. outputs: file name → exact bytes; problems: why others were not made."""
+    """What came of one file. outputs: file name → exact bytes; problems: why others were not made.
+
+    embedded: those of the outputs that go into the file.
+    """
 
     path: Path
+    hash: FileHash
     entry: int
     outputs: dict[str, bytes]
     problems: tuple[Problem, ...] = ()
+    embedded: tuple[Embedded, ...] = ()
 
 
-def digest_work(path: Path, *, progress: Progress | None = None) -> Work:
-    """Hashes; the file stays here. Raises HostileName, FileUnreadable, FileChanged, LibcryptoMissing."""
+def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
+    """Hashes; the file stays here. Raises HostileName, FileUnreadable, FileChanged, LibcryptoMissing, and the rules of
+    a format's `extract`."""
     check_file_name(path.name)
     try:
-        state = hash_file(path, progress=progress)
+        state = hash_file(path, formats=[get_format(name) for name in formats], progress=progress)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    return Work(path, Sha256State.of_state(state), state)
+    return Work(path, Sha256State.of_state(state), state, state.details)
 
 
-def upload_work(client: Client, path: Path, *, progress: Progress | None = None) -> Work:
+def upload_work(client: Client, path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
     """Hashes and uploads. Raises HostileName, FileUnreadable, NotAPlainFile, FileChanged, Refused."""
     check_file_name(path.name)
     try:
         held = held_hash(path)
+        details = {form.name: form.extract(PathSource(path)) for form in map(get_format, formats) if form.detail_limit}
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
     reference = FileRef(path.name, held.digest().hex(), held.size)
     upload(client.http, client.session, path, reference=reference, progress=progress)
-    return Work(path, held, reference)
+    return Work(path, held, reference, details)
 
 
 def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
     """Groups that one request may hold: at most 256 signatures, one log entry's room, each name once."""
     held: list[Work] = []
-    room = _ENTRY_ROOM
+    room, body = _ENTRY_ROOM, _BODY_ROOM
     for work in works:
         needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        weighs = sum(map(len, work.details.values()))
         twice = any(work.path.name == other.path.name for other in held)
-        if held and (twice or needs > room or (len(held) + 1) * formats > MAX_FILES):
+        if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
             yield held
-            held, room = [], _ENTRY_ROOM
+            held, room, body = [], _ENTRY_ROOM, _BODY_ROOM
         held.append(work)
         room -= needs
+        body -= weighs
     if held:
         yield held
 
@@ -108,13 +134,18 @@ def sign_batch(
 def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
+    embedded: list[Embedded] = []
     for name in formats:
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
+        form = get_format(name)
         try:
-            outputs[work.path.name + get_format(name).suffix] = _checked(work, found, trust)
+            output = outputs[work.path.name + form.suffix] = _checked(work, found, trust)
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
-    return Made(work.path, reply.entry, outputs, tuple(problems))
+            continue
+        if form.embedded:
+            embedded.append(Embedded(work.path.name + form.suffix, name, found[0].key, output))
+    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded))
 
 
 def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
@@ -123,5 +154,5 @@ def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
     if found[0].problem is not None:
         raise found[0].problem.as_error()
     output, key = found[0].output, pinned_key(trust, found[0].key)
-    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash), key)
+    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details), key)
     return output

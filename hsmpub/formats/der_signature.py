@@ -9,7 +9,7 @@ Source: RFC 3279, section 2.2.3 (Ecdsa-Sig-Value); RFC 8017, section 8.2 (PKCS#1
 from __future__ import annotations
 
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, OutputMalformed, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -19,7 +19,7 @@ class DerMalformed(OutputMalformed):
     pass
 
 
-class DerSignature:
+class DerSignature(Detached):
     """Detached bare signature, ECDSA or RSA."""
 
     name = "der-signature"

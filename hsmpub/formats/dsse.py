@@ -14,7 +14,7 @@ import msgspec
 
 from hsmpub.formats.der_signature import ecdsa_der
 from hsmpub.formats.dsse_read import read_attestation
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.clock import rfc3339
@@ -26,7 +26,7 @@ PREDICATE_TYPE = "urn:hsmpub:release-attestation:v1"
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class Dsse:
+class Dsse(Detached):
     """`.intoto.jsonl`, with P-256, RSA-3072 or Ed25519."""
 
     name = "dsse"

@@ -1,7 +1,14 @@
 """What a signature format is: a pure translation on both sides of the HSM.
 
+    file ── extract ──► detail                    (where a digest alone does not suffice)
     artifact, key, context ── prepare ──► Prepared ── HSM ──► raw signature ── assemble ──► output
     output, artifact, key  ── read ─────► Claim    ── verify with the pinned key ─────────► check
+    file, output ── attach ──► signed file;  signed file ── detach ──► output   (embedded formats)
+
+The *output* is what the service makes, logs by digest and gives away. A detached format's output is a file of its own;
+an embedded format's output is put into the file by whoever holds it. The *detail* is the little that `prepare` must
+know of a file beside its SHA-256: made by `extract` on the client where the file stays there, in the keeper where it
+was uploaded; `prepare` trusts none of it and builds what is signed itself.
 
 `prepare` and `assemble` build; `read` is written apart from them and shares no code with them, so that a mistake in
 one is seen by the other. `check` is `read` and the verification of its claim.
@@ -14,13 +21,14 @@ but bare ones (hsmpub.formats.purposes), and whoever relies on the key must expe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
 
 from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.sha256state import FileHash
+from hsmpub.formats.source import Details, Source
 from hsmpub.model.key import KeyKind, KeyRecord
 
 HashName = Literal["sha256", "sha512", "none"]
@@ -30,10 +38,11 @@ SIGNATURE_BYTES: dict[KeyKind, int] = {"p256": 64, "rsa3072": 384, "ed25519": 64
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """A file to sign: its base name, and its hash. See hsmpub.formats.sha256state."""
+    """A file to sign: its base name, its hash (hsmpub.formats.sha256state), and what formats know beside it."""
 
     name: str
     state: FileHash
+    details: Details = {}
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,12 +67,15 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
 
     payload: a digest for `sha256` and `sha512`, the whole message for `none`. kind: of the key.
     parts: the format's own; nobody else looks inside.
+    count: how many signatures the format takes; then payload is that many digests, one after the other, and the raw
+        signature that many raw ones.
     """
 
     payload: bytes
     hash: HashName
     kind: KeyKind
     parts: tuple[bytes, ...] = ()
+    count: int = 1
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +91,10 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class Format(Protocol):
-    """A signature format. name: in policy and log; suffix: appended to the artifact's name."""
+    """A signature format. name: in policy and log; suffix: appended to the artifact's name for the output's.
+
+    detail_limit: most bytes of its detail; 0: it needs none. embedded: the output goes into the file.
+    """
 
     @property
     def name(self) -> str: ...
@@ -93,6 +108,18 @@ class Format(Protocol):
     @property
     def bare(self) -> bool:
         """It signs the file's own digest; see the module's docstring."""
+
+    @property
+    def detail_limit(self) -> int: ...
+
+    @property
+    def embedded(self) -> bool: ...
+
+    def recognises(self, name: str, head: bytes) -> bool:
+        """Whether files of this name, beginning with `head` (up to 4,096 bytes), are what the format is for."""
+
+    def extract(self, source: Source) -> bytes:
+        """The detail of a file, signed already or not. Raises the format's own rules under Invalid."""
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         """What the HSM signs. Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed (hsmpub.formats.purposes)."""
@@ -108,6 +135,32 @@ class Format(Protocol):
     def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
         """Raises what `read` raises, and SignatureDoesNotVerify."""
 
+    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+        """The file with the signature in it, piece by piece; one that is there already is replaced or refused, as
+        the format says. Of a detached format: the output itself."""
+
+    def detach(self, source: Source) -> bytes | None:
+        """The output that a signed file holds; None: it holds none, or the format is detached."""
+
+
+class Detached:
+    """What a format is that makes a file of its own from the file's hash alone."""
+
+    detail_limit = 0
+    embedded = False
+
+    def recognises(self, name: str, head: bytes) -> bool:
+        return False
+
+    def extract(self, source: Source) -> bytes:
+        return b""
+
+    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+        yield output
+
+    def detach(self, source: Source) -> bytes | None:
+        return None
+
 
 class RawSignatureMalformed(Broken):
     advice = "The HSM gave a signature of another shape than its key's: look at the module."
@@ -119,6 +172,16 @@ class OutputMalformed(Invalid):
     advice = "The signature file was altered or comes from another program."
 
 
+class DetailMissing(Invalid):
+    advice = "Sign with 'hsmpub sign', which sends what the format needs, or upload the file."
+
+
+class DetailMalformed(Invalid):
+    """Family of what is wrong with the detail that came for a file."""
+
+    advice = "Sign with 'hsmpub sign' of the service's version, or upload the file."
+
+
 class OutputForAnother(Invalid):
     """It is well formed, and says that it is about another file, key, time or request."""
 
@@ -127,5 +190,29 @@ class OutputForAnother(Invalid):
 
 def check_raw(prepared: Prepared, signature: bytes) -> None:
     """Raises RawSignatureMalformed."""
-    if len(signature) != SIGNATURE_BYTES[prepared.kind]:
+    if len(signature) != SIGNATURE_BYTES[prepared.kind] * prepared.count:
         raise RawSignatureMalformed(f"A raw {prepared.kind} signature has {len(signature)} bytes.")
+
+
+def digests_of(prepared: Prepared) -> list[bytes]:
+    """What the HSM signs, item by item."""
+    if prepared.count == 1:
+        return [prepared.payload]
+    size = len(prepared.payload) // prepared.count
+    return [prepared.payload[at : at + size] for at in range(0, len(prepared.payload), size)]
+
+
+def detail_of(artifact: Artifact, format_: Format) -> bytes:
+    """The detail of a file for a format.
+
+    Raises:
+        DetailMissing, DetailMalformed: there is none, or more than the format's limit.
+    """
+    detail = artifact.details.get(format_.name)
+    if detail is None:
+        raise DetailMissing(f"The format {format_.name!r} needs more of {artifact.name!r} than its hash.")
+    if len(detail) > format_.detail_limit:
+        raise DetailMalformed(
+            f"The detail of {artifact.name!r} for {format_.name!r} has over {format_.detail_limit} bytes."
+        )
+    return detail

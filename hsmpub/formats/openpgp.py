@@ -6,7 +6,7 @@ document and never a certification, whatever the client sends.
 
 from __future__ import annotations
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature
 from hsmpub.formats.openpgp_signature import (
@@ -21,7 +21,7 @@ from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class OpenPgp:
+class OpenPgp(Detached):
     """`.asc`, with RSA-3072 or ECDSA on P-256, SHA-256."""
 
     name = "openpgp"

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from hsmpub.errors import Broken, Invalid
-from hsmpub.formats.format import Claim
+from hsmpub.formats.format import SIGNATURE_BYTES, Claim, HashName
 from hsmpub.model.key import KeyRecord
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
@@ -73,13 +73,31 @@ def check_claim(claim: Claim, key: KeyRecord) -> None:
     """
     public = load_public(key)
     try:
-        if isinstance(public, EllipticCurvePublicKey):
-            r, s = claim.signature[:32], claim.signature[32:]
-            der = utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
-            public.verify(der, claim.payload, ec.ECDSA(_HASHES[claim.hash]))
-        elif isinstance(public, RSAPublicKey):
-            public.verify(claim.signature, claim.payload, padding.PKCS1v15(), _HASHES[claim.hash])
-        else:
-            public.verify(claim.signature, claim.payload)
+        for payload, signature in _items(claim, key):
+            _verify(public, payload, signature, claim.hash)
     except (InvalidSignature, ValueError, KeyError):
         raise SignatureDoesNotVerify(f"The signature is not one of the key {key.name!r} over this file.") from None
+
+
+def _items(claim: Claim, key: KeyRecord) -> list[tuple[bytes, bytes]]:
+    """Payload and signature of each that a claim holds; usually that is one. Raises ValueError."""
+    size = SIGNATURE_BYTES[key.kind]
+    count, rest = divmod(len(claim.signature), size)
+    if rest or not count or len(claim.payload) % count:
+        raise ValueError("a claim of another shape than its key's")
+    step = len(claim.payload) // count
+    return [
+        (claim.payload[i * step : (i + 1) * step], claim.signature[i * size : (i + 1) * size]) for i in range(count)
+    ]
+
+
+def _verify(public: PublicKey, payload: bytes, signature: bytes, hash_name: HashName) -> None:
+    """Raises InvalidSignature, ValueError, KeyError."""
+    if isinstance(public, EllipticCurvePublicKey):
+        r, s = signature[:32], signature[32:]
+        der = utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+        public.verify(der, payload, ec.ECDSA(_HASHES[hash_name]))
+    elif isinstance(public, RSAPublicKey):
+        public.verify(signature, payload, padding.PKCS1v15(), _HASHES[hash_name])
+    else:
+        public.verify(signature, payload)

@@ -12,7 +12,7 @@ import base64
 import msgspec
 
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
 from hsmpub.formats.public_key import check_claim, spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle_read import read_bundle
@@ -21,7 +21,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 
-class SigstoreBundle:
+class SigstoreBundle(Detached):
     """`.sigstore.json`, with P-256 or RSA-3072. (sigstore-js refuses Ed25519 here.)"""
 
     name = "sigstore-bundle"

@@ -13,7 +13,7 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
 from hsmpub.formats.public_key import check_claim, load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sshsig_read import read_sshsig
@@ -27,7 +27,7 @@ _ALGORITHM: dict[KeyKind, bytes] = {
 }
 
 
-class SshSig:
+class SshSig(Detached):
     """`.sig`, namespace `file`, with P-256, RSA-3072 (rsa-sha2-256) or Ed25519."""
 
     name = "sshsig"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Context, Format, Prepared
+from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
@@ -128,9 +128,10 @@ class Executing:
 
     async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
         predicate = request.statement.predicate
-        state = await self._artifacts.hashed(subject.sha256, subject.name)
+        forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
+        artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
         context = context_of(predicate, self._book.genesis.service, now)
-        planned = plan(Artifact(subject.name, state), predicate.sign, self._book.keys, context)
+        planned = plan(artifact, predicate.sign, self._book.keys, context)
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -159,7 +160,7 @@ class Executing:
         [signature] = await signers.sign(key.name, [made.prepared.payload], hash=made.prepared.hash)
         content = assemble_tag(made, signature)
         check_tag(content, tag, key)
-        output = e.Output(f"git:{target}", "git-tag", key.name, tag.name, sha256_hex(content), content.decode())
+        output = e.kept_output(f"git:{target}", "git-tag", key.name, tag.name, content)
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
 
 
@@ -194,10 +195,8 @@ async def make(signers: Signers, planned: Sequence[_Planned], context: Context) 
     """Signs, assembles and checks each output by the independent check of its format."""
     outputs = []
     for one in planned:
-        [signature] = await signers.sign(one.key.name, [one.prepared.payload], hash=one.prepared.hash)
-        output = one.format.assemble(one.prepared, signature)
+        raw = await signers.sign(one.key.name, digests_of(one.prepared), hash=one.prepared.hash)
+        output = one.format.assemble(one.prepared, b"".join(raw))
         one.format.check(output, one.artifact, one.key, context)
-        outputs.append(
-            e.Output(one.artifact.name, one.format.name, one.key.name, one.name, sha256_hex(output), output.decode())
-        )
+        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output))
     return tuple(outputs)

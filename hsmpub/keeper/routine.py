@@ -7,11 +7,13 @@ that cannot be signed fails alone.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared
+from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
@@ -115,9 +117,10 @@ class Routine:
     async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
         everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
+        forms = [form for _, form in allowed.makes]
         for given in everything:
             try:
-                artifact = await self._artifact(given)
+                artifact = await self._artifact(given, forms)
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
@@ -126,10 +129,10 @@ class Routine:
             batch.work += work
         return batch
 
-    async def _artifact(self, given: s.HashState | s.FileRef) -> Artifact:
+    async def _artifact(self, given: s.HashState | s.FileRef, forms: Sequence[Format]) -> Artifact:
         if isinstance(given, s.HashState):
-            return Artifact(given.name, Sha256State.of_state(given))
-        return Artifact(given.name, await self._artifacts.check(given))
+            return Artifact(given.name, Sha256State.of_state(given), given.details)
+        return await self._artifacts.check(given, forms)
 
     async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
         """One call to the signers for each key and hash; usually that is one for the whole batch."""
@@ -138,8 +141,10 @@ class Routine:
             calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
         outputs: list[bytes] = [b""] * len(batch.work)
         for (key, hash_name), positions in calls.items():
-            payloads = [batch.work[p].prepared.payload for p in positions]
-            for p, signature in zip(positions, await signers.sign(key, payloads, hash=hash_name), strict=True):
+            payloads = [digest for p in positions for digest in digests_of(batch.work[p].prepared)]
+            raw = iter(await signers.sign(key, payloads, hash=hash_name))
+            for p in positions:
+                signature = b"".join(islice(raw, batch.work[p].prepared.count))
                 outputs[p] = assemble_and_read(batch.work[p], signature, context)
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format

@@ -67,7 +67,7 @@ class Keeper:
             on_unsealed=self._unsealed,
             on_sealed=parts.log.stop_checkpoints,
         )
-        artifacts = Artifacts(parts.home.artifacts)
+        artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
         self.sessions = Sessions(book, parts.identity)

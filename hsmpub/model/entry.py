@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from hsmpub.errors import Broken, TooLarge
+from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.terms import UNLIMITED, Terms
 
@@ -104,9 +105,10 @@ class Expired(_Entry, frozen=True, tag="expiry"):
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One made signature. `sha256` is of the output's bytes; `text` the output itself where it is kept.
+    """One made signature. `sha256` is of the output's bytes; `text` or `data` the output itself where it is kept.
 
-    name: file name of the output, e.g. `x.whl.asc`; artifact: file name that it signs.
+    name: file name of the output, e.g. `x.whl.asc`; artifact: file name that it signs; data: an output that is no
+    ASCII text, in base64.
     """
 
     artifact: str
@@ -115,6 +117,20 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     name: str
     sha256: str
     text: str = ""
+    data: bytes = b""
+
+    @property
+    def content(self) -> bytes:
+        """The exact bytes of the output; none where it is not kept."""
+        return self.data or self.text.encode()
+
+
+def kept_output(artifact: str, format_: str, key: str, name: str, content: bytes) -> Output:
+    """An output that the log keeps whole."""
+    digest = sha256_hex(content)
+    if content.isascii():
+        return Output(artifact, format_, key, name, digest, text=content.decode())
+    return Output(artifact, format_, key, name, digest, data=content)
 
 
 class Signed(_Entry, frozen=True, tag="signed"):

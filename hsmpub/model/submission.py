@@ -49,16 +49,18 @@ class AskRelease(_Body, frozen=True, tag="release"):
     files: tuple[FileRef, ...]
 
 
-class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file that stays with the client: name, and its unfinished SHA-256 (see hsmpub.formats.sha256state).
 
-    h: the eight chaining words, 64 hex characters; tail: the unhashed rest, hex, under 64 bytes; size: bytes in all.
+    h: the eight chaining words, 64 hex characters; tail: the unhashed rest, hex, under 64 bytes; size: bytes in all;
+    details: format name → what that format needs beside the hash (`Format.extract`), base64.
     """
 
     name: str
     h: str
     tail: str
     size: int
+    details: dict[str, bytes] = {}
 
 
 class AskSign(_Body, frozen=True, tag="sign"):

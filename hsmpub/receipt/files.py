@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.registry import get_format
-from hsmpub.formats.sha256state import FileHash
+from hsmpub.formats.registry import FORMATS, get_format
+from hsmpub.formats.sha256state import FileHash, Sha256State
+from hsmpub.formats.source import Source
+from hsmpub.model import entry as e
+from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Statement
 from hsmpub.receipt.facts import Facts
 from hsmpub.receipt.outputs import TAG_ARTIFACT, Made, context_of
@@ -34,11 +38,13 @@ class SignatureFails(Invalid):
 
 @dataclass(frozen=True)
 class GivenFile:
-    """A file at hand. content: its bytes where it is no larger than MAX_SIGNATURE_BYTES, else None."""
+    """A file at hand. content: its bytes where it is no larger than MAX_SIGNATURE_BYTES, else None; source: to look
+    for a signature that is in the file."""
 
     name: str
     hash: FileHash
     content: bytes | None = None
+    source: Source | None = None
 
 
 def check_files(
@@ -51,18 +57,41 @@ def check_files(
     Raises:
         FileDiffers, FileNotInReceipt, SignatureFails.
     """
-    artifacts: dict[str, FileHash] = {}
+    artifacts: dict[str, GivenFile] = {}
     contents: dict[str, bytes] = {}
+    holding: dict[str, Source] = {}
     for file in files:
         digest = file.hash.digest().hex()
         if any(digest == subject.sha256 for subject in statement.subject):
-            artifacts[digest] = file.hash
+            artifacts[digest] = file
         elif file.content is not None and any(digest == m.output.sha256 for m in made):
             contents[digest] = file.content
+        elif held := _signature_in(file, made):
+            contents[held.output.sha256], holding[held.output.sha256] = held.content, held.source
         else:
             raise _stranger(file, digest, statement, made)
     same = tuple(subject.name for subject in statement.subject if subject.sha256 in artifacts)
-    return same, tuple(_see(facts, statement, one, artifacts, contents) for one in made)
+    return same, tuple(_see(facts, statement, one, artifacts, contents, holding) for one in made)
+
+
+class _Held(NamedTuple):
+    output: e.Output
+    content: bytes
+    source: Source
+
+
+def _signature_in(file: GivenFile, made: Sequence[Made]) -> _Held | None:
+    """The recorded signature that a signed file holds; None: it holds none of the receipt's."""
+    for one in made:
+        if file.source is None or one.output.format not in FORMATS or not get_format(one.output.format).embedded:
+            continue
+        try:
+            content = get_format(one.output.format).detach(file.source)
+        except Invalid:
+            continue  # no file of that kind at all
+        if content is not None and sha256_hex(content) == one.output.sha256:
+            return _Held(one.output, content, file.source)
+    return None
 
 
 def _stranger(file: GivenFile, digest: str, statement: Statement, made: Sequence[Made]) -> Invalid:
@@ -73,20 +102,23 @@ def _stranger(file: GivenFile, digest: str, statement: Statement, made: Sequence
 
 
 def _see(
-    facts: Facts, statement: Statement, made: Made, artifacts: dict[str, FileHash], contents: dict[str, bytes]
-) -> SignatureSeen:
+    facts: Facts, statement: Statement, made: Made, artifacts: Mapping[str, GivenFile], contents: Mapping[str, bytes],
+    holding: Mapping[str, Source],
+) -> SignatureSeen:  # fmt: skip
     output = made.output
-    content = contents.get(output.sha256) or output.text.encode()
-    is_tag = output.artifact.startswith(TAG_ARTIFACT)
-    state = artifacts.get(made.artifact_sha256)
-    if state is not None and content and not is_tag:
-        context = context_of(facts, statement, made.at)
-        try:
-            get_format(output.format).check(content, Artifact(output.artifact, state), made.key, context)
-        except Invalid as e:
-            raise SignatureFails(f"The signature {output.name!r} fails: {e.detail}") from e
-        checked = True
-    else:
-        checked = is_tag  # a tag was verified with the entries: it is whole in the log
+    content = contents.get(output.sha256) or output.content
     given = output.sha256 in contents
+    if output.artifact.startswith(TAG_ARTIFACT):  # verified with the entries: it is whole in the log
+        return SignatureSeen(output.artifact, output.name, output.format, output.key, output.sha256, True, given)
+    form, file = get_format(output.format), artifacts.get(made.artifact_sha256)
+    source = holding.get(output.sha256) or (file.source if file else None)
+    checked = bool(content) and (source is not None if form.detail_limit else file is not None)
+    if checked:
+        try:
+            details = {form.name: form.extract(source)} if form.detail_limit and source is not None else {}
+            state = file.hash if file else Sha256State.of(b"")  # a format with a detail asks for nothing else
+            artifact = Artifact(output.artifact, state, details)
+            form.check(content, artifact, made.key, context_of(facts, statement, made.at))
+        except Invalid as error:
+            raise SignatureFails(f"The signature {output.name!r} fails: {error.detail}") from error
     return SignatureSeen(output.artifact, output.name, output.format, output.key, output.sha256, checked, given)

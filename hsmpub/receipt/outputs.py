@@ -89,7 +89,7 @@ def _logged(facts: Facts, statement: Statement) -> Iterator[Made]:
         for output in signed.outputs:
             if output.artifact != signed.artifact or (output.format == TAG_FORMAT) != is_tag:
                 raise SignedOtherwise(f"An output of entry {index} is for another file than the entry.")
-            if output.text and sha256_hex(output.text.encode()) != output.sha256:
+            if output.content and sha256_hex(output.content) != output.sha256:
                 raise SignedOtherwise(
                     f"The output {output.name!r} of entry {index} has not the digest recorded for it."
                 )

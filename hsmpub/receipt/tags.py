@@ -30,7 +30,7 @@ def check_tag_output(
         TagUnsigned, TagDiffers, SignatureDoesNotVerify: see hsmpub.formats.git_tag_read.
     """
     name = target.tag.replace("{version}", predicate.version).replace("{project}", predicate.project)
-    content = output.text.encode()
+    content = output.content
     signed, _ = split_signature(content)
     head = _TAGGER.search(signed)
     if head is None or output.name != name or key.name != target.key:

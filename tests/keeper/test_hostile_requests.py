@@ -156,7 +156,7 @@ def test_what_is_no_file_in_the_store_does_not_hold_the_keeper_up(put: Callable[
     digest = "ab" * 32
     (tmp_path / "ab").mkdir()
     put(tmp_path / "ab" / digest)
-    artifacts = Artifacts(tmp_path)
+    artifacts = Artifacts(tmp_path, tmp_path)
     with pytest.raises(ArtifactAltered):
         asyncio.run(asyncio.wait_for(artifacts.hashed(digest, "x"), 10))
 
@@ -176,7 +176,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path: Path)
     async def scenario() -> None:
         growing = asyncio.ensure_future(asyncio.to_thread(grow))
         with pytest.raises(ArtifactAltered):
-            await Artifacts(tmp_path).hashed(digest, "x")
+            await Artifacts(tmp_path, tmp_path).hashed(digest, "x")
         await growing
 
     asyncio.run(scenario())
@@ -184,7 +184,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path: Path)
 
 def test_only_so_many_wait_for_their_files(kept: Kept) -> None:
     async def scenario() -> None:
-        artifacts = Artifacts(kept.folder / "artifacts")
+        artifacts = Artifacts(kept.folder / "artifacts", kept.folder)
         artifacts._places = asyncio.Semaphore(0)
         file = store(kept.folder, "x.whl", b"x")
         waiting = [asyncio.ensure_future(artifacts.hashed(file.sha256, "x")) for _ in range(64)]

@@ -1,0 +1,55 @@
+"""Which format a file asks for by what it is, where the command does not say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hsmpub.client.sha256 import NotAPlainFile
+from hsmpub.client.upload import FileUnreadable
+from hsmpub.errors import Invalid
+from hsmpub.formats.format import Format
+from hsmpub.formats.registry import FORMATS
+
+_HEAD_BYTES = 4096
+
+
+class NoFormatByContent(Invalid):
+    advice = "Say --format: 'hsmpub sign --help' names them all."
+
+
+class SeveralFormatsByContent(Invalid):
+    advice = "Say --format."
+
+
+class TwoSignaturesInOneFile(Invalid):
+    advice = "Sign once for each: what the one writes, the other then signs."
+
+
+def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """The formats for a file: those that were asked for, or the one whose kind of file this is.
+
+    Raises:
+        NoFormatByContent, SeveralFormatsByContent, TwoSignaturesInOneFile; FileUnreadable, NotAPlainFile.
+    """
+    if asked:
+        into = [name for name in asked if name in FORMATS and FORMATS[name].embedded]
+        if len(into) > 1:
+            raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {path.name!r}.")
+        return asked
+    found = [form.name for form in _recognising(path)]
+    if not found:
+        raise NoFormatByContent(f"No format is made for files like {path.name!r}.")
+    if len(found) > 1:
+        raise SeveralFormatsByContent(f"{path.name!r} can be signed as {' or '.join(found)}.")
+    return (found[0],)
+
+
+def _recognising(path: Path) -> list[Format]:
+    if path.exists() and not path.is_file():
+        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as e:
+        raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
+    return [form for form in FORMATS.values() if form.recognises(path.name, head)]
