@@ -27,7 +27,8 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import HolderRecord, Quorum, RecoveryRecord, WrappedKey
+from hsmpub.shares.plan import QuorumPlan
+from hsmpub.shares.record import HolderRecord, Quorum, RecoveryRecord, WrappedKey, plan_of
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import NewRecovery
 from hsmpub.transcript.check import check_transcript
@@ -118,12 +119,15 @@ def record_keys(recorder: Recorder, what: str, keys: Sequence[KeyRecord]) -> Non
 
 def record_quorum(recorder: Recorder, what: str, quorum: Quorum, **more: str) -> None:
     """A step with the public side of a quorum."""
-    recorder.record(what, epoch=quorum.epoch, **quorum_facts(quorum.threshold, quorum.holders), **more)
+    recorder.record(what, epoch=quorum.epoch, **quorum_facts(plan_of(quorum), quorum.holders), **more)
 
 
-def quorum_facts(threshold: int, holders: Sequence[HolderRecord]) -> dict[str, object]:
-    """What a transcript says of a quorum: who, with which key, and the commitment to each share."""
-    return {"threshold": threshold, "holders": [msgspec.to_builtins(holder) for holder in holders]}
+def quorum_facts(plan: QuorumPlan, holders: Sequence[HolderRecord]) -> dict[str, object]:
+    """What a transcript says of a quorum: who, in which group, with which key, and the commitment to each share."""
+    facts: dict[str, object] = {"threshold": plan.threshold}
+    if named := [{"name": group.name, "threshold": group.threshold} for group in plan.groups if group.name]:
+        facts |= {"group_threshold": plan.group_threshold, "groups": named}
+    return facts | {"holders": [msgspec.to_builtins(holder) for holder in holders]}
 
 
 def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigner) -> tuple[KeyRecord, ...]:

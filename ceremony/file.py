@@ -9,6 +9,17 @@ threshold = 3
 holders = [{ name = "holder-1", key = "age1…" }, …]
 ```
 
+Or, with groups that mirror the organisation:
+
+```toml
+[unseal]
+groups_needed = 2
+[[unseal.group]]
+name = "operations"
+threshold = 2
+holders = [{ name = "holder-1", key = "age1…" }, …]
+```
+
 deploy/example/ceremony.toml explains every key.
 """
 
@@ -16,62 +27,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints, ValidationError
+from pydantic import Field, StrictBool, StrictInt, StringConstraints, ValidationError
 
+from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
+from ceremony.quorum_table import Name, QuorumTable, Table, check_quorum_table
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
-from hsmpub.model.toml_lines import InFile, TomlText, load_toml
-from hsmpub.shares.channel import HolderKey
-from hsmpub.shares.recipient import parse_recipient
+from hsmpub.model.toml_lines import TomlText, load_toml
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
 Label = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}\z")]
 Origin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\z")]
 
 
-class CeremonyFileRefused(InFile):
-    advice = "Correct the line and start again; nothing was done."
-
-    def __init__(self, detail: str, *, line: int, next_step: str | None = None) -> None:
-        super().__init__(detail, line=line, file="ceremony file", next_step=next_step)
-
-
-class UnknownCeremonyKey(CeremonyFileRefused):
-    advice = "Check the spelling; nothing was done."
-
-
-class MissingCeremonyKey(CeremonyFileRefused):
-    advice = "Add it; nothing was done."
-
-
-class WrongCeremonyValue(CeremonyFileRefused):
-    pass
-
-
-class ThresholdUnsafe(CeremonyFileRefused):
-    advice = "Ask for two holders or more, and for no more than there are."
-
-
-class HolderTwice(CeremonyFileRefused):
-    advice = "Each holder has a name and a key of their own: who held two shares would be two holders."
-
-
-class HolderKeyRefused(CeremonyFileRefused):
-    pass
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServiceTable(_Table):
+class ServiceTable(Table):
     """name: of the service; openpgp_user_id: of the OpenPGP certificates of its release keys."""
 
     name: Name
     openpgp_user_id: str
 
 
-class HsmTable(_Table):
+class HsmTable(Table):
     """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections."""
 
     module: str = ""
@@ -80,40 +55,26 @@ class HsmTable(_Table):
     network: StrictBool = False
 
 
-class HolderTable(_Table):
-    name: Name
-    key: str
-
-
-class QuorumTable(_Table):
-    threshold: StrictInt
-    holders: tuple[HolderTable, ...]
-
-    @property
-    def holder_keys(self) -> tuple[HolderKey, ...]:
-        return tuple(HolderKey(holder.name, holder.key) for holder in self.holders)
-
-
-class LogTable(_Table):
+class LogTable(Table):
     """origin: name of the log in its checkpoints, for ever."""
 
     origin: Origin
 
 
-class FilesTable(_Table):
+class FilesTable(Table):
     """policy, roster: paths, from the folder of the ceremony file."""
 
     policy: str
     roster: str
 
 
-class FrontTable(_Table):
+class FrontTable(Table):
     """listen: `host:port` of the HTTP front; goes into config.toml."""
 
     listen: Annotated[str, StringConstraints(pattern=r"^[^\s\"\\]{1,255}:[0-9]{1,5}\z")] = "127.0.0.1:8700"
 
 
-class CeremonyFile(_Table):
+class CeremonyFile(Table):
     """The whole file."""
 
     service: ServiceTable
@@ -147,29 +108,8 @@ def load_ceremony_file(text: str) -> CeremonyFile:
             f"'front.listen': {file.front.listen} has a port over 65535.", line=toml.line_of(("front", "listen"))
         )
     for name, quorum in (("unseal", file.unseal), ("recovery", file.recovery)):
-        _check_quorum(name, quorum, toml)
+        check_quorum_table(name, quorum, toml)
     return file
-
-
-def _check_quorum(table: str, quorum: QuorumTable, toml: TomlText) -> None:
-    count = len(quorum.holders)
-    if count > 16:
-        raise WrongCeremonyValue(f"{table}: {count} holders; 16 is the most.", line=toml.line_of((table, "holders")))
-    if not 2 <= quorum.threshold <= count:
-        line = toml.line_of((table, "threshold"))
-        raise ThresholdUnsafe(f"{table}: a threshold of {quorum.threshold} of {count} holders.", line=line)
-    seen: dict[str, str] = {}
-    for index, holder in enumerate(quorum.holders):
-        line = toml.line_of((table, "holders", index))
-        try:
-            fingerprint = parse_recipient(holder.key).fingerprint
-        except HsmpubError as error:
-            raise HolderKeyRefused(f"{holder.name}: {error.detail}", line=line, next_step=error.next_step) from None
-        if holder.name in seen.values():
-            raise HolderTwice(f"{table}: {holder.name} is named twice.", line=line)
-        if fingerprint in seen:
-            raise HolderTwice(f"{table}: {holder.name} has the same key as {seen[fingerprint]}.", line=line)
-        seen[fingerprint] = holder.name
 
 
 def _first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:

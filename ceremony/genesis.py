@@ -121,10 +121,10 @@ class _Ceremony:
 
     def _split_recovery(self) -> NewRecovery:
         table = self._plan.file.recovery
-        split = split_recovery(table.holder_keys, table.threshold, epoch=FIRST_EPOCH)
+        split = split_recovery(table.plan, epoch=FIRST_EPOCH)
         for name, file in split.files.items():
             self._output(self._home.genesis / "recovery" / f"{name}.age", file)
-        facts = birth.quorum_facts(table.threshold, split.holders)
+        facts = birth.quorum_facts(split.plan, split.holders)
         self._recorder.record("recovery quorum", epoch=FIRST_EPOCH, **facts, public_key=split.public_key.hex())
         return split
 
@@ -136,7 +136,7 @@ class _Ceremony:
 
     def _split_unseal(self) -> None:
         table = self._plan.file.unseal
-        split = split_unseal(table.holder_keys, table.threshold, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
+        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
         for name, file in split.files.items():
             self._output(self._home.genesis / "shares" / f"{name}.age", file)
         self._output(self._home.unseal_record, dump_record(split.record))

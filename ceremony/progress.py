@@ -33,7 +33,10 @@ def _sentence(step: Step) -> str:
             return f"backup checked: a log of {facts['log_size']} entries, root {facts['log_root'][:16]}…"
         case "recovery quorum" | "unseal quorum":
             count = len(facts["holders"])
-            return f"{step.what}: {facts['threshold']} of {count}, each share encrypted to its holder's own key"
+            asked = f"{facts['threshold']} of {count}"
+            if groups := facts.get("groups"):
+                asked = f"{facts['group_threshold']} of {len(groups)} groups, {count} holders"
+            return f"{step.what}: {asked}, each share encrypted to its holder's own key"
         case "recovery share":
             return f"share of {facts['holder']} accepted, {facts['accepted']}"
         case "keys born":
@@ -57,7 +60,7 @@ def _details(step: Step) -> Iterator[str]:
     facts: dict[str, Any] = step.facts
     if step.what in ("recovery quorum", "unseal quorum"):
         for holder in facts["holders"]:
-            yield f"{holder['name']}  {holder['fingerprint']}"
+            yield f"{holder['name']}  {holder['fingerprint']}  {holder.get('group', '')}".rstrip()
     elif step.what in ("keys born", "keys restored"):
         for key in facts["keys"]:
             yield f"{key['name']} ({key['kind']})  {key.get('words', '')}".rstrip()

@@ -34,13 +34,14 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust
-from hsmpub.shares.channel import HolderKey
+from hsmpub.shares.progress import progress_text
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
     dump_record,
     load_recovery_record,
     load_unseal_record,
+    plan_of,
 )
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import split_unseal
@@ -140,8 +141,7 @@ class _Ceremony:
 
     def _gather(self, shares: Sequence[ShareAtHand]) -> tuple[str, ...]:
         def accepted(holders: tuple[str, ...]) -> None:
-            threshold = self._recovery.threshold
-            self._recorder.record("recovery share", holder=holders[-1], accepted=f"{len(holders)} of {threshold}")
+            self._recorder.record("recovery share", holder=holders[-1], accepted=progress_text(self._recovery, holders))
 
         secrets = self._secrets
         holders = asyncio.run(
@@ -166,13 +166,9 @@ class _Ceremony:
         return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
 
     def _split_unseal(self) -> None:
-        if self._file is not None:
-            holders, threshold = self._file.unseal.holder_keys, self._file.unseal.threshold
-        else:
-            holders = tuple(HolderKey(holder.name, holder.recipient) for holder in self._old.holders)
-            threshold = self._old.threshold
+        plan = self._file.unseal.plan if self._file is not None else plan_of(self._old)
         avoid = (self._old.identifier, self._recovery.identifier)
-        split = split_unseal(holders, threshold, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
+        split = split_unseal(plan, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
         for name, share in split.files.items():
             self._output(self._folder / "shares" / f"{name}.age", share)
         self._output(self._home.unseal_record, dump_record(split.record))

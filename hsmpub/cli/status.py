@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 import msgspec
 
 from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say, say_json
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
@@ -72,17 +74,21 @@ def _say_opening(found: StatusReply, opening: OpeningView) -> None:
 
 
 def _say_attempt(attempt: AttemptReply) -> None:
-    """Who has handed in, by the terms they agreed to."""
-    for gathered in attempt.gathering:
-        names = ", ".join(visible(name) for name in gathered.accepted)
-        terms = "" if gathered.terms == UNLIMITED else f" to unseal {visible(say_terms(gathered.terms))}"
-        say(f"Handed in{terms}: {names} ({len(gathered.accepted)} of {attempt.threshold}).")
+    """Who has handed in, by the terms they agreed to, and who can still."""
     if not attempt.gathering:
-        say(f"Handed in: nobody yet (0 of {attempt.threshold}).")
-    handed_in = {name for gathered in attempt.gathering for name in gathered.accepted}
-    waiting = [visible(name) for name in attempt.holders if name not in handed_in]
-    if waiting:
-        say(f"Holders who can still hand in: {', '.join(waiting)}.")
+        _say_lines(progress_lines(attempt.group_threshold, attempt.groups))
+    for gathered in attempt.gathering:
+        if gathered.terms != UNLIMITED:
+            say(f"To unseal {visible(say_terms(gathered.terms))}:")
+        _say_lines(progress_lines(attempt.group_threshold, gathered.groups))
+    one = attempt.gathering[0].groups if len(attempt.gathering) == 1 else attempt.groups
+    _say_lines([waiting_line(one)])
+
+
+def _say_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        if line:
+            say(line)
 
 
 def _say_keys(found: StatusReply, tested: dict[str, str]) -> None:

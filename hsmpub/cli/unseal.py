@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say
 from hsmpub.cli.unseal_terms import agreed_attempt, asked_terms
 from hsmpub.cli.visible import visible
@@ -57,12 +58,14 @@ def unseal(
             wipe(held)
             wipe(private)
         reply = client.hand_in(attempt, holder, box)
-    say(f"Accepted: the share of {visible(reply.holder)}. {len(reply.accepted)} of {reply.threshold} are in.")
+    say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.state == "unsealed":
         limits = "" if attempt.terms == UNLIMITED else f" {visible(say_terms(attempt.terms))}"
         say(f"The service is unsealed{limits}.")
-    else:
-        say(f"Handed in so far: {', '.join(visible(name) for name in reply.accepted)}.")
+        return
+    for line in (*progress_lines(reply.group_threshold, reply.groups), waiting_line(reply.groups)):
+        if line:
+            say(line)
 
 
 def _read(name: str, hint: str) -> bytearray:

@@ -18,6 +18,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.terms import Terms, dump_terms
 from hsmpub.shares.attempt import UnsealAttempt
 from hsmpub.shares.holder import attempt_to_sign
+from hsmpub.shares.progress import group_progress
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.wire import messages as m
 
@@ -47,7 +48,10 @@ class Attempts:
         attempt = self._attempt
         if attempt is None or attempt.expires_at <= self._book.now() or not attempt.is_open:
             return ()
-        return tuple(m.Gathered(self._terms[name], holders) for name, holders in attempt.by_terms.items())
+        return tuple(
+            m.Gathered(self._terms[name], holders, group_progress(self.record, holders))
+            for name, holders in attempt.by_terms.items()
+        )
 
     async def reply(self, terms: Terms) -> m.AttemptReply:
         """The attempt under these terms, signed.
@@ -57,6 +61,7 @@ class Attempts:
         """
         terms = allowed_terms(terms, self._book.policy)
         attempt = await self._open()
+        accepted = attempt.by_terms.get(dump_terms(terms), ())
         return m.AttemptReply(
             attempt=attempt.attempt,
             key=attempt.key,
@@ -65,8 +70,10 @@ class Attempts:
             epoch=self.record.epoch,
             threshold=self.record.threshold,
             holders=tuple(h.name for h in self.record.holders),
-            accepted=attempt.by_terms.get(dump_terms(terms), ()),
+            accepted=accepted,
             expires_at=attempt.expires_at,
+            group_threshold=self.record.group_threshold,
+            groups=group_progress(self.record, accepted),
             terms=terms,
             gathering=self.gathered,
         )

@@ -21,6 +21,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.terms import UNLIMITED, Terms, say_terms
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
+from hsmpub.shares.progress import group_progress
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.tlog.rules import LogUnavailable
 from hsmpub.wire import messages as m
@@ -156,7 +157,12 @@ class Unsealing:
             if attempt.is_complete:
                 await self._unseal(attempt, message.terms, accepted)
             return m.HandInReply(
-                message.holder, accepted, self.record.threshold, "unsealed" if self.is_unsealed else "sealed"
+                holder=message.holder,
+                accepted=accepted,
+                threshold=self.record.threshold,
+                state="unsealed" if self.is_unsealed else "sealed",
+                group_threshold=self.record.group_threshold,
+                groups=group_progress(self.record, accepted),
             )
 
     async def seal(self, reason: str, *, person: str = "", nonce: str = "", holder: str = "", rule: str = "") -> None:

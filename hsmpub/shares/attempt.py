@@ -1,7 +1,8 @@
 """A gathering of shares, from the side of whoever needs the secret: the keeper, or a restore.
 
 The keeper's process holds sealed boxes and, at the end, the PIN in a SecretPage; shares and secret stay in the child.
-A refused share changes nothing. Nobody can cancel or prolong an attempt: it ends by its k-th share or its time.
+A refused share changes nothing. Nobody can cancel or prolong an attempt: it ends by the last share that is needed or
+its time.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from hsmpub.shares.channel import (
     read_reply,
 )
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
+from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
 from hsmpub.shares.slip39 import ShareMalformed
 
@@ -156,8 +158,7 @@ class _Attempt:
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            have, need = max(map(len, self.by_terms.values()), default=0), self.record.threshold
-            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
+            raise TooFewHolders(too_few(self.record, max(self.by_terms.values(), key=len, default=())))
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
         # the child wrote everything before it answered: nothing here waits
@@ -182,7 +183,7 @@ class _Attempt:
 
 
 class UnsealAttempt(_Attempt):
-    """One attempt to unseal: at the k-th share the child opens the PIN box."""
+    """One attempt to unseal: at the last share that is needed the child opens the PIN box."""
 
     purpose = "unseal"
 
@@ -207,7 +208,8 @@ class UnsealAttempt(_Attempt):
 
 
 class RecoveryAttempt(_Attempt):
-    """One gathering for a restore: at the k-th share the child opens wrapping key and keeper identity."""
+    """One gathering for a restore: at the last share that is needed the child opens
+    wrapping key and keeper identity."""
 
     purpose = "recovery"
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
+from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.record import Purpose
 from hsmpub.shares.rules import RULES
 
@@ -67,13 +68,6 @@ class Accepted(_Msg, frozen=True, tag="accepted"):
     released: tuple[int, ...] = ()
 
 
-class HolderKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A holder to be: name and public key (age or SSH)."""
-
-    name: str
-    recipient: str
-
-
 class Split(_Msg, frozen=True, tag="split"):
     """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only).
 
@@ -82,21 +76,22 @@ class Split(_Msg, frozen=True, tag="split"):
 
     purpose: Purpose
     epoch: int
-    threshold: int
-    holders: tuple[HolderKey, ...]
+    plan: QuorumPlan
     avoid: tuple[int, ...]
     pin_size: int
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """commitment: hex; file: the share, encrypted to its holder."""
+    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder."""
 
     commitment: str
+    verifier: str
     file: bytes
 
 
 class SplitDone(_Msg, frozen=True, tag="split-done"):
-    """What may leave a splitting child: nothing secret. pin_box for unseal, public_key for recovery."""
+    """What may leave a splitting child: nothing secret. shares: in the order of the plan's holders; pin_box for
+    unseal, public_key for recovery."""
 
     identifier: int
     extendable: bool

@@ -14,6 +14,7 @@ from hsmpub.secret.box import BoxNotOpened, open_box
 from hsmpub.secret.page import wipe
 from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.derive import check_secret
+from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import HolderRecord, Purpose, Quorum
 from hsmpub.shares.slip39 import canonical, check_header, combine_shares, read_share
 
@@ -35,6 +36,14 @@ class ShareOfAnotherHolder(Conflict):
 
 class ShareAltered(Invalid):
     advice = "Take the share file as the ceremony wrote it."
+
+
+class ShareOfAnotherGroup(Conflict):
+    advice = "Each holder hands in the share that was made for them, under their own name."
+
+
+class GroupComplete(Conflict):
+    advice = "Nothing is left to do for this group; holders of other groups hand in theirs."
 
 
 class TooFewHolders(Conflict):
@@ -69,7 +78,7 @@ class Gathering:
 
     @property
     def is_complete(self) -> bool:
-        return len(self._shares) >= self._record.threshold
+        return self._record.is_complete(self._shares)
 
     def hand_in_box(self, holder: str, box: bytes) -> None:
         """Takes a share sealed to this attempt's key. Raises what `hand_in` raises, and ShareBoxUnreadable."""
@@ -86,8 +95,9 @@ class Gathering:
         """Takes the words of a share; wipes `mnemonic`.
 
         Raises:
-            UnknownHolder, ShareAlreadyHandedIn, EnoughShares: whatever the words are.
-            ShareOfAnotherHolder, ShareMalformed, ShareOfAnotherEpoch, ShareHeaderLies, ShareAltered: see each.
+            UnknownHolder, ShareAlreadyHandedIn, EnoughShares, GroupComplete: whatever the words are.
+            ShareOfAnotherHolder, ShareOfAnotherGroup, ShareMalformed, ShareOfAnotherEpoch, ShareHeaderLies,
+            ShareAltered: see each.
         """
         try:
             record = self._check_expected(holder)
@@ -109,10 +119,12 @@ class Gathering:
             SecretFailsKeyCheck, ShareOfAnotherEpoch, ShareHeaderLies: the record was altered.
         """
         if not self.is_complete:
-            have, need = len(self._shares), self._record.threshold
-            raise TooFewHolders(f"{have} of the {need} holders that are needed have handed in their shares.")
+            raise TooFewHolders(too_few(self._record, self.accepted))
         try:
-            shares = [read_share(words) for words in self._shares.values()]
+            # shares of groups that are not complete take no part
+            complete = [group for group in self._record.groups if group.enough(self._shares)]
+            names = [holder.name for group in complete for holder in group.holders if holder.name in self._shares]
+            shares = [read_share(self._shares[name]) for name in names]
             secret = combine_shares(shares, self._record.layout)
         finally:
             self.wipe()
@@ -137,6 +149,9 @@ class Gathering:
             raise ShareAlreadyHandedIn(f"The share of {holder} is here already.")
         if self.is_complete:
             raise EnoughShares(f"{len(self._shares)} holders have handed in their shares already.")
+        group = self._record.group_of(record)
+        if group.enough(self._shares):
+            raise GroupComplete(f"{group.threshold} holders of group {group.name} have handed in their shares already.")
         return record
 
     def _is_share_of(self, holder: HolderRecord, words: bytearray) -> bool:
@@ -147,5 +162,9 @@ class Gathering:
         for other in self._record.holders:
             if self._is_share_of(other, words):
                 raise ShareOfAnotherHolder(f"{holder.name} handed in the share of {other.name}.")
-        check_header(read_share(words), self._record.layout)
+        share = read_share(words)
+        check_header(share, self._record.layout)
+        stated = self._record.groups[share.group_index].name
+        if stated != holder.group:
+            raise ShareOfAnotherGroup(f"The share is of group {stated}; {holder.name} is of group {holder.group}.")
         raise ShareAltered(f"What {holder.name} handed in is not the share that the ceremony made.")

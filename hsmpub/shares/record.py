@@ -5,6 +5,8 @@ Both records are JSON files of the keeper and public in substance: digests, publ
 
 from __future__ import annotations
 
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from hsmpub.errors import Broken, NotFound
 from hsmpub.model.digest import is_sha256_hex
 from hsmpub.model.key import KeyKind
 from hsmpub.shares.layout import Layout
+from hsmpub.shares.plan import GroupPlan, HolderKey, PlanUnfit, QuorumPlan, check_groups, fewest_holders
 
 Purpose = Literal["unseal", "recovery"]
 
@@ -25,15 +28,18 @@ class RecordMalformed(Broken):
     advice = "The quorum's record was altered or damaged: restore it from the last backup."
 
 
-class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One holder of a quorum.
 
     Attributes:
         name: as it is called in every ceremony, log entry and command.
-        index: the SLIP-39 member index of the holder's share, from 0.
+        group: name of the holder's group; empty in a quorum without groups.
+        index: the SLIP-39 member index of the holder's share in its group, from 0.
         commitment: of the share, 64 hex characters (hsmpub.shares.commitment).
         recipient: the holder's own public key (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`).
         fingerprint: of that key, as `ssh-keygen -l` prints it.
+        verifier: Ed25519 public key of what the holder signs with the share (hsmpub.shares.verifier), 64 hex
+            characters; empty in records of ceremonies before there were verifiers.
     """
 
     name: str
@@ -41,15 +47,40 @@ class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     commitment: str
     recipient: str
     fingerprint: str
+    group: str = ""
+    verifier: str = ""
 
 
-class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What both quorums record.
+class GroupRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """name, and how many of the group's holders are needed."""
+
+    name: str
+    threshold: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of a quorum with its holders. name: empty for the only group of a quorum without groups."""
+
+    name: str
+    threshold: int
+    holders: tuple[HolderRecord, ...]
+
+    def enough(self, accepted: Container[str]) -> bool:
+        """Enough of these holders are among `accepted`."""
+        return sum(holder.name in accepted for holder in self.holders) >= self.threshold
+
+
+class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """What both quorums record. What is not said of groups in a file is: one group, without a name.
 
     Attributes:
         epoch: counts the sets of shares from 1; a restore starts the next.
         identifier, extendable, iteration_exponent: pinned SLIP-39 header of this set.
-        threshold: so many different holders are needed (two or more).
+        threshold: of the only group; with named groups, the fewest holders that can be enough. `is_complete` decides.
+        holders: group by group, in the order of their groups.
+        group_threshold: so many groups are needed.
+        group_rules: name and threshold of each named group; in files `groups`.
         check: key-check value of the secret, 64 hex characters (hsmpub.shares.derive).
     """
 
@@ -60,12 +91,29 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     threshold: int
     holders: tuple[HolderRecord, ...]
     check: str
+    group_threshold: int = 1
+    group_rules: tuple[GroupRule, ...] = msgspec.field(default=(), name="groups")
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """One or more, in the order of their SLIP-39 group index."""
+        return tuple(
+            Group(rule.name, rule.threshold, tuple(h for h in self.holders if h.group == rule.name))
+            for rule in self.group_rules or (GroupRule("", self.threshold),)
+        )
 
     @property
     def layout(self) -> Layout:
-        """The header that every share of this set must carry: one group, `threshold` of its members."""
-        groups = ((self.threshold, len(self.holders)),)
-        return Layout(self.identifier, self.extendable, self.iteration_exponent, 1, groups)
+        """The header that every share of this set must carry."""
+        return plan_of(self).layout(self.identifier, self.extendable, self.iteration_exponent)
+
+    def is_complete(self, accepted: Container[str]) -> bool:
+        """The holders of these names are enough: `group_threshold` groups have as many as they need."""
+        return sum(group.enough(accepted) for group in self.groups) >= self.group_threshold
+
+    def group_of(self, holder: HolderRecord) -> Group:
+        """The holder's group."""
+        return next(group for group in self.groups if group.name == holder.group)
 
     def holder(self, name: str) -> HolderRecord:
         """Raises UnknownHolder."""
@@ -121,7 +169,7 @@ def load_unseal_record(data: bytes) -> UnsealRecord:
     """The record of a file's bytes.
 
     Raises:
-        RecordMalformed: not such a record, or one that no ceremony writes (a threshold of 1, doubled names).
+        RecordMalformed: not such a record, or one that no ceremony writes (1 of several holders, doubled names).
     """
     return _load(_unseal, data)
 
@@ -141,15 +189,30 @@ def _load(decoder: msgspec.json.Decoder[AnyRecord], data: bytes) -> AnyRecord:
 
 
 def check_quorum(record: Quorum) -> None:
-    """Raises RecordMalformed unless thresholds, names, indexes and digests have the shape that a ceremony gives."""
-    names = [holder.name for holder in record.holders]
-    if not 2 <= record.threshold <= len(names) <= 16:
-        raise RecordMalformed(f"The record asks for {record.threshold} of {len(names)} holders.")
-    if len(set(names)) != len(names):
-        raise RecordMalformed("The record names a holder twice.")
-    if [holder.index for holder in record.holders] != list(range(len(names))):
+    """Raises RecordMalformed unless groups, names, indexes and digests have the shape that a ceremony gives."""
+    groups = record.groups
+    try:
+        counted = [(group.name, group.threshold, len(group.holders)) for group in groups]
+        check_groups(record.group_threshold, counted, [holder.name for holder in record.holders])
+    except PlanUnfit as unfit:
+        raise RecordMalformed(f"The record is none that a ceremony writes: {unfit.detail}") from None
+    if record.holders != tuple(holder for group in groups for holder in group.holders):
+        raise RecordMalformed("The record's holders are not in the order of their groups.")
+    if record.threshold != fewest_holders(record.group_threshold, [group.threshold for group in groups]):
+        raise RecordMalformed(f"The record's groups do not make a threshold of {record.threshold}.")
+    if any([h.index for h in group.holders] != list(range(len(group.holders))) for group in groups):
         raise RecordMalformed("The record's shares are not numbered in order.")
-    if not all(is_sha256_hex(digest) for digest in [record.check, *(h.commitment for h in record.holders)]):
-        raise RecordMalformed("A digest of the record is not a SHA-256 in hex.")
+    verifiers = [holder.verifier for holder in record.holders if holder.verifier]
+    if not all(map(is_sha256_hex, [record.check, *(h.commitment for h in record.holders), *verifiers])):
+        raise RecordMalformed("A digest or key of the record is not 32 bytes in hex.")
     if record.epoch < 1:
         raise RecordMalformed(f"The record is of epoch {record.epoch}; epochs count from 1.")
+
+
+def plan_of(record: Quorum) -> QuorumPlan:
+    """The plan by which the same people would hold a new set of shares."""
+    groups = tuple(
+        GroupPlan(group.name, group.threshold, tuple(HolderKey(h.name, h.recipient) for h in group.holders))
+        for group in record.groups
+    )
+    return QuorumPlan(record.group_threshold, groups)

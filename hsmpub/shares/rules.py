@@ -6,13 +6,16 @@ from hsmpub.errors import HsmpubError, rule_name
 from hsmpub.shares.derive import PinBoxAltered, SecretFailsKeyCheck
 from hsmpub.shares.gathering import (
     EnoughShares,
+    GroupComplete,
     ShareAlreadyHandedIn,
     ShareAltered,
     ShareBoxUnreadable,
+    ShareOfAnotherGroup,
     ShareOfAnotherHolder,
     TooFewHolders,
 )
 from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.plan import PlanUnfit
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
 from hsmpub.shares.record import RecordMalformed, UnknownHolder
 from hsmpub.shares.recovery import RecoveryBoxAltered
@@ -21,9 +24,10 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        EnoughShares, IdentityEncrypted, IdentityUnusable, PinBoxAltered, RecipientUnusable, RecordMalformed,
+        EnoughShares, GroupComplete, IdentityEncrypted, IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable,
+        RecordMalformed,
         RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
         ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
-        ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
+        ShareOfAnotherGroup, ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
     )
 }  # fmt: skip

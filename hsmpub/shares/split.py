@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from hsmpub.errors import Unavailable
 from hsmpub.sandbox import python_command
-from hsmpub.shares.channel import HolderKey, Split, SplitDone, frame, read_reply, receive_frame, send
+from hsmpub.shares.channel import Split, SplitDone, frame, read_reply, receive_frame, send
+from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.recipient import parse_recipient
-from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord, WrappedKey, check_quorum
+from hsmpub.shares.record import GroupRule, HolderRecord, RecoveryRecord, UnsealRecord, WrappedKey, check_quorum
 
 
 class SplitterLost(Unavailable):
@@ -35,7 +36,7 @@ class NewRecovery:
     epoch: int
     public_key: bytes
     files: dict[str, bytes]
-    threshold: int
+    plan: QuorumPlan
     holders: tuple[HolderRecord, ...]
     _done: SplitDone
 
@@ -48,9 +49,11 @@ class NewRecovery:
             identifier=self._done.identifier,
             extendable=self._done.extendable,
             iteration_exponent=self._done.iteration_exponent,
-            threshold=self.threshold,
+            threshold=self.plan.threshold,
             holders=self.holders,
             check=self._done.check,
+            group_threshold=self.plan.group_threshold,
+            group_rules=_group_rules(self.plan),
             public_key=self.public_key.hex(),
             wrapping_key_box=wrapping_key_box,
             so_pin_box=so_pin_box,
@@ -61,43 +64,42 @@ class NewRecovery:
         return record
 
 
-def split_unseal(
-    holders: Sequence[HolderKey], threshold: int, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = ()
-) -> NewUnseal:
-    """A new unseal secret that opens a box with `pin` (which is left as it is), split k-of-n.
+def split_unseal(plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = ()) -> NewUnseal:
+    """A new unseal secret that opens a box with `pin` (which is left as it is), split as `plan` says.
 
     avoid: SLIP-39 identifiers of earlier sets, so that an old share is recognised as one.
 
     Raises:
+        PlanUnfit: no such split.
         RecipientUnusable: a holder's public key.
         SplitNotProven, ShareFileNotProven, SplitterLost: nothing was kept.
     """
-    order = Split("unseal", epoch, threshold, tuple(holders), tuple(avoid), len(pin))
+    order = Split("unseal", epoch, plan, tuple(avoid), len(pin))
     done = _run(order, pin)
     record = UnsealRecord(
         epoch=epoch,
         identifier=done.identifier,
         extendable=done.extendable,
         iteration_exponent=done.iteration_exponent,
-        threshold=threshold,
+        threshold=plan.threshold,
         holders=_holders(order, done),
         check=done.check,
+        group_threshold=plan.group_threshold,
+        group_rules=_group_rules(plan),
         pin_box=done.pin_box.hex(),
     )
     check_quorum(record)
     return NewUnseal(record, _files(order, done))
 
 
-def split_recovery(
-    holders: Sequence[HolderKey], threshold: int, *, epoch: int, avoid: Sequence[int] = ()
-) -> NewRecovery:
-    """A new recovery secret, split k-of-n; its public key is known from here on, its private key to nobody.
+def split_recovery(plan: QuorumPlan, *, epoch: int, avoid: Sequence[int] = ()) -> NewRecovery:
+    """A new recovery secret, split as `plan` says; its public key is known from here on, its private key to nobody.
 
     Raises as split_unseal does.
     """
-    order = Split("recovery", epoch, threshold, tuple(holders), tuple(avoid), 0)
+    order = Split("recovery", epoch, plan, tuple(avoid), 0)
     done = _run(order, bytearray())
-    return NewRecovery(epoch, done.public_key, _files(order, done), threshold, _holders(order, done), done)
+    return NewRecovery(epoch, done.public_key, _files(order, done), plan, _holders(order, done), done)
 
 
 def _run(order: Split, pin: bytearray | memoryview) -> SplitDone:
@@ -116,6 +118,7 @@ def _run(order: Split, pin: bytearray | memoryview) -> SplitDone:
 
 
 def _holders(order: Split, done: SplitDone) -> tuple[HolderRecord, ...]:
+    places = [(group.name, index) for group in order.plan.groups for index in range(len(group.holders))]
     return tuple(
         HolderRecord(
             name=holder.name,
@@ -123,10 +126,17 @@ def _holders(order: Split, done: SplitDone) -> tuple[HolderRecord, ...]:
             commitment=made.commitment,
             recipient=parse_recipient(holder.recipient).text,
             fingerprint=parse_recipient(holder.recipient).fingerprint,
+            group=group,
+            verifier=made.verifier,
         )
-        for index, (holder, made) in enumerate(zip(order.holders, done.shares, strict=True))
+        for holder, (group, index), made in zip(order.plan.holders, places, done.shares, strict=True)
     )
 
 
+def _group_rules(plan: QuorumPlan) -> tuple[GroupRule, ...]:
+    """Of named groups; a quorum without them says no more than its threshold."""
+    return tuple(GroupRule(group.name, group.threshold) for group in plan.groups if group.name)
+
+
 def _files(order: Split, done: SplitDone) -> dict[str, bytes]:
-    return {holder.name: made.file for holder, made in zip(order.holders, done.shares, strict=True)}
+    return {holder.name: made.file for holder, made in zip(order.plan.holders, done.shares, strict=True)}

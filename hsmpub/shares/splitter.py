@@ -1,16 +1,19 @@
 """Main of the short-lived child that makes a quorum's secret and splits it. Secret and words never leave it.
 
 1 draws the secret (32 random bytes) and an identifier that no earlier set of the service had
-2 splits it, and combines shares again: the first k, the last k, and fewer than k, which must fail
+2 splits it, and combines shares again: each takes part in a whole quorum; a share or a group fewer must fail
 3 seals the PIN (unseal), or derives the recovery key (recovery)
 4 encrypts each share to its holder's own key and checks the file as far as that can be done without it
-5 answers with commitments, check value and encrypted files
+5 answers with commitments, verifiers, check value and encrypted files
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+
+from shamir_mnemonic.share import Share
 
 from hsmpub.errors import Broken
 from hsmpub.secret.page import wipe
@@ -19,8 +22,10 @@ from hsmpub.shares.child import run_child
 from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.derive import SECRET_BYTES, check_value, recovery_key, seal_pin
 from hsmpub.shares.layout import Layout
+from hsmpub.shares.plan import HolderKey, check_plan
 from hsmpub.shares.recipient import check_share_file, encrypt_to, parse_recipient
 from hsmpub.shares.slip39 import SharesDoNotCombine, combine_shares, read_share, split_secret
+from hsmpub.shares.verifier import share_verifier
 
 #: The secret is random, so PBKDF2 protects nothing here: the smallest exponent of the library's default.
 ITERATION_EXPONENT = 1
@@ -50,11 +55,13 @@ def _serve(_: dict[str, str]) -> None:
 
 
 def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray) -> SplitDone:
-    """Splits `secret` as ordered. Raises SplitNotProven, RecipientUnusable, ShareFileNotProven."""
-    layout = Layout(_new_identifier(order.avoid), True, ITERATION_EXPONENT, 1, ((order.threshold, len(order.holders)),))
-    (mnemonics,) = split_secret(secret, layout)
-    check_split(mnemonics, layout, secret)
-    shares = tuple(_for_holder(order, index, mnemonic) for index, mnemonic in enumerate(mnemonics))
+    """Splits `secret` as ordered. Raises PlanUnfit, SplitNotProven, RecipientUnusable, ShareFileNotProven."""
+    check_plan(order.plan)
+    layout = order.plan.layout(_new_identifier(order.avoid), True, ITERATION_EXPONENT)
+    groups = split_secret(secret, layout)
+    check_split(groups, layout, secret)
+    mnemonics = [mnemonic for group in groups for mnemonic in group]
+    shares = tuple(_for_holder(order, *pair) for pair in zip(order.plan.holders, mnemonics, strict=True))
     for mnemonic in mnemonics:
         wipe(mnemonic)
     pin_box = public_key = b""
@@ -69,31 +76,49 @@ def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray) -> Spli
     )
 
 
-def check_split(mnemonics: list[bytearray], layout: Layout, secret: bytearray) -> None:
-    """Every share takes part in a combination that gives the secret; one share fewer gives nothing.
+def check_split(mnemonics: list[list[bytearray]], layout: Layout, secret: bytearray) -> None:
+    """Every share takes part in a combination that gives the secret; a share or a group fewer gives nothing.
+
+    mnemonics: by group and member.
 
     Raises:
         SplitNotProven: the split is not what was asked for.
     """
-    ((threshold, _),) = layout.groups
-    shares = [read_share(mnemonic) for mnemonic in mnemonics]
-    for first in range(len(shares) - threshold + 1):
-        if combine_shares(shares[first : first + threshold], layout) != secret:
+    shares = [[read_share(mnemonic) for mnemonic in group] for group in mnemonics]
+    last: list[Share] = []
+    for quorum in _covering_quorums(shares, layout):
+        last = quorum
+        if combine_shares(quorum, layout) != secret:
             raise SplitNotProven("The new shares do not give the secret back.")
-    try:
-        combine_shares(shares[: threshold - 1], layout)
-    except SharesDoNotCombine:
-        return
-    raise SplitNotProven("Fewer shares than the threshold combined.")
+    one_group_fewer = [share for share in last if share.group_index != last[0].group_index]
+    for fewer in (last[1:], one_group_fewer):
+        try:
+            combine_shares(fewer, layout)
+        except SharesDoNotCombine:
+            continue
+        raise SplitNotProven("Fewer shares than the threshold combined.")
 
 
-def _for_holder(order: Split, index: int, mnemonic: bytearray) -> MadeShare:
-    holder = order.holders[index]
+def _covering_quorums(shares: list[list[Share]], layout: Layout) -> Iterator[list[Share]]:
+    """Whole quorums in which every share takes part at least once: neighbours among groups and among members."""
+    for first in range(len(shares) - layout.group_threshold + 1):
+        chosen = range(first, first + layout.group_threshold)
+        starts = {index: len(shares[index]) - layout.groups[index][0] + 1 for index in chosen}
+        for start in range(max(starts.values())):
+            quorum: list[Share] = []
+            for index in chosen:
+                at = start % starts[index]
+                quorum += shares[index][at : at + layout.groups[index][0]]
+            yield quorum
+
+
+def _for_holder(order: Split, holder: HolderKey, mnemonic: bytearray) -> MadeShare:
     recipient = parse_recipient(holder.recipient)
     words = bytes(mnemonic) + b"\n"
     file = encrypt_to(recipient, words)
     check_share_file(file, recipient, len(words))
-    return MadeShare(share_commitment(order.purpose, order.epoch, holder.name, mnemonic), file)
+    share = (order.purpose, order.epoch, holder.name, mnemonic)
+    return MadeShare(share_commitment(*share), share_verifier(*share), file)
 
 
 def _new_identifier(avoid: tuple[int, ...]) -> int:

@@ -40,11 +40,22 @@ class OpeningView(msgspec.Struct, frozen=True):
     idle_at: int | None = None
 
 
+class GroupProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of the quorum: so many of its holders are needed, these have handed in. name: empty in a quorum
+    without groups, which is one."""
+
+    name: str
+    threshold: int
+    holders: tuple[str, ...]
+    accepted: tuple[str, ...]
+
+
 class Gathered(msgspec.Struct, frozen=True):
-    """Holders who have handed in under these terms."""
+    """Holders who have handed in under these terms, also by group."""
 
     terms: Terms
     accepted: tuple[str, ...]
+    groups: tuple[GroupProgress, ...]
 
 
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
@@ -212,10 +223,11 @@ class GetAttempt(_Msg, frozen=True, tag="attempt"):
 
 
 class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
-    """key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
-    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian + dump_terms(terms)`.
+    """threshold: the fewest holders that can be enough; group_threshold: so many of `groups` are needed.
 
-    terms: those asked for, within what the policy allows. accepted: under these terms; gathering: under any.
+    key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
+    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian + dump_terms(terms)`.
+    terms: those asked for, within what the policy allows. accepted and groups: under these terms; gathering: under any.
     """
 
     attempt: bytes
@@ -227,6 +239,8 @@ class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     holders: tuple[str, ...]
     accepted: tuple[str, ...]
     expires_at: int
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
     terms: Terms = UNLIMITED
     gathering: tuple[Gathered, ...] = ()
 
@@ -243,10 +257,14 @@ class HandIn(_Msg, frozen=True, tag="hand-in"):
 
 
 class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
+    """As AttemptReply. state: "sealed" or "unsealed"."""
+
     holder: str
     accepted: tuple[str, ...]
     threshold: int
     state: str
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
 
 
 class Done(_Msg, frozen=True, tag="done"):

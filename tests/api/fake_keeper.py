@@ -158,19 +158,26 @@ class FakeKeeper:
         name, key = b"attempt-16-bytes", self.attempt_key.public_key().public_bytes_raw()
         signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big") + dump_terms(terms))
         holders = tuple(f"holder-{n}" for n in range(1, 6))
+        asked = accepted if begun in (None, terms) else ()
+        gathering = (self.gathered(terms if begun is None else begun, accepted),) if accepted else ()
+        public = bytes.fromhex(self.keeper_key)
         return m.AttemptReply(
-            name,
-            key,
-            signature,
-            bytes.fromhex(self.keeper_key),
-            1,
-            3,
-            holders,
-            accepted if begun in (None, terms) else (),
-            FAR,
-            terms,
-            (m.Gathered(terms if begun is None else begun, accepted),) if accepted else (),
+            name, key, signature, public, 1, 3, holders, asked, FAR, 1, progress(asked), terms, gathering
         )
+
+    @staticmethod
+    def gathered(terms: Terms, accepted: tuple[str, ...]) -> m.Gathered:
+        return m.Gathered(terms, accepted, progress(accepted))
+
+
+def progress(accepted: tuple[str, ...]) -> tuple[m.GroupProgress, ...]:
+    """Of a quorum of three without groups."""
+    return (m.GroupProgress("", 3, tuple(f"holder-{n}" for n in range(1, 6)), accepted),)
+
+
+def handed_in(holder: str, accepted: tuple[str, ...], state: str) -> m.HandInReply:
+    """The answer of that quorum."""
+    return m.HandInReply(holder, accepted, 3, state, 1, progress(accepted))
 
 
 def signed(body: AskSign) -> m.SignReply:

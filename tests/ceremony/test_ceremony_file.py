@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from ceremony_stage import Stage, run_command
 
-from ceremony.file import (
+from ceremony.file import load_ceremony_file
+from ceremony.file_rules import (
     CeremonyFileRefused,
     HolderKeyRefused,
     HolderTwice,
@@ -15,7 +16,6 @@ from ceremony.file import (
     ThresholdUnsafe,
     UnknownCeremonyKey,
     WrongCeremonyValue,
-    load_ceremony_file,
 )
 from ceremony.plan import CeremonyInputMissing, load_plan
 from hsmpub.errors import HsmpubError

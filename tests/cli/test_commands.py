@@ -14,7 +14,7 @@ import msgspec
 import pyrage
 import pytest
 from command import Command
-from fake_keeper import view
+from fake_keeper import handed_in, view
 from running import Running
 from shamir_mnemonic import generate_mnemonics
 
@@ -72,6 +72,22 @@ def test_status_of_a_sealed_service_names_who_handed_in(
     said = hsmpub("status")
     assert "Handed in: holder-2 (1 of 3)." in said.out
     assert "Holders who can still hand in: holder-1, holder-3, holder-4, holder-5." in said.out
+
+
+def test_status_of_a_quorum_of_groups_says_how_far_each_is(
+    hsmpub: Command, service: Running, script: dict[type, Any]
+) -> None:
+    groups = (
+        m.GroupProgress("operations", 2, ("op-1", "op-2", "op-3"), ("op-3", "op-1")),
+        m.GroupProgress("board", 2, ("chair", "deputy"), ("deputy",)),
+        m.GroupProgress("auditor", 1, ("auditor-1",), ()),
+    )
+    script[m.GetStatus] = service.keeper.status(state="sealed", why="It was started and not unsealed yet.")
+    script[m.GetAttempt] = msgspec.structs.replace(service.keeper.attempt(), group_threshold=2, groups=groups)
+    said = hsmpub("status").out
+    assert "Groups complete: 1 of the 2 that are needed.\n  operations: op-3, op-1 (2 of 2)." in said
+    assert "  board: deputy (1 of 2).\n  auditor: nobody yet (0 of 1)." in said
+    assert "Holders who can still hand in: chair, auditor-1." in said
 
 
 def test_status_is_json_for_programs(hsmpub: Command) -> None:
@@ -299,11 +315,11 @@ def share(tmp_path: Path) -> tuple[Path, Path, str]:
 def test_a_share_reaches_only_the_attempt(
     hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
 ) -> None:
-    script[m.HandIn] = m.HandInReply("holder-1", ("holder-3", "holder-1"), 3, "sealed")
+    script[m.HandIn] = handed_in("holder-1", ("holder-3", "holder-1"), "sealed")
     file, identity, words = share
     said = hsmpub("unseal", "--holder", "holder-1", "--share", file, "--identity", identity)
     assert said.status == 0, said.err
-    assert "Accepted: the share of holder-1. 2 of 3 are in." in said.out
+    assert "Accepted: the share of holder-1.\nHanded in: holder-3, holder-1 (2 of 3)." in said.out
     sent = last(service, m.HandIn)
     info = b"hsmpub share v1" + sent.attempt + b"holder-1"
     assert open_box(service.keeper.attempt_key.private_bytes_raw(), info, sent.box).decode() == words
@@ -313,7 +329,7 @@ def test_a_share_reaches_only_the_attempt(
 def test_a_share_is_handed_in_under_the_terms_that_are_named(
     hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
 ) -> None:
-    script[m.HandIn] = m.HandInReply("holder-1", ("holder-1",), 3, "sealed")
+    script[m.HandIn] = handed_in("holder-1", ("holder-1",), "sealed")
     file, identity, words = share
     said = hsmpub("unseal", "--holder", "holder-1", "--share", file, "--identity", identity,
                   "--for", "8h", "--signatures", "500", "--project", "sdk", "--project", "docs")  # fmt: skip
@@ -331,16 +347,16 @@ def test_terms_that_others_began_with_are_shown_and_need_a_word(
     begun = Terms(3600, None, ("sdk",))
     keeper = service.keeper
     script[m.GetAttempt] = lambda message: keeper.attempt(("holder-2",), message.terms, begun)
-    script[m.HandIn] = m.HandInReply("holder-1", ("holder-2", "holder-1"), 3, "sealed")
-    handed_in = ("unseal", "--holder", "holder-1", "--share", share[0], "--identity", share[1])
+    script[m.HandIn] = handed_in("holder-1", ("holder-2", "holder-1"), "sealed")
+    handing_in = ("unseal", "--holder", "holder-1", "--share", share[0], "--identity", share[1])
     before = len(keeper.seen)
-    said = hsmpub(*handed_in)
+    said = hsmpub(*handing_in)
     assert said.status == 1
     assert "Others have handed in to unseal for 1 hour, for sdk only." in said.err
     assert not [message for message in keeper.seen[before:] if isinstance(message, m.HandIn)]
-    assert hsmpub(*handed_in, "--yes").status == 0
+    assert hsmpub(*handing_in, "--yes").status == 0
     assert last(service, m.HandIn).terms == begun
-    assert hsmpub(*handed_in, "--signatures", "5").status == 0  # whoever disagrees begins terms of their own
+    assert hsmpub(*handing_in, "--signatures", "5").status == 0  # whoever disagrees begins terms of their own
     assert last(service, m.HandIn).terms == Terms(signatures=5)
 
 
@@ -372,7 +388,7 @@ def test_status_of_a_limited_unsealing_says_what_is_left(
 def test_decrypted_words_come_from_standard_input(
     hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
 ) -> None:
-    script[m.HandIn] = m.HandInReply("holder-1", ("holder-1", "holder-2", "holder-3"), 3, "unsealed")
+    script[m.HandIn] = handed_in("holder-1", ("holder-1", "holder-2", "holder-3"), "unsealed")
     said = hsmpub.with_input(share[2].encode() + b"\n", "unseal", "--holder", "holder-1", "--share", "-")
     assert said.status == 0, said.err
     assert "The service is unsealed." in said.out

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyrage
 
 from hsmpub.secret.box import seal_box
-from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.gathering import SHARE_CONTEXT
+from hsmpub.shares.plan import GroupPlan, HolderKey, QuorumPlan, one_group
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.shares.split import split_unseal
 
@@ -33,10 +34,30 @@ def _identity(text: bytes) -> pyrage.x25519.Identity:
 
 def make_holders(count: int = 5, threshold: int = 3, epoch: int = 1) -> Holders:
     """Splits PIN among `count` holders."""
-    keys = {f"holder-{n}": pyrage.x25519.Identity.generate() for n in range(1, count + 1)}
-    split = split_unseal(
-        [HolderKey(name, str(key.to_public())) for name, key in keys.items()], threshold, epoch=epoch, pin=PIN
+    keys = _keys(f"holder-{n}" for n in range(1, count + 1))
+    return _split(one_group(threshold, _public(keys)), keys, epoch)
+
+
+def make_groups(group_threshold: int, groups: dict[str, tuple[int, int]], epoch: int = 1) -> Holders:
+    """Splits PIN among groups. groups: name → threshold and number of holders, who are called NAME-1 … NAME-n."""
+    keys = _keys(f"{group}-{n}" for group, (_, count) in groups.items() for n in range(1, count + 1))
+    plans = tuple(
+        GroupPlan(group, threshold, tuple(key for key in _public(keys) if key.name.startswith(group + "-")))
+        for group, (threshold, _) in groups.items()
     )
+    return _split(QuorumPlan(group_threshold, plans), keys, epoch)
+
+
+def _keys(names: Iterable[str]) -> dict[str, pyrage.x25519.Identity]:
+    return {name: pyrage.x25519.Identity.generate() for name in names}
+
+
+def _public(keys: dict[str, pyrage.x25519.Identity]) -> list[HolderKey]:
+    return [HolderKey(name, str(key.to_public())) for name, key in keys.items()]
+
+
+def _split(plan: QuorumPlan, keys: dict[str, pyrage.x25519.Identity], epoch: int) -> Holders:
+    split = split_unseal(plan, epoch=epoch, pin=PIN)
     return Holders(split.record, split.files, {name: str(key).encode() for name, key in keys.items()})
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import RecoveryAttempt
-from hsmpub.shares.channel import HolderKey
 from hsmpub.shares.identity import IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.plan import HolderKey, one_group
 from hsmpub.shares.record import RecoveryRecord, dump_record, load_recovery_record
 from hsmpub.shares.recovery import RecoveryBoxAltered, seal_for_recovery
 from hsmpub.shares.split import NewRecovery, split_recovery
@@ -26,7 +26,7 @@ def keys() -> dict[str, pyrage.x25519.Identity]:
 
 @pytest.fixture(scope="module")
 def split(keys: dict[str, pyrage.x25519.Identity]) -> NewRecovery:
-    return split_recovery([HolderKey(name, str(key.to_public())) for name, key in keys.items()], 2, epoch=1)
+    return split_recovery(one_group(2, [HolderKey(name, str(key.to_public())) for name, key in keys.items()]), epoch=1)
 
 
 @pytest.fixture(scope="module")

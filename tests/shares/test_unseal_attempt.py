@@ -6,17 +6,15 @@ import asyncio
 import dataclasses
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
+from gathered import attempt_at, refused
 from shamir_mnemonic.share import Share
 from shares_of import PIN, Holders, box_of
 
-from hsmpub.errors import HsmpubError
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.attempt import AttemptExpired, AttemptLost, UnsealAttempt
+from hsmpub.shares.attempt import AttemptExpired, AttemptLost
 from hsmpub.shares.derive import SecretFailsKeyCheck
 from hsmpub.shares.gathering import (
     EnoughShares,
@@ -26,29 +24,8 @@ from hsmpub.shares.gathering import (
     ShareOfAnotherHolder,
     TooFewHolders,
 )
-from hsmpub.shares.record import UnknownHolder, UnsealRecord
+from hsmpub.shares.record import UnknownHolder
 from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch
-
-HandIn = Callable[[str, bytes | bytearray], Awaitable[tuple[str, ...]]]
-
-
-@asynccontextmanager
-async def attempt_at(record: UnsealRecord, lifetime: int = 60) -> AsyncIterator[tuple[UnsealAttempt, HandIn]]:
-    attempt = await UnsealAttempt.start(record, now=1_000, lifetime=lifetime)
-
-    async def hand_in(holder: str, words: bytes | bytearray) -> tuple[str, ...]:
-        return await attempt.hand_in(holder, box_of(words, attempt.attempt, attempt.key, holder))
-
-    try:
-        yield attempt, hand_in
-    finally:
-        await attempt.close()
-
-
-async def refused(rule: type[HsmpubError], handing_in: Awaitable[object]) -> str:
-    with pytest.raises(rule) as refusal:
-        await handing_in
-    return str(refusal.value)
 
 
 def test_any_three_of_five_open_the_pin_into_a_page(holders: Holders) -> None:

@@ -1,0 +1,174 @@
+"""Quorums of groups through the ceremonies: file, genesis, backup, restore."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from ceremony_stage import Born, Stage, make_stage, unseal
+
+from ceremony.backup import make_backup
+from ceremony.backup_check import open_backup
+from ceremony.file import load_ceremony_file
+from ceremony.file_rules import (
+    CeremonyFileRefused,
+    GroupTwice,
+    HolderTwice,
+    MissingCeremonyKey,
+    ThresholdUnsafe,
+    UnknownCeremonyKey,
+    WrongCeremonyValue,
+)
+from ceremony.gather import ShareAtHand
+from ceremony.genesis import run_genesis
+from ceremony.own_share import check_share
+from ceremony.restore import run_restore
+from hsmpub.home import Home
+from hsmpub.secret.page import SecretPage
+from hsmpub.shares.gathering import TooFewHolders
+from hsmpub.shares.record import load_unseal_record
+from hsmpub.transcript.check import check_transcript
+
+BOARD = 'name = "board"\nthreshold = 2\n'
+
+
+def into_groups(stage: Stage) -> None:
+    """Two of: holders 1 and 2 of three, holder 5 and 4, recovery in two groups of one who alone are enough."""
+    lines = stage.file.read_text().splitlines()
+    row = {name: next(line for line in lines if f'"{name}"' in line) for name in stage.identities}
+
+    def group(table: str, name: str, threshold: int, *holders: str, more: str = "") -> str:
+        rows = "\n".join(row[holder] for holder in holders)
+        return f'[[{table}.group]]\nname = "{name}"\nthreshold = {threshold}\n{more}holders = [\n{rows}\n]\n'
+
+    text = stage.file.read_text()
+    start, rest = text.index("[unseal]"), text.index("[log]")
+    stage.file.write_text(
+        text[:start]
+        + "[unseal]\ngroups_needed = 2\n"
+        + group("unseal", "operations", 2, "holder-1", "holder-2", "holder-3")
+        + group("unseal", "board", 2, "holder-4", "holder-5")
+        + "[recovery]\ngroups_needed = 2\n"
+        + group("recovery", "vault-north", 1, "recovery-1", more="alone = true\n")
+        + group("recovery", "vault-south", 2, "recovery-2", "recovery-3")
+        + text[rest:]
+    )
+
+
+@pytest.fixture
+def grouped(stage: Stage) -> Stage:
+    into_groups(stage)
+    return stage
+
+
+def test_a_file_with_groups_says_who_is_needed(grouped: Stage) -> None:
+    file = load_ceremony_file(grouped.file.read_text())
+    plan = file.unseal.plan
+    assert (plan.group_threshold, plan.threshold) == (2, 4)
+    assert [(g.name, g.threshold, len(g.holders)) for g in plan.groups] == [("operations", 2, 3), ("board", 2, 2)]
+    assert file.recovery.plan.threshold == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "at"),
+    [
+        ("groups_needed = 2", "groups_needed = 3", ThresholdUnsafe, "groups_needed = 3"),
+        ("groups_needed = 2", "groups_needed = 1", ThresholdUnsafe, "groups_needed = 1"),
+        ("groups_needed = 2", "groups_needed = 0", ThresholdUnsafe, "groups_needed = 0"),
+        ("groups_needed = 2", "groups_neded = 2", UnknownCeremonyKey, "groups_neded"),
+        ("groups_needed = 2\n", "", MissingCeremonyKey, "[unseal"),
+        ("groups_needed = 2", "groups_needed = 2\nalone = true", WrongCeremonyValue, "alone"),
+        ("groups_needed = 2", "groups_needed = 2\nthreshold = 2", WrongCeremonyValue, "threshold = 2"),
+        ("groups_needed = 2", "threshold = 2", WrongCeremonyValue, "threshold = 2"),
+        ('name = "board"', 'name = "operations"', GroupTwice, 'name = "operations"'),
+        ('name = "board"', 'name = ""', WrongCeremonyValue, 'name = ""'),
+        (BOARD, BOARD.replace("2", "3"), ThresholdUnsafe, "threshold = 3"),
+        (BOARD, BOARD.replace("2", "1"), ThresholdUnsafe, "threshold = 1"),
+        (BOARD, BOARD.replace("2", "1") + "alone = true\n", ThresholdUnsafe, "threshold = 1"),
+        (BOARD, BOARD + "alone = true\n", WrongCeremonyValue, "alone"),
+        ("alone = true\n", "", ThresholdUnsafe, "threshold = 1"),
+        ('"holder-4"', '"holder-1"', HolderTwice, '"holder-1"'),
+    ],
+)  # fmt: skip
+def test_refuses_a_mistake_in_groups_with_its_line(
+    grouped: Stage, old: str, new: str, rule: type[CeremonyFileRefused], at: str
+) -> None:
+    text = grouped.file.read_text()
+    assert old in text
+    broken = text.replace(old, new, 1)
+    with pytest.raises(rule) as refusal:
+        load_ceremony_file(broken)
+    assert refusal.value.line in [n for n, line in enumerate(broken.splitlines(), 1) if at in line]
+
+
+def test_one_key_in_two_groups_is_refused(grouped: Stage) -> None:
+    rows = {
+        name: row for row in grouped.file.read_text().splitlines() for name in grouped.identities if f'"{name}"' in row
+    }
+    doubled = rows["holder-1"].replace("holder-1", "holder-4")
+    with pytest.raises(HolderTwice, match="holder-4 has the same key as holder-1"):
+        load_ceremony_file(grouped.file.read_text().replace(rows["holder-4"], doubled))
+
+
+def test_refuses_more_groups_than_slip39_has_numbers_for(grouped: Stage) -> None:
+    text = grouped.file.read_text()
+    one = text[text.index("[[recovery.group]]") : text.index('[[recovery.group]]\nname = "vault-south"')]
+    many = "".join(one.replace("vault-north", f"vault-{n}") for n in range(17))
+    with pytest.raises(WrongCeremonyValue, match="16 is the most"):
+        load_ceremony_file(text.replace(one, many))
+
+
+def test_one_group_or_one_holder_is_enough_only_where_the_file_says_so(grouped: Stage) -> None:
+    text = grouped.file.read_text()
+    either = load_ceremony_file(text.replace("groups_needed = 2", "groups_needed = 1\nalone = true", 1))
+    assert either.unseal.plan.threshold == 2
+    row = next(line for line in text.splitlines() if '"holder-1"' in line)
+    start, end = text.index("[unseal]"), text.index("[recovery]")
+    alone = f"[unseal]\nthreshold = 1\nalone = true\nholders = [\n{row}\n]\n"
+    assert load_ceremony_file(text[:start] + alone + text[end:]).unseal.plan.threshold == 1
+    with pytest.raises(ThresholdUnsafe, match=r"1 of 1.*alone = true"):
+        load_ceremony_file(text[:start] + alone.replace("alone = true\n", "") + text[end:])
+
+
+@pytest.fixture(scope="module")
+def born_in_groups(tmp_path_factory: pytest.TempPathFactory) -> Born:
+    stage = make_stage(tmp_path_factory.mktemp("groups"))
+    into_groups(stage)
+    return Born(stage, run_genesis(stage.plan(), stage.folder / "home", now=lambda: int(time.time())), [])
+
+
+def test_the_transcript_of_groups_says_which_and_every_holder_checks_a_share(born_in_groups: Born) -> None:
+    transcript = check_transcript(born_in_groups.done.transcript, born_in_groups.done.trust)
+    facts = transcript.facts("unseal quorum")
+    assert (facts["threshold"], facts["group_threshold"]) == (4, 2)
+    assert facts["groups"] == [{"name": "operations", "threshold": 2}, {"name": "board", "threshold": 2}]
+    for folder, name in (("shares", "holder-5"), ("recovery", "recovery-1")):
+        file = (born_in_groups.home.genesis / folder / f"{name}.age").read_bytes()
+        assert check_share(transcript, name, file, bytearray(born_in_groups.stage.identities[name]))[1] == 1
+
+
+def test_groups_restore_and_unseal_in_the_next_epoch(born_in_groups: Born, tmp_path: Path) -> None:
+    home, stage, trust = born_in_groups.home, born_in_groups.stage, born_in_groups.done.trust
+    make_backup(home, tmp_path / "backup.tar", now=int(time.time()))
+
+    def at_hand(*names: str) -> list[ShareAtHand]:
+        folder = home.genesis / "recovery"
+        return [ShareAtHand(n, (folder / f"{n}.age").read_bytes(), bytearray(stage.identities[n])) for n in names]
+
+    with open_backup(tmp_path / "backup.tar", trust) as backup:
+        with pytest.raises(TooFewHolders, match="vault-north 0 of 1, vault-south 2 of 2"):
+            run_restore(backup, trust, at_hand("recovery-2", "recovery-3"), tmp_path / "home", now=lambda: 1)
+        shares = at_hand("recovery-2", "recovery-1", "recovery-3")
+        done = run_restore(backup, trust, shares, tmp_path / "home", now=lambda: int(time.time()))
+    told = [
+        step.facts["accepted"] for step in check_transcript(done.transcript, trust).steps if "accepted" in step.facts
+    ]
+    assert told[-1] == "vault-north 1 of 1, vault-south 2 of 2"
+    restored = Home(done.home)
+    record = load_unseal_record(restored.unseal_record.read_bytes())
+    assert [group.name for group in record.groups] == ["operations", "board"]
+    with SecretPage() as pin:
+        names = ("holder-4", "holder-3", "holder-5", "holder-1")
+        unseal(stage, restored, done.home / "restore-2" / "shares", names, pin)
+        assert len(pin.view) == 40
