@@ -44,6 +44,11 @@ class Home:
         return self.keeper / "recovery.json"
 
     @property
+    def ceremonies(self) -> Path:
+        """Transcript and outputs of each ceremony after the genesis, in a folder `<number>-<ceremony>`."""
+        return self.root / "ceremonies"
+
+    @property
     def log_head(self) -> Path:
         return self.keeper / "head"
 

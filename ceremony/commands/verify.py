@@ -13,6 +13,7 @@ from ceremony.inputs import read_file, read_trust
 from ceremony.progress import step_printer
 from hsmpub.model.clock import rfc3339
 from hsmpub.transcript.check import check_transcript
+from hsmpub.transcript.record import KEEPER_ALONE
 
 
 @app.command()
@@ -32,4 +33,7 @@ def verify(
     for step in transcript.steps:
         step_printer(say)(step)
     what = "a rehearsal of " if transcript.head.rehearsal else ""
-    say.print(f"\n{file}: {what}the {transcript.head.ceremony} of {pins.service}, signed by log key and keeper.")
+    by = "log key and keeper."
+    if transcript.head.ceremony in KEEPER_ALONE:
+        by = "the keeper's identity alone: the log key was sealed with the HSM. The log has the same fact."
+    say.print(f"\n{file}: {what}the {transcript.head.ceremony} of {pins.service}, signed by {by}")

@@ -17,6 +17,8 @@ COMMANDS = {
     "status": ("status", "status"),
     "unseal": ("unseal", "unseal"),
     "seal": ("seal", "seal"),
+    "alive": ("alive", "alive"),
+    "upgrade": ("upgrade", "app"),
     "release": ("release", "app"),
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),

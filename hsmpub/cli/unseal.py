@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hsmpub.cli.holder_share import Holder, Identity, Share, read_secret
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say
 from hsmpub.cli.unseal_terms import agreed_attempt, asked_terms
 from hsmpub.cli.visible import visible
 from hsmpub.client.trust import keeper_identity
-from hsmpub.errors import Invalid
 from hsmpub.model.terms import UNLIMITED, say_terms
 from hsmpub.secret.page import wipe
 from hsmpub.shares.holder import box_for_attempt
 
-_MOST = 64 * 1024
-
-
-class ShareNotRead(Invalid):
-    advice = "Check the path."
-
 
 def unseal(
-    holder: Annotated[str, typer.Option("--holder", envvar="HSMPUB_HOLDER", help="Your name among the holders.")],
-    share: Annotated[str, typer.Option("--share", help="Your share file; '-' reads decrypted words from the input.")],
-    identity: Annotated[
-        Path | None, typer.Option("--identity", help="Your private key that opens the share (age or SSH).")
-    ] = None,
+    holder: Holder,
+    share: Share,
+    identity: Identity = None,
     period: Annotated[str, typer.Option("--for", help="Open for so long at most, such as 8h.")] = "",
     signatures: Annotated[int | None, typer.Option("--signatures", help="So many signatures at most.")] = None,
     project: Annotated[
@@ -50,9 +40,11 @@ def unseal(
     asked = asked_terms(period, signatures, project or [])
     with connect(url, trust, ca_file) as client:
         attempt = agreed_attempt(client, asked, yes=yes)
-        held, private = _read(share, "'--share -' reads the words from standard input."), bytearray()
+        held, private = read_secret(share, "'--share -' reads the words from standard input."), bytearray()
         try:
-            private = _read(str(identity), "It is the key that opens your share.") if identity is not None else private
+            private = (
+                read_secret(str(identity), "It is the key that opens your share.") if identity is not None else private
+            )
             box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
@@ -66,17 +58,3 @@ def unseal(
     for line in (*progress_lines(reply.group_threshold, reply.groups), waiting_line(reply.groups)):
         if line:
             say(line)
-
-
-def _read(name: str, hint: str) -> bytearray:
-    """A small file into memory that can be wiped. Raises ShareNotRead."""
-    buffer = bytearray(_MOST)
-    try:
-        source = sys.stdin.fileno() if name == "-" else Path(name).expanduser()
-        with open(source, "rb", buffering=0, closefd=name != "-") as file:
-            count = file.readinto(buffer)
-        return buffer[: count or 0]
-    except OSError as e:
-        raise ShareNotRead(f"{name} cannot be read: {e.strerror}.", next_step=f"Check the path. {hint}") from None
-    finally:
-        wipe(buffer)

@@ -29,6 +29,8 @@ _signed = msgspec.json.Decoder(m.SignReply)
 _status = msgspec.json.Decoder(m.StatusReply)
 _ready = msgspec.json.Decoder(m.ReadyReply)
 _attempt = msgspec.json.Decoder(m.AttemptReply)
+_upgrade = msgspec.json.Decoder(m.UpgradeReply)
+_nonce = msgspec.json.Decoder(m.NonceReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
 _personal: msgspec.json.Decoder[m.RequestView | m.Done] = msgspec.json.Decoder(m.RequestView | m.Done)
 
@@ -167,6 +169,29 @@ class Client:
         """box: the share, HPKE-sealed to the attempt's key and terms."""
         body = _encode({"attempt": attempt.attempt, "holder": holder, "box": box, "terms": attempt.terms})
         return self.http.call("POST", "/v1/unseal/shares", _handed, content=body, headers=_JSON)
+
+    def nonce(self) -> m.NonceReply:
+        """A nonce of the keeper, for what a holder signs with their share."""
+        return self.http.call("GET", "/v1/holders/nonce", _nonce)
+
+    def seal_as_holder(self, holder: str, nonce: bytes, reason: str, signature: bytes) -> None:
+        """Seals at once. signature: by the holder's share, kind "seal"."""
+        body = _encode({"holder": holder, "nonce": nonce, "reason": reason, "signature": signature})
+        self.http.raw("POST", "/v1/holders/seal", content=body, headers=_JSON)
+
+    def say_alive(self, holder: str, nonce: bytes, signature: bytes) -> None:
+        """The dead-man's interval starts anew. signature: by the holder's share, kind "alive"."""
+        body = _encode({"holder": holder, "nonce": nonce, "signature": signature})
+        self.http.raw("POST", "/v1/holders/alive", content=body, headers=_JSON)
+
+    def upgrade(self) -> m.UpgradeReply:
+        """What code would come next, and who permits it."""
+        return self.http.call("GET", "/v1/upgrade", _upgrade)
+
+    def permit_upgrade(self, holder: str, body: bytes, signature: bytes) -> m.UpgradeReply:
+        """body: of a Permission; signature: by the holder's share, kind "upgrade"."""
+        content = _encode({"holder": holder, "body": body, "signature": signature})
+        return self.http.call("POST", "/v1/upgrade/permissions", _upgrade, content=content, headers=_JSON)
 
     def close(self) -> None:
         self.http.close()

@@ -20,13 +20,17 @@ from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.executing import Executing
+from hsmpub.keeper.holding import Holding
 from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.permitting import Permitting
 from hsmpub.keeper.publishing import Publishing
 from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
+from hsmpub.keeper.transcripts import Transcripts
 from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.keeper.upgrading import Upgrading
 from hsmpub.keeper.views import Views
 from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
@@ -41,7 +45,7 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with. clock: seconds since 1970."""
+    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading."""
 
     home: Home
     log: Log
@@ -51,6 +55,7 @@ class KeeperParts:
     workers: int
     protections: dict[str, str]
     clock: Callable[[], float] = time.time
+    generation: int = 0
 
 
 class Keeper:
@@ -65,8 +70,13 @@ class Keeper:
             parts.identity,
             workers=parts.workers,
             on_unsealed=self._unsealed,
-            on_sealed=parts.log.stop_checkpoints,
+            on_shut=parts.log.stop_checkpoints,
+            on_sealed=lambda index: self.transcripts.sealed(index),
         )
+        self.transcripts = Transcripts(parts.home.ceremonies, book, parts.record, parts.identity)
+        self.holding = Holding(book, self.unsealing)
+        self.permitting = Permitting(book, self.unsealing)
+        self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
         artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
@@ -79,7 +89,7 @@ class Keeper:
         self.views = Views(book, self.approving, self.executing)
         self.watching = Watching(book, self.unsealing)
         self.status = Status(
-            book, self.unsealing, self.issuers, credentials, self.watching, parts.identity, parts.protections
+            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections
         )
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
@@ -125,6 +135,16 @@ class Keeper:
                 return await self.unsealing.attempt(message.terms)
             case m.HandIn():
                 return await self.unsealing.hand_in(message)
+            case m.GetNonce():
+                return self.holding.nonce()
+            case m.SealAsHolder():
+                return await self.holding.seal(message)
+            case m.SayAlive():
+                return await self.holding.alive(message)
+            case m.GetUpgrade():
+                return self.permitting.view()
+            case m.PermitUpgrade():
+                return await self.permitting.permit(message)
             case _:
                 assert_never(message)
 
@@ -182,16 +202,26 @@ class Keeper:
         self.executing.start(request)
         return self.views.one(request)
 
+    def _trouble(self) -> list[str]:
+        """What the keeper could not do for itself; `hsmpub status` warns of it."""
+        found = {
+            "keys and PIN could not be looked at again": self.watching.trouble,
+            "a transcript could not be written": self.transcripts.trouble,
+        }
+        return [f"{what}: {why}" for what, why in found.items() if why]
+
     async def _met(self, error: HsmpubError) -> None:
         await self.watching.notice(error)
 
     def _adopted(self) -> None:
         self.sessions.forget_decisions()
 
-    async def _unsealed(self, signers: Signers) -> None:
+    async def _unsealed(self, signers: Signers, index: int) -> None:
         async def sign(message: bytes) -> bytes:
             [signature] = await signers.sign(self._log_key, [message], hash="none")
             return signature
 
         self.book.log.start_checkpoints(sign)
+        if index >= 0:
+            await self.transcripts.unsealed(index, sign)
         self.executing.start_all()

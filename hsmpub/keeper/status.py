@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -10,7 +11,6 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.unsealing import Unsealing
-from hsmpub.keeper.watching import Watching
 from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
 
@@ -24,7 +24,7 @@ class Status:
         unsealing: Unsealing,
         issuers: Issuers,
         credentials: Credentials,
-        watching: Watching,
+        trouble: Callable[[], list[str]],
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
     ) -> None:
@@ -32,7 +32,7 @@ class Status:
         self._unsealing = unsealing
         self._issuers = issuers
         self._credentials = credentials
-        self._watching = watching
+        self._trouble = trouble
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
         self.counters: Counter[str] = Counter()
@@ -117,8 +117,7 @@ class Status:
         return off + bearer + missing + self._sealing_warnings()
 
     def _sealing_warnings(self) -> list[str]:
-        trouble = self._watching.trouble
-        warnings = [f"keys and PIN could not be looked at again: {trouble}"] if trouble else []
+        warnings = self._trouble()
         at = self._dead_man_at()
         interval = self._book.policy.sealing.dead_man or 0
         if at is not None and at - self._book.now() < interval // 4:

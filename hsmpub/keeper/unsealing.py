@@ -49,7 +49,12 @@ class EpochDiffers(Conflict):
 
 
 class Unsealing:
-    """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed."""
+    """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed.
+
+    Args:
+        on_unsealed: called with the signers and the index of the log's entry (-1: it went on in new code).
+        on_shut: called whenever no signer is there any more. on_sealed: with the index of the log's entry.
+    """
 
     def __init__(
         self,
@@ -59,8 +64,9 @@ class Unsealing:
         identity: Ed25519PrivateKey,
         *,
         workers: int,
-        on_unsealed: Callable[[Signers], Awaitable[None]],
-        on_sealed: Callable[[], None],
+        on_unsealed: Callable[[Signers, int], Awaitable[None]],
+        on_shut: Callable[[], None],
+        on_sealed: Callable[[int], None],
     ) -> None:
         if record.epoch != book.state.epoch:
             raise EpochDiffers(f"The log is in epoch {book.state.epoch}, the unseal record in {record.epoch}.")
@@ -69,6 +75,7 @@ class Unsealing:
         self._hsm = hsm
         self._workers = workers
         self._on_unsealed = on_unsealed
+        self._on_shut = on_shut
         self._on_sealed = on_sealed
         self.attempts = Attempts(book, record, identity)
         self._live: Live | None = None
@@ -97,6 +104,11 @@ class Unsealing:
     def alive(self) -> int:
         """Signers at work."""
         return 0 if self._live is None else self._live.signers.alive
+
+    @property
+    def pin(self) -> SecretPage | None:
+        """For the program that this process turns into, and for nobody else."""
+        return None if self._live is None else self._live.pin
 
     def live(self) -> tuple[Signers, Opening]:
         """Raises Sealed, UnsealTimeOver."""
@@ -174,7 +186,12 @@ class Unsealing:
         if rule:
             self._tell(rule, reason)
         async with self._book.turn():
-            await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce, holder, rule))
+            index = await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce, holder, rule))
+        self._on_sealed(index)
+
+    async def resume(self, pin: SecretPage) -> None:
+        """Goes on where the log says that an earlier program of this process was. Raises the rules of hsmpub.hsm."""
+        await self._open(await self._start(pin), -1)
 
     async def alarm(self, rule: str, reason: str) -> None:
         """Something is not what it was: seals at once."""
@@ -204,7 +221,8 @@ class Unsealing:
         self._tell(found.rule, found.reason)
         try:
             async with self._book.turn():
-                await self._book.record(e.SealedBy(self._book.now(), found.reason, rule=found.rule))
+                index = await self._book.record(e.SealedBy(self._book.now(), found.reason, rule=found.rule))
+            self._on_sealed(index)
             await self._last_checkpoint()
         finally:
             self._shut()
@@ -221,7 +239,7 @@ class Unsealing:
         live, self._live = self._live, None
         if live is not None:
             live.close()
-        self._on_sealed()
+        self._on_shut()
         return live is not None
 
     def _tell(self, rule: str, reason: str) -> None:
@@ -253,24 +271,24 @@ class Unsealing:
             async with self._book.turn():
                 self._check_not_sealed_since(seals)
                 fact = e.UnsealedBy(self._book.now(), holders, self.record.epoch, attempt.attempt.hex(), terms)
-                await self._book.record(fact)
+                index = await self._book.record(fact)
                 self._check_not_sealed_since(seals)
         except BaseException:  # what the log does not know has not happened
             live.close()
             self.why = "The service was sealed, or its log failed, while it was unsealed: everybody hands in again."
             raise
-        await self._open(live)
+        await self._open(live, index)
 
     async def _start(self, pin: SecretPage) -> Live:
         return await Live.start(self._book, self._hsm, pin, workers=self._workers, on_alarm=self._alarm)
 
-    async def _open(self, live: Live) -> None:
-        """The log says that it is unsealed: from here on it is."""
+    async def _open(self, live: Live, index: int) -> None:
+        """The log says that it is unsealed: from here on it is. index: of the entry; -1 for one that went on."""
         opened = live.open(self._book).opened
         self._live, self.why = live, ""
         log.info("unsealed %s by %s", say_terms(opened.terms), ", ".join(opened.holders))
         self._seen |= live.protections
-        await self._on_unsealed(live.signers)
+        await self._on_unsealed(live.signers, index)
 
     def _check_not_sealed_since(self, seals: int) -> None:
         if self._seals != seals:

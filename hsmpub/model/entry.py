@@ -216,6 +216,23 @@ class HolderPresent(_Entry, frozen=True, tag="alive"):
     signature: str
 
 
+class UpgradePermitted(_Entry, frozen=True, tag="upgrade-permission"):
+    """A quorum of holders lets the keeper go on in new code without them, once (hsmpub.model.holder_act.Permission).
+
+    permission: the exact text that they signed; signatures: holder → by their share, kind "upgrade", hex.
+    """
+
+    permission: str
+    signatures: dict[str, str]
+
+
+class Resumed(_Entry, frozen=True, tag="resume"):
+    """The keeper went on in new code, and this used the permission up. code: digest of what runs now."""
+
+    permission: str
+    code: str
+
+
 class SealedBy(_Entry, frozen=True, tag="seal"):
     """Sealed by a person of the roster, by a holder with their share, or by the keeper itself.
 
@@ -241,7 +258,7 @@ class Restored(_Entry, frozen=True, tag="restore"):
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | ShareHandedIn | UnsealedBy
-    | HolderPresent | SealedBy | Restored
+    | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -18,6 +18,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.holder_act import Permission, load_permission, permission_id
 from hsmpub.model.statement import Statement, load_statement
 from hsmpub.model.terms import Terms
 
@@ -101,6 +102,12 @@ class ServiceState:
     routine: int = 0
     #: as the log has it; a keeper that was started anew is sealed all the same
     opened: Opened | None = None
+    #: the unsealing that ended last, or that another one followed
+    ended: Opened | None = None
+    #: permissions to upgrade that were not used, by their id
+    permissions: dict[str, Permission] = field(default_factory=dict)
+    #: ids of all that were given in this unsealing: their signatures stand in the log, for everybody to send again
+    permitted: set[str] = field(default_factory=set)
     #: when a holder was last heard of
     present_at: int = 0
 
@@ -143,7 +150,17 @@ class ServiceState:
                 self.epoch = entry.epoch
             case e.ShareHandedIn() | e.HolderPresent():
                 self.present_at = max(self.present_at, entry.at)
+            case e.UpgradePermitted():
+                data = entry.permission.encode()
+                self._require(permission_id(data) not in self.permitted, index, "a permission given twice")
+                self.permissions[permission_id(data)] = load_permission(data)
+                self.permitted.add(permission_id(data))
+                self.present_at = max(self.present_at, entry.at)
+            case e.Resumed():
+                self._require(entry.permission in self.permissions, index, "a resumption without its permission")
+                del self.permissions[entry.permission]
             case e.UnsealedBy():
+                self._forget_permissions()
                 self.opened = Opened(index, entry.at, entry.terms, entry.holders)
             case e.SealedBy():
                 self._sealed(entry)
@@ -158,11 +175,17 @@ class ServiceState:
         return [r for r in self.requests.values() if r.is_open]
 
     def _sealed(self, entry: e.SealedBy) -> None:
-        self.opened = None
+        self.ended, self.opened = self.opened, None
+        self._forget_permissions()
         if entry.holder:
             self.present_at = max(self.present_at, entry.at)
         if entry.nonce:
             self.used_nonces.add(f"{entry.person or entry.holder} {entry.nonce}")
+
+    def _forget_permissions(self) -> None:
+        """Each is for the unsealing in which it was given, and names it."""
+        self.permissions.clear()
+        self.permitted.clear()
 
     def _count(self, index: int, at: int, signatures: int) -> None:
         if self.opened is not None and index > self.opened.index:

@@ -15,6 +15,7 @@ from hsmpub.model.trust import Trust, TrustMalformed
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.transcript.record import (
     CLOSE,
+    KEEPER_ALONE,
     OPEN_SEALS,
     Head,
     Seal,
@@ -75,7 +76,8 @@ def load_transcript(data: bytes) -> Transcript:
 
 
 def check_transcript(data: bytes, trust: Trust) -> Transcript:
-    """The transcript that log key and keeper identity of a service signed, both of them.
+    """The transcript that log key and keeper identity of a service signed, both of them; of what happens while the log
+    key is out of reach (KEEPER_ALONE), the keeper's identity alone.
 
     Raises:
         TranscriptMalformed, TranscriptAltered: see load_transcript.
@@ -89,7 +91,8 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
         "log": (trust.log_key, load_verifier_key(trust.log_key).public),
         "keeper": (trust.keeper_key, keeper_public(trust)),
     }
-    if sorted(seal.signer for seal in transcript.seals) != sorted(pinned):
+    signers = sorted(seal.signer for seal in transcript.seals)
+    if signers != (["keeper"] if transcript.head.ceremony in KEEPER_ALONE else sorted(pinned)):
         raise TranscriptUntrusted("The transcript is not signed by both the log key and the keeper.")
     message = message_to_sign(data.partition(OPEN_SEALS)[0])
     for seal in transcript.seals:

@@ -20,8 +20,10 @@ from typing import Any, Literal
 
 import msgspec
 
-Ceremony = Literal["genesis", "restore"]
+Ceremony = Literal["genesis", "restore", "unseal", "seal"]
 Signer = Literal["log", "keeper"]
+#: What the keeper's identity signs alone: the log key is in the HSM, and the HSM is closed.
+KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal"})
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
 Sign = Callable[[bytes], bytes]
 
@@ -105,12 +107,19 @@ class Recorder:
         self._lines.append(self._previous)
         self._told(step)
 
+    def to_sign(self) -> bytes:
+        """What the signers of the file as it is now sign, for a signer that takes its time."""
+        return message_to_sign(self._body())
+
     def sign(self, signers: Sequence[tuple[Signer, str, Sign]]) -> bytes:
         """The finished file. signers: signer, its public key as trust.json has it, and its signature function."""
-        body = self._head + _OPEN_STEPS + b",\n".join(self._lines)
+        body = self._body()
         message, digest = message_to_sign(body), hashlib.sha256(body).hexdigest()
         seals = [Seal(signer, key, digest, sign(message).hex()) for signer, key, sign in signers]
         return body + OPEN_SEALS + b",\n".join(_encoder.encode(seal) for seal in seals) + CLOSE
+
+    def _body(self) -> bytes:
+        return self._head + _OPEN_STEPS + b",\n".join(self._lines)
 
 
 def head_and_lines(body: bytes) -> tuple[bytes, list[bytes]]:

@@ -61,7 +61,9 @@ ROUTES = {
     ("post", "/v1/requests/{name}/approvals"), ("post", "/v1/requests/{name}/refusals"),
     ("get", "/v1/requests/{name}/outputs/{output}"), ("get", "/v1/requests/{name}/receipt"),
     ("get", "/v1/receipts/{entry}"), ("post", "/v1/sign"), ("post", "/v1/seal"), ("get", "/v1/status"),
-    ("get", "/v1/unseal"), ("post", "/v1/unseal/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    ("get", "/v1/unseal"), ("get", "/v1/holders/nonce"), ("post", "/v1/holders/seal"), ("post", "/v1/holders/alive"),
+    ("get", "/v1/upgrade"), ("post", "/v1/upgrade/permissions"),
+    ("post", "/v1/unseal/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     ("get", "/log/checkpoint"), ("get", "/log/tile/{path}"), ("get", "/log/entries"),
 }  # fmt: skip
 

@@ -32,6 +32,7 @@ from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUES
 from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import HolderRecord, UnsealRecord
+from hsmpub.shares.verifier import holder_message
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.memory import MemoryStore
@@ -53,6 +54,10 @@ PEOPLE = {
 GROUPS = {"release-manager": "managers", "sdk-lead": "sdk-leads", "second-lead": "sdk-leads",
           "security-officer": "security"}  # fmt: skip
 HOLDERS = ("holder-1", "holder-2", "holder-3")
+SHARE_KEYS = {
+    name: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"share of " + name.encode()).digest())
+    for name in HOLDERS
+}
 POLICY = """
 [issuer.ci]
 url = "{issuer}"
@@ -366,6 +371,11 @@ def roster(*, revoked: Sequence[str] = (), actors: dict[str, str] | None = None,
     return "\n".join(tables)
 
 
+def share_signature(holder: str, kind: str, payload: bytes) -> bytes:
+    """As a holder signs with their share."""
+    return SHARE_KEYS[holder].sign(holder_message(kind, payload))
+
+
 def ssh_signature(person: str, message: bytes, namespace: str) -> bytes:
     """What `ssh-keygen -Y sign` makes. Source: OpenSSH PROTOCOL.sshsig."""
     public = string(b"ssh-ed25519") + string(PEOPLE[person].public_key().public_bytes_raw())
@@ -375,7 +385,14 @@ def ssh_signature(person: str, message: bytes, namespace: str) -> bytes:
 
 def _record() -> UnsealRecord:
     holders = tuple(
-        HolderRecord(name=name, index=i, commitment="00" * 32, recipient="", fingerprint="")
+        HolderRecord(
+            name=name,
+            index=i,
+            commitment="00" * 32,
+            recipient="",
+            fingerprint="",
+            verifier=SHARE_KEYS[name].public_key().public_bytes_raw().hex(),
+        )
         for i, name in enumerate(HOLDERS)
     )
     return UnsealRecord(epoch=1, identifier=1, extendable=True, iteration_exponent=1, threshold=3, holders=holders,
