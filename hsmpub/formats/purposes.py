@@ -3,7 +3,9 @@
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
 subkey of the release key. The framed formats (openpgp, sshsig, dsse) cannot be turned into one another: each fixes
-the first or the last bytes of what is hashed, and no input fits two of them.
+the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
+their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
+of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from hsmpub.errors import Forbidden, Invalid
 from hsmpub.model.key import KeyKind, KeyRecord
 
 #: Formats that sign the file's own digest with nothing around it.
-BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature"})
+BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
+#: A key makes formats of one family. What is in none of these is in a family of its own.
+FAMILIES: tuple[frozenset[str], ...] = (BARE_FORMATS, frozenset({"openpgp", "sshsig", "dsse"}))
 
 
 class FormatNotAllowed(Forbidden):
@@ -27,7 +31,7 @@ class KeyKindUnfit(Invalid):
 
 
 class PurposesMixed(Forbidden):
-    advice = "Give formats that sign a file's bare digest (sigstore-bundle, der-signature) a key of their own."
+    advice = "Give each family of formats a key of its own; docs/formats.md names them."
 
 
 class _Named(Protocol):
@@ -38,17 +42,22 @@ class _Named(Protocol):
     def key_kinds(self) -> frozenset[KeyKind]: ...
 
 
+def family_of(name: str) -> frozenset[str]:
+    """The formats that may share a key with this one."""
+    return next((family for family in FAMILIES if name in family), frozenset({name}))
+
+
 def check_purposes(key: KeyRecord) -> None:
-    """Refuses a key that would make both bare and framed formats.
+    """Refuses a key that would make formats of more than one family.
 
     Raises:
         PurposesMixed.
     """
-    bare = BARE_FORMATS.intersection(key.formats)
-    if bare and not BARE_FORMATS.issuperset(key.formats):
+    if key.formats and not family_of(key.formats[0]).issuperset(key.formats):
+        other = next(name for name in key.formats if name not in family_of(key.formats[0]))
         raise PurposesMixed(
-            f"The key {key.name!r} is to make {', '.join(sorted(bare))}, with which a file can be chosen so that its"
-            f" signature is one of {', '.join(sorted(set(key.formats) - bare))}."
+            f"The key {key.name!r} is to make {key.formats[0]} and {other}: a file can be chosen so that its signature"
+            " in the one is a signature in the other."
         )
 
 

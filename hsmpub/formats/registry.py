@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from hsmpub.errors import NotFound
+from hsmpub.formats.cms.authenticode import Authenticode
+from hsmpub.formats.cms.detached import Cms
+from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
@@ -12,9 +15,17 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.model.key import KeyRecord
 
-FORMATS: dict[str, Format] = {
-    format_.name: format_ for format_ in (OpenPgp(), SshSig(), Dsse(), SigstoreBundle(), DerSignature())
-}
+_ALL: tuple[Format, ...] = (
+    OpenPgp(),
+    SshSig(),
+    Dsse(),
+    SigstoreBundle(),
+    DerSignature(),
+    Cms(),
+    Authenticode(),
+    KernelModule(),
+)
+FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 
 
 class UnknownFormat(NotFound):

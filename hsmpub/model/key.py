@@ -19,6 +19,7 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         created_at: seconds since 1970; part of an OpenPGP fingerprint.
         formats: what the ceremony allows this key to make (purpose pinning), names of `hsmpub.formats`.
         openpgp: armoured OpenPGP certificate, where one was made for the key.
+        certificates: X.509 chain in PEM, the key's own first, where one was imported.
     """
 
     name: str
@@ -27,3 +28,4 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     created_at: int
     formats: tuple[str, ...] = ()
     openpgp: str = ""
+    certificates: str = ""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+from datetime import UTC, datetime, timedelta
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hsmpub.formats.format import Artifact, Context, Prepared
+from hsmpub.formats.format import Artifact, Context, Format, Prepared
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
 
 CREATED_AT = 1_780_000_000
+TEN_YEARS = timedelta(days=3650)
+#: Formats that need a certificate chain.
+CERTIFIED = frozenset({"cms", "authenticode", "kernel-module"})
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",
@@ -40,7 +47,27 @@ def pem_of(kind: KeyKind, number: int = 0) -> str:
 
 
 def key_record(kind: KeyKind, *formats: str, number: int = 0) -> KeyRecord:
-    return KeyRecord(f"{kind}-{number}", kind, pem_of(kind, number), CREATED_AT, formats)
+    certificates = chain_of(kind, number)[0] if CERTIFIED.intersection(formats) else ""
+    return KeyRecord(f"{kind}-{number}", kind, pem_of(kind, number), CREATED_AT, formats, certificates=certificates)
+
+
+@functools.cache
+def chain_of(kind: KeyKind, number: int = 0) -> tuple[str, str]:
+    """A code-signing chain for the key, its own certificate first, and the root; PEM."""
+    root, since = ec.generate_private_key(ec.SECP256R1()), datetime.fromtimestamp(CREATED_AT, UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Root")])
+    begun = x509.CertificateBuilder().issuer_name(name).not_valid_before(since).not_valid_after(since + TEN_YEARS)
+    authority = (
+        begun.subject_name(name).public_key(root.public_key()).serial_number(1)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(root, SHA256())
+    )  # fmt: skip
+    leaf = (
+        begun.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Releases {number}")]))
+        .public_key(private_key(kind, number).public_key()).serial_number(200 + number)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False).sign(root, SHA256())
+    )  # fmt: skip
+    pem = authority.public_bytes(Encoding.PEM).decode()
+    return leaf.public_bytes(Encoding.PEM).decode() + pem, pem
 
 
 def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
@@ -55,11 +82,12 @@ def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
-def artifact_of(data: bytes, name: str = "x.whl") -> Artifact:
-    """As it comes from a client: by its hash state alone."""
-    return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)))
+def artifact_of(data: bytes, name: str = "x.whl", format_: Format | None = None) -> Artifact:
+    """As it comes from a client: by its hash state, and what the format needs beside it."""
+    details = {format_.name: format_.extract(BytesSource(data))} if format_ and format_.detail_limit else {}
+    return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details)
 
 
 def make(format_, data: bytes, key: KeyRecord, number: int = 0, name: str = "x.whl") -> bytes:
-    prepared = format_.prepare(artifact_of(data, name), key, CONTEXT)
+    prepared = format_.prepare(artifact_of(data, name, format_), key, CONTEXT)
     return format_.assemble(prepared, sign_raw(prepared, number))

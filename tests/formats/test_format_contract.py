@@ -5,71 +5,98 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import OTHERS, SAMPLES
 from software_hsm import CONTEXT, artifact_of, key_record, make, sign_raw
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Context, OutputForAnother, OutputMalformed, RawSignatureMalformed
+from hsmpub.formats.format import (
+    Artifact,
+    Context,
+    DetailMalformed,
+    DetailMissing,
+    OutputForAnother,
+    OutputMalformed,
+    RawSignatureMalformed,
+)
 from hsmpub.formats.public_key import PublicKeyUnfit, SignatureDoesNotVerify, check_claim
 from hsmpub.formats.purposes import (
     BARE_FORMATS,
     FormatNotAllowed,
     KeyKindUnfit,
     PurposesMixed,
+    family_of,
 )
 from hsmpub.formats.registry import FORMATS, UnknownFormat, check_key, get_format
+from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyRecord
 
 DATA = bytes(range(256)) * 3
+OTHER = DATA + b"\n"
 CASES = [(format_, kind) for format_ in FORMATS.values() for kind in sorted(format_.key_kinds)]
 every_format = pytest.mark.parametrize(("format_", "kind"), CASES, ids=lambda value: getattr(value, "name", value))
 
 
 def test_there_are_the_formats_that_the_policy_knows():
-    assert set(FORMATS) == {"openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature"}
+    assert {"openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature", "cms", "authenticode"} <= set(FORMATS)
     assert {name for name, format_ in FORMATS.items() if format_.bare} == BARE_FORMATS
     assert len({format_.suffix for format_ in FORMATS.values()}) == len(FORMATS)
+
+
+def sample(format_) -> bytes:
+    """A file that the format is made for."""
+    return SAMPLES.get(format_.name, DATA)
+
+
+def other_sample(format_) -> bytes:
+    """Another file of that kind."""
+    return OTHERS.get(format_.name, OTHER)
+
+
+def artifact_for(format_, data: bytes | None = None) -> Artifact:
+    return artifact_of(sample(format_) if data is None else data, format_=format_)
 
 
 @every_format
 def test_own_output_passes_and_claims_what_was_asked(format_, kind):
     key = key_record(kind, format_.name)
-    prepared = format_.prepare(artifact_of(DATA), key, CONTEXT)
+    prepared = format_.prepare(artifact_for(format_), key, CONTEXT)
     raw = sign_raw(prepared)
     output = format_.assemble(prepared, raw)
-    format_.check(output, artifact_of(DATA), key)
-    format_.check(output, artifact_of(DATA), key, CONTEXT)
-    claim = format_.read(output, artifact_of(DATA), key, CONTEXT)
+    format_.check(output, artifact_for(format_), key)
+    format_.check(output, artifact_for(format_), key, CONTEXT)
+    claim = format_.read(output, artifact_for(format_), key, CONTEXT)
     assert (claim.payload, claim.hash, claim.signature) == (prepared.payload, prepared.hash, raw)
 
 
 @every_format
 def test_refuses_another_file(format_, kind):
     key = key_record(kind, format_.name)
-    output = make(format_, DATA, key)
+    output = make(format_, sample(format_), key)
     with pytest.raises((OutputForAnother, SignatureDoesNotVerify)):
-        format_.check(output, artifact_of(DATA + b"\n"), key)
+        format_.check(output, artifact_for(format_, other_sample(format_)), key)
 
 
 @every_format
 def test_refuses_the_same_name_by_another_key(format_, kind):
     key, other = key_record(kind, format_.name), key_record(kind, format_.name, number=1)
-    output = make(format_, DATA, other, number=1)
+    output = make(format_, sample(format_), other, number=1)
     with pytest.raises((OutputForAnother, SignatureDoesNotVerify)):
-        format_.check(output, artifact_of(DATA), key)
+        format_.check(output, artifact_for(format_), key)
 
 
 @every_format
 def test_refuses_a_signature_by_another_key_under_the_right_name(format_, kind):
     key = key_record(kind, format_.name)
-    output = make(format_, DATA, key, number=1)
+    output = make(format_, sample(format_), key, number=1)
     with pytest.raises(SignatureDoesNotVerify):
-        format_.check(output, artifact_of(DATA), key)
+        format_.check(output, artifact_for(format_), key)
 
 
 @every_format
 def test_refuses_any_altered_byte(format_, kind):
-    key, artifact = key_record(kind, format_.name), artifact_of(DATA)
-    output = make(format_, DATA, key)
+    key, artifact = key_record(kind, format_.name), artifact_for(format_)
+    output = make(format_, sample(format_), key)
 
     @given(st.integers(0, len(output) - 1), st.integers(1, 255))
     @settings(max_examples=150)
@@ -83,8 +110,8 @@ def test_refuses_any_altered_byte(format_, kind):
 
 @every_format
 def test_refuses_a_cut_or_longer_output(format_, kind):
-    key, artifact = key_record(kind, format_.name), artifact_of(DATA)
-    output = make(format_, DATA, key)
+    key, artifact = key_record(kind, format_.name), artifact_for(format_)
+    output = make(format_, sample(format_), key)
     for altered in [output[:at] for at in range(0, len(output), 17)] + [output[:-1], output + b"\n", output * 2]:
         with pytest.raises(Invalid):
             format_.check(altered, artifact, key)
@@ -94,12 +121,12 @@ def test_refuses_a_cut_or_longer_output(format_, kind):
 def test_refuses_garbage_without_crashing(garbage, case):
     format_, kind = case
     with pytest.raises((OutputMalformed, OutputForAnother, SignatureDoesNotVerify)):
-        format_.check(garbage, artifact_of(DATA), key_record(kind, format_.name))
+        format_.check(garbage, artifact_for(format_), key_record(kind, format_.name))
 
 
 @every_format
 def test_refuses_a_raw_signature_of_another_length(format_, kind):
-    prepared = format_.prepare(artifact_of(DATA), key_record(kind, format_.name), CONTEXT)
+    prepared = format_.prepare(artifact_for(format_), key_record(kind, format_.name), CONTEXT)
     for raw in (b"", sign_raw(prepared)[:-1], sign_raw(prepared) + b"\0"):
         with pytest.raises(RawSignatureMalformed):
             format_.assemble(prepared, raw)
@@ -108,18 +135,39 @@ def test_refuses_a_raw_signature_of_another_length(format_, kind):
 @every_format
 def test_refuses_a_key_that_its_ceremony_gave_another_purpose(format_, kind):
     with pytest.raises(FormatNotAllowed):
-        format_.prepare(artifact_of(DATA), key_record(kind), CONTEXT)
+        format_.prepare(artifact_for(format_), key_record(kind), CONTEXT)
 
 
-@pytest.mark.parametrize("bare", sorted(BARE_FORMATS))
-@pytest.mark.parametrize("framed", sorted(set(FORMATS) - BARE_FORMATS))
-def test_refuses_a_key_for_bare_and_framed_formats_at_once(bare, framed):
-    key = key_record("p256", bare, framed)
-    with pytest.raises(PurposesMixed):
-        check_key(key)
-    for name in (bare, framed):
+@pytest.mark.parametrize("one", sorted(FORMATS))
+def test_refuses_a_key_for_formats_of_two_families(one):
+    for other in sorted(set(FORMATS) - family_of(one)):
+        [kind, *_] = sorted(FORMATS[one].key_kinds)
+        key = key_record(kind, one, other)
         with pytest.raises(PurposesMixed):
-            FORMATS[name].prepare(artifact_of(DATA), key, CONTEXT)
+            FORMATS[one].prepare(artifact_for(FORMATS[one]), key, CONTEXT)
+
+
+@pytest.mark.parametrize("format_", [one for one in FORMATS.values() if one.embedded], ids=lambda value: value.name)
+def test_an_embedded_signature_is_found_again_and_replaced(format_):
+    [kind, *_] = sorted(format_.key_kinds)
+    key, data = key_record(kind, format_.name), sample(format_)
+    output = make(format_, data, key)
+    signed = b"".join(format_.attach(BytesSource(data), output))
+    assert format_.detach(BytesSource(data)) is None
+    assert format_.detach(BytesSource(signed)) == output
+    format_.check(output, artifact_for(format_, signed), key, CONTEXT)
+    assert b"".join(format_.attach(BytesSource(signed), output)) == signed
+
+
+@pytest.mark.parametrize("format_", [one for one in FORMATS.values() if one.detail_limit], ids=lambda value: value.name)
+def test_a_detail_that_is_missing_or_too_long_is_refused(format_):
+    [kind, *_] = sorted(format_.key_kinds)
+    key = key_record(kind, format_.name)
+    with pytest.raises(DetailMissing):
+        format_.prepare(artifact_of(sample(format_)), key, CONTEXT)
+    long = Artifact("x", Sha256State.of(b""), {format_.name: bytes(format_.detail_limit + 1)})
+    with pytest.raises(DetailMalformed):
+        format_.prepare(long, key, CONTEXT)
 
 
 def test_a_key_may_have_all_framed_or_all_bare_formats():
