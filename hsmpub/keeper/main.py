@@ -14,6 +14,7 @@ import logging
 import os
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,15 +63,25 @@ def main() -> None:
         if options.only_try:
             load_trust(home.trust.read_bytes())
             return
-        home.ceremonies.mkdir(mode=0o755, exist_ok=True)
+        with suppress(OSError):  # under systemd the home is not the keeper's, and the folder is there
+            home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         inherited = Inherited(token, options.resume_fd, options.generation)
         following = uvloop.run(serve(home, config, protections, inherited))
         if following:
-            os.execv(following[0], following)  # noqa: S606 - the same program, in the code that lies there now
+            _become(following)
     except HsmpubError as error:
         log.critical("%s", error, extra={"rule": error.rule})
+        sys.exit(1)
+
+
+def _become(command: list[str]) -> None:
+    """This process goes on as another program; where it cannot, it ends, and what it had goes with it."""
+    try:
+        os.execv(command[0], command)  # noqa: S606 - the same program, in the code that lies there now
+    except OSError as error:
+        log.critical("the new program cannot be run: %s", error.strerror)
         sys.exit(1)
 
 
