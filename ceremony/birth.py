@@ -17,6 +17,7 @@ from ceremony.place import Place
 from ceremony.softhsm import find_softhsm
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
 from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp_encryption import subkey_fingerprint
 from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.custody import import_keys
@@ -24,7 +25,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.plan import QuorumPlan
@@ -144,7 +145,11 @@ def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigne
 
 
 def certificate_facts(keys: Sequence[KeyRecord]) -> list[dict[str, str]]:
-    return [{"key": key.name, "fingerprint": openpgp_fingerprint(key)} for key in keys if key.openpgp]
+    return [
+        {"key": key.name, "fingerprint": subkey_fingerprint(key).hex().upper() if key.kind == DECRYPTS
+         else openpgp_fingerprint(key)}
+        for key in keys if key.openpgp
+    ]  # fmt: skip
 
 
 def recovery_record(split: NewRecovery, secrets: Secrets, born: Sequence[BornKey]) -> RecoveryRecord:

@@ -6,7 +6,7 @@
     4 the production token gets a random PIN and SO PIN that nobody sees; the keys move in, never to come out
     5 the unseal secret, which opens the PIN, is split among the holders, in a child process
     6 wrapping key, SO PIN and keeper identity are sealed to the recovery quorum's key
-    7 OpenPGP certificates are made
+    7 certificates are made: OpenPGP, and X.509 of the backup key
     8 everything is written, and the transcript signed by the log key in the HSM and by the keeper's identity
     9 the log begins with genesis, policy and roster, and its first checkpoint is signed
    10 the home is moved into place
@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceremony import birth
+from ceremony.backup_certificates import certify_backup_key
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
@@ -110,7 +111,9 @@ class _Ceremony:
         keeper_key = self._make_identity()
         self._write_recovery(recovery, born)
         with TokenSigner(hsm, self._secrets.pin) as signer:
-            keys = birth.certify(key_records(born, self._at), plan.file.service.openpgp_user_id, self._at, signer)
+            user_id = plan.file.service.openpgp_user_id
+            keys = birth.certify(key_records(born, self._at), user_id, self._at, signer)
+            keys = certify_backup_key(keys, plan.file.service.name, user_id, self._at, signer)
             trust = Trust(plan.file.service.name, self._log_key(keys), keeper_key, keys)
             self._write_public(trust, hsm)
             transcript = birth.sign_transcript(recorder, trust, self._secrets, signer, self._outputs)
@@ -162,6 +165,8 @@ class _Ceremony:
         for key in trust.keys:
             if key.openpgp:
                 self._output(self._home.genesis / f"{key.name}.asc", key.openpgp.encode())
+            if key.certificates:
+                self._output(self._home.genesis / f"{key.name}.crt", key.certificates.encode())
         self._output(self._home.trust, dump_trust(trust))
         self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))

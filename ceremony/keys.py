@@ -10,6 +10,10 @@ from hsmpub.model.key import KeyKind, KeyRecord
 
 LOG_KEY = "log"
 SEALING_KEY = "sealing"
+#: Teams encrypt their backups to it; it decrypts and never signs.
+BACKUP_KEY = "backup"
+#: Vouches for the backup key, in the ceremony and never again; no format is made with it.
+BACKUP_CERTIFIER = "backup-certify"
 
 #: name → kind and formats. Formats that sign a bare digest keep to a key of their own (hsmpub.formats.purposes);
 #: `routine` is for what nobody approves, so that its signatures are never those of a release.
@@ -19,6 +23,8 @@ _KEYS: dict[str, tuple[KeyKind, tuple[str, ...]]] = {
     "release-openpgp": ("rsa3072", ("openpgp",)),
     "routine": ("p256", ("openpgp", "sshsig", "dsse")),
     LOG_KEY: ("ed25519", ()),
+    BACKUP_KEY: ("rsa3072-decrypt", ()),
+    BACKUP_CERTIFIER: ("p256", ()),
     SEALING_KEY: ("aes256", ()),
 }
 

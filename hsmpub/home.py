@@ -57,6 +57,11 @@ class Home:
         return self.keeper / "sealed"
 
     @property
+    def headers(self) -> Path:
+        """Headers of encrypted files: of requests that wait, and made by requests that were approved."""
+        return self.keeper / "headers"
+
+    @property
     def softhsm_conf(self) -> Path:
         return self.keeper / "softhsm2.conf"
 

@@ -15,7 +15,7 @@ from api.openapi import operation
 from api.reply import bytes_reply, json_reply
 from hsmpub.errors import NotFound
 from hsmpub.model.statement import PAYLOAD_TYPE
-from hsmpub.model.submission import AskRelease, AskSeal, PersonalBody
+from hsmpub.model.submission import AskHeader, AskRelease, AskSeal, PersonalBody
 from hsmpub.wire import messages as m
 
 router = APIRouter(default_response_class=Response)
@@ -61,7 +61,7 @@ async def view_of(front: Front, request: str) -> m.RequestView:
 @router.post(
     "/v1/requests",
     tags=["ci", "people"],
-    summary="Ask for a release, or as a person for a policy, roster or credential",
+    summary="Ask for a release, or as a person for a policy, roster, credential or decryption",
     status_code=201,
     openapi_extra=operation(body=AskRelease | PersonalBody, example=_RELEASE, reply=m.RequestView, status=201,
                             headers=("ci", "person"), says="The request stands."),
@@ -84,6 +84,19 @@ async def submit(request: Request) -> Response:
 )  # fmt: skip
 async def seal(request: Request) -> Response:
     """One enrolled person is enough to seal; a quorum of holders unseals again."""
+    return json_reply(await _forward(front_of(request), request))
+
+
+@router.post(
+    "/v1/headers",
+    tags=["people"],
+    summary="Fetch the header that an approved decryption has made",
+    openapi_extra=operation(body=AskHeader, reply=m.HeaderReply, headers=("person",), says="The header.",
+                            example={"ask": "header", "person": "release-manager", "nonce": "5f0c…", "at": 1795000000,
+                                     "request": "9f6c1f0e5a8b7c21"}),
+)  # fmt: skip
+async def header_of(request: Request) -> Response:
+    """For who asked for it, for seven days. It opens for the recipient that was approved, and nobody else."""
     return json_reply(await _forward(front_of(request), request))
 
 

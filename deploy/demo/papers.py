@@ -63,6 +63,9 @@ approvals = [{{ group = "security", count = 1 }}]
 
 [administration.credential]
 approvals = [{{ group = "security", count = 1 }}]
+
+[administration.decrypt]
+approvals = [{{ group = "managers", count = 1 }}, {{ group = "security", count = 1 }}]
 """
 
 

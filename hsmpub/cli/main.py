@@ -24,6 +24,8 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
+    "backup-key": ("backup_key", "backup_key"),
+    "decrypt": ("decrypt", "decrypt"),
     "credential": ("credential", "app"),
     "policy": ("policy", "app"),
     "roster": ("roster", "app"),

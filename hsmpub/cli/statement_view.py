@@ -11,7 +11,7 @@ from rich.text import Text
 from hsmpub.cli.visible import visible
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Statement
+from hsmpub.model.statement import Decryption, Predicate, Statement
 
 _MORE = "↳ "
 
@@ -24,6 +24,8 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
         _show(console, f"  {label:<12} ", value)
     _show_files(console, statement)
     _show_work(console, predicate)
+    if predicate.decrypt is not None:
+        _show_decryption(console, predicate.decrypt)
     if predicate.text:
         console.print(Text("  The whole new text:"))
         for line in visible(predicate.text, lines=True).split("\n"):
@@ -69,6 +71,13 @@ def _show_files(console: Console, statement: Statement) -> None:
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
         _show(console, "  file         ", f"{visible(subject.name)}{size}")
         _show(console, "               ", f"sha256 {visible(subject.sha256)}")
+
+
+def _show_decryption(console: Console, asked: Decryption) -> None:
+    _show(console, "  header of    ", f"a file in the form {visible(asked.form)}, encrypted to {visible(asked.key)}")
+    _show(console, "  open it for  ", visible(asked.fingerprint))
+    _show(console, "               ", visible(asked.recipient))
+    _show(console, "  because      ", visible(asked.reason))
 
 
 def _show_work(console: Console, predicate: Predicate) -> None:

@@ -31,6 +31,7 @@ _ready = msgspec.json.Decoder(m.ReadyReply)
 _attempt = msgspec.json.Decoder(m.AttemptReply)
 _upgrade = msgspec.json.Decoder(m.UpgradeReply)
 _nonce = msgspec.json.Decoder(m.NonceReply)
+_header = msgspec.json.Decoder(m.HeaderReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
 _personal: msgspec.json.Decoder[m.RequestView | m.Done] = msgspec.json.Decoder(m.RequestView | m.Done)
 
@@ -106,6 +107,10 @@ class Client:
     def submit_personal(self, body: bytes, signature: bytes) -> m.RequestView | m.Done:
         """A person's request; signature: armoured SSHSIG over `body`, namespace hsmpub-request."""
         return self.http.call("POST", "/v1/requests", _personal, content=body, headers=_signed_by(signature))
+
+    def header(self, body: bytes, signature: bytes) -> bytes:
+        """What an approved request to decrypt has made. body: an AskHeader."""
+        return self.http.call("POST", "/v1/headers", _header, content=body, headers=_signed_by(signature)).header
 
     def seal(self, body: bytes, signature: bytes) -> None:
         """Seals at once; body: an AskSeal."""

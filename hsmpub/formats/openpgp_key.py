@@ -30,18 +30,27 @@ def key_body(key: KeyRecord) -> bytes:
     public = load_public(key)
     head = b"\x04" + key.created_at.to_bytes(4, "big")
     if isinstance(public, RSAPublicKey):
-        numbers = public.public_numbers()
-        modulus, exponent = (n.to_bytes((n.bit_length() + 7) // 8, "big") for n in (numbers.n, numbers.e))
-        return head + bytes((RSA,)) + mpi(modulus) + mpi(exponent)
+        return head + rsa_material(public)
     if isinstance(public, EllipticCurvePublicKey):
         point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         return head + bytes((ECDSA, len(_P256_OID))) + _P256_OID + mpi(point)
     raise KeyKindUnfit(f"The {key.kind} key {key.name!r} cannot be an OpenPGP key here.")
 
 
+def rsa_material(public: RSAPublicKey) -> bytes:
+    """Algorithm and numbers of an RSA key, as they stand in its packet."""
+    numbers = public.public_numbers()
+    modulus, exponent = (n.to_bytes((n.bit_length() + 7) // 8, "big") for n in (numbers.n, numbers.e))
+    return bytes((RSA,)) + mpi(modulus) + mpi(exponent)
+
+
 def framed_key(key: KeyRecord) -> bytes:
     """The key as certifications and fingerprints hash it."""
-    body = key_body(key)
+    return framed(key_body(key))
+
+
+def framed(body: bytes) -> bytes:
+    """The body of any version 4 key packet, likewise."""
     return b"\x99" + len(body).to_bytes(2, "big") + body
 
 

@@ -14,6 +14,7 @@ from hsmpub.model.key import KeyRecord
 
 BINARY_DOCUMENT = 0x00
 POSITIVE_CERTIFICATION = 0x13
+SUBKEY_BINDING = 0x18
 
 
 @functools.lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.format import SIGNATURE_BYTES, Claim, HashName
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 PublicKey = EllipticCurvePublicKey | RSAPublicKey | Ed25519PublicKey
 
@@ -45,6 +45,7 @@ def load_public(key: KeyRecord) -> PublicKey:
 
 @functools.lru_cache(maxsize=256)
 def _load_public(pem: str, kind: str) -> PublicKey:
+    """A decryption key is refused here: nothing that it could be said to have signed counts."""
     try:
         public = load_pem_public_key(pem.encode())
     except ValueError:
@@ -56,6 +57,22 @@ def _load_public(pem: str, kind: str) -> PublicKey:
     if kind == "ed25519" and isinstance(public, Ed25519PublicKey):
         return public
     raise PublicKeyUnfit(f"The public key of a record is no {kind} key.")
+
+
+@functools.lru_cache(maxsize=256)
+def load_encryption_key(key: KeyRecord) -> RSAPublicKey:
+    """What to encrypt to, of the record of a decryption key.
+
+    Raises:
+        PublicKeyUnfit: the record is of another kind.
+    """
+    try:
+        public = load_pem_public_key(key.public.encode()) if key.kind == DECRYPTS else None
+    except ValueError:
+        public = None
+    if not isinstance(public, RSAPublicKey) or public.key_size != 3072:
+        raise PublicKeyUnfit(f"The key {key.name!r} is no decryption key.")
+    return public
 
 
 @functools.lru_cache(maxsize=256)

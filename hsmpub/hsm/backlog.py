@@ -16,7 +16,7 @@ from hsmpub.hsm.messages import Group
 from hsmpub.model.key import KeyKind
 
 #: What an item costs, in P-256 signatures with their verification (about 0.1 ms).
-COSTS: dict[KeyKind, int] = {"p256": 1, "ed25519": 2, "rsa3072": 32, "aes256": 1}
+COSTS: dict[KeyKind, int] = {"p256": 1, "ed25519": 2, "rsa3072": 32, "rsa3072-decrypt": 32, "aes256": 1}
 #: What a frame may cost; one item goes whatever it costs.
 FRAME_COST = 16
 

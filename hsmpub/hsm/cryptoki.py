@@ -46,6 +46,12 @@ class TokenInfo(ctypes.Structure):
     )
 
 
+class Mechanism(ctypes.Structure):
+    """CK_MECHANISM."""
+
+    _fields_ = (("mechanism", Ulong), ("parameter", ctypes.c_void_p), ("length", Ulong))
+
+
 class Cryptoki:
     """A PKCS#11 module, loaded into this process.
 

@@ -13,9 +13,10 @@ from hsmpub.hsm.token import CHORE
 def import_keys(hsm: HsmConfig, pin: Secret, born: Sequence[BornKey], wrapping_key: Secret) -> dict[str, str]:
     """Unwraps each key into the token as sensitive, private and not extractable, and proves it.
 
-    For each key: a signature made in the token verifies against `public_pem` (an AES key seals and opens),
-    its attributes are read back, and wrapping, reading and changing it are refused. If one proof fails, none
-    of the keys of this call stays. PIN and wrapping key are left as they are.
+    For each key: a signature made in the token verifies against `public_pem` (an AES key seals and opens, a
+    decryption key opens what is encrypted to `public_pem`), its attributes are read back, and wrapping, reading and
+    changing it are refused. If one proof fails, none of the keys of this call stays. PIN and wrapping key are left
+    as they are.
 
     Returns:
         Key name → "pinned to its mechanism", or that the module cannot pin it.

@@ -12,6 +12,7 @@ from hsmpub.hsm.config import BornKey, KeySpec
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.public import ED25519_PARAMETERS, P256_PARAMETERS, public_pem
 from hsmpub.hsm.template import Template, wrapping_key
+from hsmpub.model.key import DECRYPTS, KeyKind
 from hsmpub.secret.page import SecretPage
 
 #: PrivateKeyInfo of an Ed25519 key without its 32-byte seed, which follows. Source: RFC 8410, section 7.
@@ -37,7 +38,7 @@ def bear_in_token(session: Session, specs: Sequence[KeySpec], key: SecretPage) -
             wrapped = aes_key_wrap_with_padding(raw, ED25519_PKCS8 + seed)
             yield BornKey(spec.name, spec.kind, public_pem(public), wrapped)
         else:
-            public, private = _rsa3072(session) if spec.kind == "rsa3072" else _p256(session)
+            public, private = _pair(session, spec.kind)
             yield BornKey(spec.name, spec.kind, public_pem(public), _wrap(wrapper, private))
 
 
@@ -50,11 +51,11 @@ def _aes256(session: Session) -> TokenKey:
     return session.generate_key(KeyType.AES, 256, capabilities=MechanismFlag(0), template=_EXTRACTABLE)
 
 
-def _rsa3072(session: Session) -> Any:
-    return session.generate_keypair(KeyType.RSA, 3072, capabilities=MechanismFlag.SIGN, private_template=_EXTRACTABLE)
-
-
-def _p256(session: Session) -> Any:
+def _pair(session: Session, kind: KeyKind) -> Any:
+    """Public and private key that the token wraps itself."""
+    if kind != "p256":
+        use = MechanismFlag.DECRYPT if kind == DECRYPTS else MechanismFlag.SIGN
+        return session.generate_keypair(KeyType.RSA, 3072, capabilities=use, private_template=_EXTRACTABLE)
     curve = {Attribute.EC_PARAMS: P256_PARAMETERS}
     parameters = session.create_domain_parameters(KeyType.EC, curve, local=True)
     return parameters.generate_keypair(capabilities=MechanismFlag.SIGN, private_template=_EXTRACTABLE)

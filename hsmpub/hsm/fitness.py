@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hsmpub.hsm.rules import ItemTooLarge, KeyUnfit
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 DIGEST_BYTES = {"sha256": 32, "sha512": 64}
 #: Messages are signed whole; artifacts are signed by digest, so nothing real comes near.
@@ -16,6 +16,8 @@ def check_fit(key: KeyRecord, hash_name: str, items: Sequence[bytes]) -> None:
     """Raises KeyUnfit or ItemTooLarge unless this key can sign these items."""
     if key.kind == "aes256":
         raise KeyUnfit(f"The key {key.name!r} seals secrets and signs nothing.")
+    if key.kind == DECRYPTS:
+        raise KeyUnfit(f"The key {key.name!r} decrypts and signs nothing.")
     if (key.kind == "ed25519") != (hash_name == "none"):
         raise KeyUnfit(f"The key {key.name!r} ({key.kind}) does not sign items of the form {hash_name!r}.")
     if hash_name == "none":

@@ -7,7 +7,7 @@ import os
 
 import pkcs11
 
-from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Ulong, check
+from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Mechanism, Ulong, check
 from hsmpub.hsm.objects import TokenKey
 from hsmpub.hsm.rules import SealedSecretRefused
 
@@ -24,10 +24,6 @@ class _GcmParameters(ctypes.Structure):
         ("iv", ctypes.c_char_p), ("iv_length", Ulong), ("iv_bits", Ulong),
         ("aad", ctypes.c_char_p), ("aad_length", Ulong), ("tag_bits", Ulong),
     )  # fmt: skip
-
-
-class _Mechanism(ctypes.Structure):
-    _fields_ = (("mechanism", Ulong), ("parameter", ctypes.c_void_p), ("length", Ulong))
 
 
 def seal(key: TokenKey, secret: bytes | bytearray, aad: bytes) -> bytes:
@@ -59,7 +55,7 @@ def unseal(cryptoki: Cryptoki, session: int, key: int, sealed: bytes, aad: bytes
         raise SealedSecretRefused("The sealed secret is too short to be one.")
     iv, body = sealed[:_IV_BYTES], sealed[_IV_BYTES:]
     parameters = _GcmParameters(iv, _IV_BYTES, _IV_BYTES * 8, aad, len(aad), _TAG_BYTES * 8)
-    mechanism = _Mechanism(_CKM_AES_GCM, ctypes.addressof(parameters), ctypes.sizeof(parameters))
+    mechanism = Mechanism(_CKM_AES_GCM, ctypes.addressof(parameters), ctypes.sizeof(parameters))
     check(cryptoki.call(DECRYPT_INIT, session, ctypes.byref(mechanism), key), "C_DecryptInit")
     out = bytearray(len(body))  # never resized: a resize would leave a copy behind
     length = Ulong(len(out))

@@ -18,6 +18,7 @@ from hsmpub.hsm.proof import check_custody
 from hsmpub.hsm.public import P256_PARAMETERS
 from hsmpub.hsm.rules import KeyExists, KeyUnfit, WrappingRefused
 from hsmpub.hsm.template import Template, custody, unwrapping, wrapping_key
+from hsmpub.model.key import DECRYPTS
 from hsmpub.secret.page import SecretPage
 
 #: The curve as SoftHSM writes it; it takes the OID for generating but stores this. Source: PKCS#11 3.0, 2.3.5.
@@ -101,9 +102,9 @@ def _show_public(session: Session, one: BornKey) -> TokenKey:
         Attribute.ID: one.name.encode(),
         Attribute.TOKEN: True,
         Attribute.PRIVATE: False,
-        Attribute.ENCRYPT: False,
+        Attribute.ENCRYPT: one.kind == DECRYPTS,
         Attribute.WRAP: False,
-        Attribute.VERIFY: True,
+        Attribute.VERIFY: one.kind != DECRYPTS,
     }
     return session.create_object({**template, **_public_values(one)})
 

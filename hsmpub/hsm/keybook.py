@@ -20,9 +20,10 @@ from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.messages import SELF_TEST
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.public import public_pem
+from hsmpub.hsm.raw_rsa import opens_own
 from hsmpub.hsm.rules import KeyMissing, KeyUnfit, SignatureNotVerified
 from hsmpub.hsm.verified import SignAll, sign_all_with
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 
 class KeyBook:
@@ -66,9 +67,15 @@ class KeyBook:
                 raise KeyUnfit(f"The key {key!r} seals secrets and signs nothing.")
             return self._seal_test(self._handle(key, ObjectClass.SECRET_KEY))
         private = self._handle(key, ObjectClass.PRIVATE_KEY)
+        if pin is not None and pin.kind == DECRYPTS:
+            if hash_name != SELF_TEST:
+                raise KeyUnfit(f"The key {key!r} decrypts and signs nothing.")
+            return self._decrypt_test(private, pin)
         public = load_pem_public_key(self._pinned_public(key, pin).encode())
         if hash_name == SELF_TEST:
             return _self_test(private, public)
+        if not hasattr(private, "sign"):  # python-pkcs11 gives the method to keys with CKA_SIGN
+            raise KeyUnfit(f"The token has the key {key!r} for something else than signing.")
         return sign_all_with(private, public, hash_name)
 
     def _pinned_public(self, key: str, pin: KeyRecord | None) -> str:
@@ -99,6 +106,14 @@ class KeyBook:
             sealed = gcm.seal(handle, probe, b"self-test")
             if gcm.unseal(self._cryptoki, self._session.handle, handle.handle, sealed, b"self-test")[:32] != probe:
                 raise SignatureNotVerified("The sealing key does not open what it sealed.")
+            return [b"ok" for _ in items]
+
+        return test
+
+    def _decrypt_test(self, private: TokenKey, pin: KeyRecord) -> SignAll:
+        def test(items: Sequence[bytes]) -> list[bytes]:
+            if not opens_own(self._cryptoki, self._session.handle, private.handle, pin.public):
+                raise SignatureNotVerified("The decryption key does not open what is encrypted to its public half.")
             return [b"ok" for _ in items]
 
         return test

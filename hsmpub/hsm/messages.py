@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from hsmpub.envelope.header import Form
 from hsmpub.errors import Problem
 from hsmpub.hsm.config import BornKey, HashName, HsmConfig, KeySpec
 from hsmpub.model.key import KeyRecord
@@ -53,6 +54,18 @@ class InspectKeys(_Order, frozen=True, tag="inspect-keys"):
     keys: tuple[KeyRecord, ...]
 
 
+class ResealHeader(_Order, frozen=True, tag="reseal-header"):
+    """Open the part of a header that is encrypted to `key`, and make a header for `recipient`. Secret: the PIN.
+
+    header: the exact bytes, without any content; form, recipient: as hsmpub.envelope names them.
+    """
+
+    key: KeyRecord
+    form: Form
+    header: bytes
+    recipient: str
+
+
 class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
@@ -73,7 +86,9 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | InspectKeys | InitToken | LocateToken | BearKeys | ImportKeys
+Order = (
+    Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | InitToken | LocateToken | BearKeys | ImportKeys
+)  # fmt: skip
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

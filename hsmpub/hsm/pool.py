@@ -11,15 +11,16 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Self
 
+from hsmpub.envelope.header import Form
 from hsmpub.errors import HsmpubError
 from hsmpub.hsm.backlog import COSTS, Request
 from hsmpub.hsm.config import HashName, HsmConfig
 from hsmpub.hsm.dispatch import Dispatch
 from hsmpub.hsm.fitness import check_fit
-from hsmpub.hsm.messages import SELF_TEST, InspectKeys, LeaseSecret, SealSecret, Serve
-from hsmpub.hsm.rules import KeyChanged, PinRefused, SignerLost, SignersClosed, UnknownKey
-from hsmpub.hsm.vaults import Vaults
-from hsmpub.model.key import KeyRecord
+from hsmpub.hsm.messages import SELF_TEST, InspectKeys, LeaseSecret, ResealHeader, SealSecret, Serve
+from hsmpub.hsm.rules import KeyChanged, KeyUnfit, PinRefused, SignerLost, SignersClosed, UnknownKey
+from hsmpub.hsm.vaults import VaultOrder, Vaults
+from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.secret.page import SecretPage
 
 
@@ -170,6 +171,24 @@ class Signers:
             raise KeyChanged("The attributes of a key in the token are not what they were.")
         self._seen = seen
 
+    async def reseal_header(self, key: str, form: Form, header: bytes, recipient: str) -> bytes:
+        """Opens the header of an encrypted file with a decryption key, and makes one for `recipient`, in a process of
+        its own. This process never sees the file's key.
+
+        Args:
+            form, header, recipient: as hsmpub.envelope.reseal takes them.
+
+        Raises:
+            HeaderNotOpened: the one answer to anything wrong inside. HeaderForOthers, RecipientRefused and the rules
+            of a malformed header. UnknownKey, KeyUnfit, KeyMissing, TokenGone, HsmFailed, SignerLost, PinRefused.
+        """
+        record = self._keys.get(key)
+        if record is None:
+            raise UnknownKey(f"There is no key named {key!r}.")
+        if record.kind != DECRYPTS:
+            raise KeyUnfit(f"The key {key!r} signs or seals, and decrypts no files.")
+        return await self._vault(ResealHeader(record, form, header, recipient))
+
     def close(self) -> None:
         """Seals at once: kills every process, fails what waits, wipes the PIN. Twice is harmless."""
         if self._closed:
@@ -187,9 +206,7 @@ class Signers:
         self._check_open()
         return await self._dispatch.run(request)
 
-    async def _vault(
-        self, order: SealSecret | LeaseSecret | InspectKeys, private: bytes | bytearray | None = None
-    ) -> bytes:
+    async def _vault(self, order: VaultOrder, private: bytes | bytearray | None = None) -> bytes:
         self._check_open()
         try:
             return await self._vaults.run(order, private)

@@ -1,7 +1,8 @@
 """The proofs that a key in the token is the one that was born, and that it cannot leave.
 
 1. Its attributes read back as they were asked for.
-2. A signature that it makes verifies against the public key of its birth; an AES key seals and opens.
+2. A signature that it makes verifies against the public key of its birth; an AES key seals and opens; a decryption
+   key opens what was encrypted to that public key.
 3. Wrapping it, reading its value, giving it another use and copying it are refused.
 """
 
@@ -54,6 +55,7 @@ def check_custody(
 _SECRET_PART = {
     "p256": Attribute.VALUE,
     "rsa3072": Attribute.PRIVATE_EXPONENT,
+    "rsa3072-decrypt": Attribute.PRIVATE_EXPONENT,
     "ed25519": Attribute.VALUE,
     "aes256": Attribute.VALUE,
 }

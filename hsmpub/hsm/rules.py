@@ -6,6 +6,13 @@ into the same rule, so that a caller meets one class whichever process found the
 
 from __future__ import annotations
 
+from hsmpub.envelope.rules import (
+    HeaderForOthers,
+    HeaderMalformed,
+    HeaderNotOpened,
+    HeaderTooLarge,
+    RecipientRefused,
+)
 from hsmpub.errors import (
     Broken,
     Conflict,
@@ -117,7 +124,8 @@ class SealedSecretRefused(Broken):
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
     NoFreeSlot, KeyExists, KeyNotProven, KeyChanged, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
-    ItemTooLarge, BoxNotOpened, BoxKeyMalformed,
+    ItemTooLarge, BoxNotOpened, BoxKeyMalformed, HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge,
+    RecipientRefused,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

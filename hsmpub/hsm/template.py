@@ -13,19 +13,21 @@ from pkcs11.attributes import AttributeMapper
 from pkcs11.constants import DEFAULT
 
 from hsmpub.hsm.objects import Session, TokenKey
-from hsmpub.model.key import KeyKind
+from hsmpub.model.key import DECRYPTS, KeyKind
 
 Template = dict[Attribute, Any]
 
 KEY_TYPES: dict[KeyKind, KeyType] = {
     "p256": KeyType.EC,
     "rsa3072": KeyType.RSA,
+    "rsa3072-decrypt": KeyType.RSA,
     "ed25519": KeyType.EC_EDWARDS,
     "aes256": KeyType.AES,
 }
 MECHANISMS: dict[KeyKind, Mechanism] = {
     "p256": Mechanism.ECDSA,
     "rsa3072": Mechanism.RSA_PKCS,
+    "rsa3072-decrypt": Mechanism.RSA_X_509,  # unpadded here: SoftHSM's OAEP knows SHA-1 only
     "ed25519": Mechanism.EDDSA,
     "aes256": Mechanism.AES_GCM,
 }
@@ -54,7 +56,8 @@ def usages(kind: KeyKind) -> dict[Attribute, bool]:
     if kind == "aes256":
         allowed = {Attribute.ENCRYPT, Attribute.DECRYPT}
         return {usage: usage in allowed for usage in _SECRET_USAGES}
-    return {usage: usage == Attribute.SIGN for usage in _PRIVATE_USAGES}
+    own = Attribute.DECRYPT if kind == DECRYPTS else Attribute.SIGN
+    return {usage: usage == own for usage in _PRIVATE_USAGES}
 
 
 def custody(kind: KeyKind, *, pin_mechanism: bool) -> Template:

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from hsmpub.hsm.child import ANSWER, Child, finished
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.frames import HEADER_BYTES, MAX_FRAME_BYTES
-from hsmpub.hsm.messages import InspectKeys, LeaseSecret, SealSecret
+from hsmpub.hsm.messages import InspectKeys, LeaseSecret, ResealHeader, SealSecret
 from hsmpub.hsm.rules import KeyMissing, SignerLost
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
 
 _VAULT_PROCESS = "hsmpub.hsm.vault"
 _AT_ONCE = 2
+VaultOrder = SealSecret | LeaseSecret | ResealHeader | InspectKeys
 _SECONDS = 30.0
 
 
@@ -40,8 +41,8 @@ class Vaults:
             raise KeyMissing(f"There are {len(names)} sealing keys, not one.")
         return names[0]
 
-    async def run(self, order: SealSecret | LeaseSecret | InspectKeys, private: bytes | bytearray | None) -> bytes:
-        """Runs one order; see `Signers.seal_secret` and `Signers.lease_secret`."""
+    async def run(self, order: VaultOrder, private: bytes | bytearray | None) -> bytes:
+        """Runs one order; see `Signers.seal_secret`, `Signers.lease_secret` and `Signers.reseal_header`."""
         async with self._room:
             secrets = [self._pin] if private is None else [self._pin, private]
             child = Child(_VAULT_PROCESS, self._hsm, order, secrets)

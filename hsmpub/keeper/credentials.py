@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import os
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.errors import Broken, Conflict, Invalid
+from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.submission import AskCredential, credential_info
 from hsmpub.wire.messages import intake_to_sign
 
@@ -68,9 +67,7 @@ class Credentials:
             info=credential_info(body.name),
             aad=credential_aad(body.name),
         )
-        digest = sha256_hex(sealed)
-        self._write(digest, sealed)
-        return digest
+        return write_durable(self._folder, sealed)
 
     async def lease(self, name: str, sealed_sha256: str, *, to: bytes, info: bytes) -> bytes:
         """The credential, sealed to one child's key.
@@ -78,24 +75,7 @@ class Credentials:
         Raises:
             SealedCredentialAltered, Sealed.
         """
-        try:
-            sealed = (self._folder / sealed_sha256).read_bytes()
-        except FileNotFoundError:
-            sealed = b""
-        if sha256_hex(sealed) != sealed_sha256:
+        sealed = read_durable(self._folder, sealed_sha256)
+        if sealed is None:
             raise SealedCredentialAltered(f"The sealed credential {name} is missing or altered.")
         return await self._unsealing.signers().lease_secret(sealed, aad=credential_aad(name), to=to, info=info)
-
-    def _write(self, digest: str, sealed: bytes) -> None:
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        temporary = self._folder / f".{digest}.{os.getpid()}"
-        with temporary.open("xb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(self._folder / digest)
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

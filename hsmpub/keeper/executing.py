@@ -17,6 +17,7 @@ from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -47,6 +48,7 @@ class Executing:
         approving: Approving,
         artifacts: Artifacts,
         unsealing: Unsealing,
+        decrypting: Decrypting,
         on_adopted: Callable[[], None],
         on_trouble: Callable[[HsmpubError], Awaitable[None]],
     ) -> None:
@@ -54,6 +56,7 @@ class Executing:
         self._approving = approving
         self._artifacts = artifacts
         self._unsealing = unsealing
+        self._decrypting = decrypting
         self._on_adopted = on_adopted
         self._on_trouble = on_trouble
         self._running: set[str] = set()
@@ -100,18 +103,21 @@ class Executing:
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
         predicate = request.statement.predicate
-        if predicate.kind != "release":
+        if predicate.kind == "decrypt":
+            self._unsealing.check_whole("decryption")
+            await self._conclude(request, [await self._decrypting.carry_out(request)])
+        elif predicate.kind == "release":
+            with self._unsealing.signing(predicate.project, self._count(request)) as signers:
+                await self._conclude(request, await self._signed(request, signers))
+        else:
             await self._conclude(request, [])
-            return
-        with self._unsealing.signing(predicate.project, self._count(request)) as signers:
-            await self._conclude(request, await self._signed(request, signers))
 
-    async def _conclude(self, request: Request, signed: list[e.Signed]) -> None:
-        """Records what was signed, or what an adoption puts into force."""
+    async def _conclude(self, request: Request, made: Sequence[e.Entry]) -> None:
+        """Records what was signed or opened, or what an adoption puts into force."""
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
-                await self._book.record(*(signed or adopted(self._book, request)))
+                await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
     def _count(self, request: Request) -> int:

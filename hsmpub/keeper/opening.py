@@ -107,6 +107,11 @@ class Opening:
         if projects is not None and project not in projects:
             raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self.opened.terms)}, not for {project!r}.")
 
+    def check_whole(self, what: str) -> None:
+        """For what belongs to no project. Raises ProjectNotUnsealed: the terms name projects."""
+        if self.opened.terms.projects is not None:
+            raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self.opened.terms)}, and not for {what}.")
+
     @contextmanager
     def signing(self, project: str, count: int) -> Iterator[None]:
         """So many signatures for this project may be made, logged and let go inside; the log counts what left.

@@ -19,6 +19,7 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
+from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.executing import Executing
 from hsmpub.keeper.holding import Holding
 from hsmpub.keeper.issuers import Issuers
@@ -81,8 +82,11 @@ class Keeper:
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
         self.sessions = Sessions(book, parts.identity)
-        self.submitting = Submitting(book, artifacts, credentials)
-        self.executing = Executing(book, self.approving, artifacts, self.unsealing, self._adopted, self._met)
+        self.decrypting = Decrypting(book, self.unsealing, parts.home.headers)
+        self.submitting = Submitting(book, artifacts, credentials, self.decrypting)
+        self.executing = Executing(
+            book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted, self._met
+        )
         self.routine = Routine(book, artifacts, self.unsealing)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
@@ -170,13 +174,18 @@ class Keeper:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                await self.approving.expire()
-                if self.unsealing.is_unsealed:
-                    self.executing.start_all()
+                await self.sweep_once()
             except HsmpubError as error:  # the disk may be full now; there is a next time
                 log.warning("the sweep waits: %s", error.detail, extra={"rule": error.rule})
             except Exception:
                 log.exception("the sweep failed; it goes on")
+
+    async def sweep_once(self) -> None:
+        """Raises LogUnavailable."""
+        await self.approving.expire()
+        self.decrypting.forget()
+        if self.unsealing.is_unsealed:
+            self.executing.start_all()
 
     async def close(self) -> None:
         await self.unsealing.close()
@@ -194,6 +203,9 @@ class Keeper:
 
     async def _personal(self, message: m.SubmitPersonal) -> m.FrontReply:
         body = s.load_personal_submission(message.body)
+        if isinstance(body, s.AskHeader):
+            self.submitting.use_up(body, message.body, message.signature)
+            return m.HeaderReply(self.decrypting.header_for(body))
         if isinstance(body, s.AskSeal):
             self.submitting.use_up(body, message.body, message.signature)
             await self.unsealing.seal(body.reason or "asked for", person=body.person, nonce=body.nonce)

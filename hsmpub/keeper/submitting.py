@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hsmpub.approval import check_personal_request
 from hsmpub.errors import Conflict, Invalid, Throttled
@@ -11,12 +12,13 @@ from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
+from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.sessions import Session
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, dump_statement
 from hsmpub.policy import PersonalGrant
 
 #: Each waits in memory, in the log and on the list that approvers read.
@@ -41,13 +43,25 @@ class TooManyPending(Throttled):
     retry_is_safe = False
 
 
+@dataclass(frozen=True)
+class _Content:
+    """What a person's request is about, as its statement says it."""
+
+    subject: Subject
+    sizes: tuple[int, ...] = ()
+    text: str = ""
+    credential: str = ""
+    decrypt: Decryption | None = None
+
+
 class Submitting:
     """Turns submissions into requests."""
 
-    def __init__(self, book: Book, artifacts: Artifacts, credentials: Credentials) -> None:
+    def __init__(self, book: Book, artifacts: Artifacts, credentials: Credentials, decrypting: Decrypting) -> None:
         self._book = book
         self._artifacts = artifacts
         self._credentials = credentials
+        self._decrypting = decrypting
 
     async def release(self, session: Session, body: s.AskRelease) -> Request:
         """A release of files that were uploaded before; the same release asked again is the same request.
@@ -109,20 +123,18 @@ class Submitting:
         self.check_person(body, raw, signature)
         self._book.state.used_nonces.add(f"{body.person} {body.nonce}")
 
-    async def personal(
-        self, body: s.AskPolicy | s.AskRoster | s.AskCredential, raw: bytes, signature: bytes
-    ) -> Request:
-        """A person's request to adopt a policy or roster, or to seal a credential."""
+    async def personal(self, body: s.AskChange, raw: bytes, signature: bytes) -> Request:
+        """A person's request to adopt a policy or roster, to seal a credential, or to decrypt."""
         self.check_person(body, raw, signature)
         self._decide(body)
-        subject, text, credential = await self._content(body)
+        content = await self._content(body)
         async with self._book.turn():
             self.check_person(body, raw, signature)
             rule = self._decide(body)
             self._check_room("person", body.person, MAX_PENDING_OF_A_PERSON)
             now = self._book.now()
             return await self._enter(
-                (subject,),
+                (content.subject,),
                 Predicate(
                     request=secrets.token_hex(8),
                     kind=s.kind_of(body),
@@ -132,27 +144,32 @@ class Submitting:
                     requested_at=now,
                     expires_at=now + rule.expires,
                     approvals=rule.approvals,
-                    text=text,
-                    credential=credential,
+                    sizes=content.sizes,
+                    text=content.text,
+                    credential=content.credential,
+                    decrypt=content.decrypt,
                 ),
             )
 
-    def _decide(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> PersonalGrant:
+    def _decide(self, body: s.AskChange) -> PersonalGrant:
         credential = body.name if isinstance(body, s.AskCredential) else ""
         return self._book.policy.decide_personal(s.kind_of(body), credential=credential)
 
-    async def _content(self, body: s.AskPolicy | s.AskRoster | s.AskCredential) -> tuple[Subject, str, str]:
+    async def _content(self, body: s.AskChange) -> _Content:
         """What would be adopted, checked now, so that nobody is asked to approve what cannot load."""
         if isinstance(body, s.AskCredential):
             sealed = await self._credentials.seal(body)
-            return Subject(f"credential/{body.name}", {"sha256": sealed}), "", body.name
+            return _Content(Subject(f"credential/{body.name}", {"sha256": sealed}), credential=body.name)
+        if isinstance(body, s.AskDecrypt):
+            header, decrypt = self._decrypting.take_in(body)
+            return _Content(Subject(body.name, {"sha256": sha256_hex(header)}), sizes=(len(header),), decrypt=decrypt)
         if isinstance(body, s.AskPolicy):
             self._book.load_policy(body.text)
             name = "policy.toml"
         else:
             self._book.check_roster(body.text)
             name = "roster.toml"
-        return Subject(name, {"sha256": sha256_hex(body.text.encode())}), body.text, ""
+        return _Content(Subject(name, {"sha256": sha256_hex(body.text.encode())}), text=body.text)
 
     def _check_room(self, what: str, name: str, most: int) -> None:
         """Raises TooManyPending."""

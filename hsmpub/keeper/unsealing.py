@@ -130,6 +130,14 @@ class Unsealing:
         """Raises Sealed, UnsealTimeOver, ProjectNotUnsealed."""
         self.live()[1].check_project(project)
 
+    def check_whole(self, what: str) -> None:
+        """What belongs to no project waits while the terms name some.
+
+        Raises:
+            Sealed, UnsealTimeOver, ProjectNotUnsealed.
+        """
+        self.live()[1].check_whole(what)
+
     @contextmanager
     def signing(self, project: str, count: int) -> Iterator[Signers]:
         """So many signatures may be made, logged and let go inside.

@@ -188,6 +188,21 @@ class CredentialSealed(_Entry, frozen=True, tag="credential"):
     request: str
 
 
+class Delivered(_Entry, frozen=True, tag="delivery"):
+    """An approved request to decrypt was carried out: a header for its recipient exists. Only its digest is here; the
+    header itself is encrypted to the recipient, and kept for its asker for some days."""
+
+    request: str
+    header_sha256: str
+
+
+class NotDelivered(_Entry, frozen=True, tag="no-delivery"):
+    """An approved request to decrypt came to nothing, for good: `reason` is a rule."""
+
+    request: str
+    reason: str
+
+
 class ShareHandedIn(_Entry, frozen=True, tag="share"):
     """A share was accepted from its named holder, who agreed to these terms and no others."""
 
@@ -257,8 +272,8 @@ class Restored(_Entry, frozen=True, tag="restore"):
 
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
-    | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | ShareHandedIn | UnsealedBy
-    | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored
+    | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
+    | ShareHandedIn | UnsealedBy | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -7,6 +7,7 @@ A request goes one way through these states:
 
     pending ── approved by everybody needed ──► signed ──► published        (a release)
        │                                          └──────► done             (nothing to publish, or an adoption)
+       ├── carried out ─► done, failed            (a request to decrypt)
        ├── a refusal ───► declined                signed ──► failed          (a target holds something else)
        └── its time ────► expired
 """
@@ -99,6 +100,7 @@ class ServiceState:
     requests: dict[str, Request] = field(default_factory=dict)
     releases: dict[tuple[str, str], str] = field(default_factory=dict)
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
+    deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
     #: as the log has it; a keeper that was started anew is sealed all the same
     opened: Opened | None = None
@@ -134,6 +136,9 @@ class ServiceState:
                 self._finish(entry.request, index)
             case e.CredentialSealed():
                 self.credentials[entry.name] = entry
+                self._finish(entry.request, index)
+            case e.Delivered():
+                self.deliveries[entry.request] = entry
                 self._finish(entry.request, index)
             case e.IssuerKeys():
                 self.issuer_keys[entry.issuer] = entry
@@ -196,7 +201,8 @@ class ServiceState:
         if isinstance(entry, e.Requested):
             self._requested(index, entry)
             return
-        assert isinstance(entry, e.Approved | e.Declined | e.Expired | e.Signed | e.PublishIntent | e.PublishOutcome)
+        assert isinstance(entry, e.Approved | e.Declined | e.Expired | e.NotDelivered | e.Signed | e.PublishIntent
+                          | e.PublishOutcome)  # fmt: skip
         request = self.requests.get(entry.request)
         self._require(request is not None and request.is_open, index, "a fact about no open request")
         assert request is not None
@@ -209,6 +215,8 @@ class ServiceState:
                 request.state, request.why = "declined", f"{entry.person} refused"
             case e.Expired():
                 request.state, request.why = "expired", entry.reason or "not approved in time"
+            case e.NotDelivered():
+                request.state, request.why = "failed", f"nothing could be delivered: {entry.reason}"
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
                 self._count(index, entry.at, len(entry.outputs))

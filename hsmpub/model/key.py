@@ -6,7 +6,10 @@ from typing import Literal
 
 import msgspec
 
-KeyKind = Literal["p256", "rsa3072", "ed25519", "aes256"]
+#: `rsa3072-decrypt` opens what is encrypted to it and never signs; the other kinds with a public half sign and never
+#: decrypt. The kind is in the token's template, in backups and in the pins, so that no key changes sides.
+KeyKind = Literal["p256", "rsa3072", "rsa3072-decrypt", "ed25519", "aes256"]
+DECRYPTS: KeyKind = "rsa3072-decrypt"
 
 
 class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -19,7 +22,7 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         created_at: seconds since 1970; part of an OpenPGP fingerprint.
         formats: what the ceremony allows this key to make (purpose pinning), names of `hsmpub.formats`.
         openpgp: armoured OpenPGP certificate, where one was made for the key.
-        certificates: X.509 chain in PEM, the key's own first, where one was imported.
+        certificates: X.509 chain in PEM, the key's own first, where one was imported or made at genesis.
     """
 
     name: str

@@ -19,13 +19,14 @@ APPROVAL_NAMESPACE = "hsmpub-approval"
 REFUSAL_NAMESPACE = "hsmpub-refusal"
 REQUEST_NAMESPACE = "hsmpub-request"
 
-Kind = Literal["release", "sign", "policy", "roster", "credential"]
+Kind = Literal["release", "sign", "policy", "roster", "credential", "decrypt"]
 PREDICATE_TYPES: dict[Kind, str] = {
     "release": "urn:hsmpub:release:v1",
     "sign": "urn:hsmpub:sign:v1",
     "policy": "urn:hsmpub:policy:v1",
     "roster": "urn:hsmpub:roster:v1",
     "credential": "urn:hsmpub:credential:v1",
+    "decrypt": "urn:hsmpub:decrypt:v1",
 }
 
 
@@ -54,6 +55,22 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     count: int
 
 
+class Decryption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who is to be able to open an encrypted file, and why. The subject's digest is that of the file's header.
+
+    Attributes:
+        key: the decryption key that the header names; form: `age`, `openpgp` or `cms`.
+        recipient: the key that the file's key is encrypted to, in full; fingerprint: of that, for people.
+        reason: what the requester says.
+    """
+
+    key: str
+    form: Literal["age", "openpgp", "cms"]
+    recipient: str
+    fingerprint: str
+    reason: str
+
+
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked, by whom, under which policy, until when.
 
@@ -62,6 +79,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     nonce: 32 hex characters, chosen by the keeper.
     text: the whole new policy or roster, for those kinds.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
+    decrypt: for that kind.
     """
 
     request: str
@@ -80,6 +98,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     publish: tuple[str, ...] = ()
     text: str = ""
     credential: str = ""
+    decrypt: Decryption | None = None
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +133,8 @@ def load_statement(data: bytes) -> Statement:
         raise StatementMalformed("These bytes are not a statement of this service.") from None
     if PREDICATE_TYPES[statement.predicate.kind] != statement.predicateType:
         raise StatementMalformed("The statement's predicate type and kind differ.")
+    if (statement.predicate.kind == "decrypt") != (statement.predicate.decrypt is not None):
+        raise StatementMalformed("The statement does not say what its kind has to say.")
     if any(set(s.digest) != {"sha256"} for s in statement.subject):
         raise StatementMalformed("A subject of the statement has no plain SHA-256 digest.")
     return statement

@@ -101,23 +101,49 @@ def credential_info(name: str) -> bytes:
     return b"hsmpub credential " + name.encode()
 
 
+class AskDecrypt(_Personal, frozen=True, tag="decrypt"):
+    """`header`: base64 of what stands before the content of an encrypted file; `name`: of the file, for people; `key`:
+    the decryption key; `form`, `recipient`: see hsmpub.envelope."""
+
+    name: str
+    key: str
+    form: Literal["age", "openpgp", "cms"]
+    header: str
+    recipient: str
+    reason: str
+
+
+class AskHeader(_Personal, frozen=True, tag="header"):
+    """The header that an approved request to decrypt has made; for who asked for it."""
+
+    request: str
+
+
 class AskSeal(_Personal, frozen=True, tag="seal"):
     reason: str = ""
 
 
 CiBody = AskRelease | AskSign
-PersonalBody = AskPolicy | AskRoster | AskCredential | AskSeal
+#: What becomes a request that others approve; the rest of `PersonalBody` is answered at once.
+AskChange = AskPolicy | AskRoster | AskCredential | AskDecrypt
+PersonalBody = AskChange | AskSeal | AskHeader
 
 _ci: msgspec.json.Decoder[CiBody] = msgspec.json.Decoder(CiBody)
 _personal: msgspec.json.Decoder[PersonalBody] = msgspec.json.Decoder(PersonalBody)
 _encoder = msgspec.json.Encoder()
 
 
-def kind_of(body: AskPolicy | AskRoster | AskCredential) -> Literal["policy", "roster", "credential"]:
+def kind_of(body: AskChange) -> Literal["policy", "roster", "credential", "decrypt"]:
     """The kind of request that a person's submission becomes."""
-    if isinstance(body, AskPolicy):
-        return "policy"
-    return "roster" if isinstance(body, AskRoster) else "credential"
+    match body:
+        case AskPolicy():
+            return "policy"
+        case AskRoster():
+            return "roster"
+        case AskCredential():
+            return "credential"
+        case AskDecrypt():
+            return "decrypt"
 
 
 def dump_submission(body: CiBody | PersonalBody) -> bytes:
@@ -142,8 +168,12 @@ def load_personal_submission(data: bytes) -> PersonalBody:
         raise MalformedSubmission(f"The request cannot be read: {e}.") from None
     if not _NONCE.fullmatch(body.nonce):
         raise MalformedSubmission("The nonce is not 1 to 64 letters, digits, - or _.")
-    if isinstance(body, AskSeal) and len(body.reason) > MAX_REASON:  # it would not fit into the log
+    if isinstance(body, AskSeal | AskDecrypt) and len(body.reason) > MAX_REASON:  # it would not fit into the log
         raise MalformedSubmission(f"The reason has over {MAX_REASON} characters.")
+    if isinstance(body, AskDecrypt):
+        check_file_name(body.name)
+        if not body.reason.strip():
+            raise MalformedSubmission("The request does not say why.")
     return body
 
 

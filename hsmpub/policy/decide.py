@@ -17,7 +17,7 @@ from hsmpub.policy.glob import is_match
 from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester
 from hsmpub.policy.version import check_version
 
-PersonalKind = Literal["policy", "roster", "credential"]
+PersonalKind = Literal["policy", "roster", "credential", "decrypt"]
 
 
 class UnknownProject(NotFound):
@@ -136,7 +136,7 @@ class Policy(PolicyFile):
         """Raises AdministrationClosed, UnknownCredential."""
         rule = getattr(self.administration, kind)
         if rule is None:
-            raise AdministrationClosed(f"Nobody may ask for a change of the {kind}.")
+            raise AdministrationClosed(f"The policy lets nobody ask for a request of the kind {kind!r}.")
         if kind == "credential" and credential not in self.credentials:
             raise UnknownCredential(f"No target of the policy uses a credential {credential[:80]!r}.")
         return PersonalGrant(kind, _quorums(rule.approvals), rule.expires)

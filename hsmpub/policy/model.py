@@ -138,6 +138,7 @@ class Administration(_Table):
     policy: Rule | None = None
     roster: Rule | None = None
     credential: Rule | None = None
+    decrypt: Rule | None = None
 
 
 class Sealing(_Table):

@@ -18,7 +18,7 @@ class ReceiptContradicts(Invalid):
     advice = "The log's entries do not fit each other: ask whoever runs the service, with this receipt at hand."
 
 
-Adoption = e.PolicyAdopted | e.RosterAdopted | e.CredentialSealed
+Adoption = e.PolicyAdopted | e.RosterAdopted | e.CredentialSealed | e.Delivered
 
 
 @dataclass
@@ -33,7 +33,8 @@ class Facts:
     approvals: dict[int, e.Approved] = field(default_factory=dict)
     signed: dict[int, e.Signed] = field(default_factory=dict)
     sealed: dict[int, e.CredentialSealed] = field(default_factory=dict)
-    ended: dict[int, e.Declined | e.Expired] = field(default_factory=dict)
+    delivered: dict[int, e.Delivered] = field(default_factory=dict)
+    ended: dict[int, e.Declined | e.Expired | e.NotDelivered] = field(default_factory=dict)
     intents: dict[int, e.PublishIntent] = field(default_factory=dict)
     outcomes: dict[int, e.PublishOutcome] = field(default_factory=dict)
 
@@ -58,7 +59,7 @@ class Facts:
         """Index and time of the entry that carried the request out. Raises ReceiptIncomplete, ReceiptContradicts."""
         if isinstance(self.request, e.RoutineSigned):
             return self.request_index, self.request.at
-        adopted: dict[int, Adoption] = {**self.policies, **self.rosters, **self.sealed}
+        adopted: dict[int, Adoption] = {**self.policies, **self.rosters, **self.sealed, **self.delivered}
         done = {
             i: entry.at
             for i, entry in [*self.signed.items(), *adopted.items()]
@@ -116,7 +117,9 @@ def _place(facts: Facts, index: int, entry: e.Entry) -> None:
             facts.signed[index] = entry
         case e.CredentialSealed():
             facts.sealed[index] = entry
-        case e.Declined() | e.Expired():
+        case e.Delivered():
+            facts.delivered[index] = entry
+        case e.Declined() | e.Expired() | e.NotDelivered():
             facts.ended[index] = entry
         case e.PublishIntent():
             facts.intents[index] = entry

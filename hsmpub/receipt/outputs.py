@@ -67,7 +67,9 @@ def check_outputs(facts: Facts, statement: Statement, policy: Policy) -> tuple[M
 
 
 def _check_adopted(facts: Facts, statement: Statement) -> None:
-    """What was adopted or sealed by this request is what its statement names."""
+    """What was adopted or sealed by this request is what its statement names; who asked to decrypt got one header."""
+    if len(facts.delivered) != (statement.predicate.kind == "decrypt"):
+        raise SignedOtherwise("A header was delivered that nobody asked for, or none although one was asked for.")
     kind, own = statement.predicate.kind, facts.request.request
     adopted = {
         "policy": [p.sha256 for p in facts.policies.values() if p.request == own],

@@ -65,6 +65,7 @@ class Report:
 
     policy_index, roster_index: entries of the policy and (where there were approvals) the roster in force.
     artifacts: names of the subjects whose files were given and are the same.
+    delivered: SHA-256 (hex) of the header that a request to decrypt has made, else empty.
     """
 
     service: str
@@ -84,3 +85,4 @@ class Report:
     artifacts: tuple[str, ...]
     published: tuple[PublishedItem, ...]
     steps: tuple[Step, ...]
+    delivered: str = ""

@@ -115,4 +115,5 @@ def verify_receipt(
         artifacts=same,
         published=published,
         steps=tuple(steps),
+        delivered=next((d.header_sha256 for d in facts.delivered.values()), ""),
     )

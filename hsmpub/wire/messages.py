@@ -334,6 +334,12 @@ class PermitUpgrade(_Msg, frozen=True, tag="permit-upgrade"):
     signature: bytes
 
 
+class HeaderReply(_Msg, frozen=True, tag="header-reply"):
+    """The header that stands in the place of the file's own; it opens for the request's recipient."""
+
+    header: bytes
+
+
 class Done(_Msg, frozen=True, tag="done"):
     detail: str = ""
 
@@ -345,7 +351,7 @@ FrontMessage = (
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | NonceReply | UpgradeReply | Done | Problem
+    | NonceReply | UpgradeReply | HeaderReply | Done | Problem
 )  # fmt: skip
 
 

@@ -49,8 +49,11 @@ def test_keys_are_pinned_by_kind_and_purpose(born: Born) -> None:
         "routine": "p256",
         "log": "ed25519",
         "sealing": "aes256",
+        "backup": "rsa3072-decrypt",
+        "backup-certify": "p256",
     }
-    assert all(bool(key.openpgp) == ("openpgp" in key.formats) for key in trust.keys)
+    certified = {key.name for key in trust.keys if key.openpgp}
+    assert certified == {key.name for key in trust.keys if "openpgp" in key.formats} | {"backup"}
 
 
 @pytest.mark.skipif(shutil.which("gpg") is None, reason="gpg is not installed")
@@ -61,8 +64,9 @@ def test_gpg_takes_the_certificates(born: Born, tmp_path: Path) -> None:
         ["gpg", "--homedir", str(tmp_path), "--batch", "--show-keys", *map(str, certificates)],
         check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    assert len(certificates) == 3
+    assert len(certificates) == 4
     assert shown.count("Example Releases <releases@example.org>") == 3
+    assert shown.count("Example Releases backups <releases@example.org>") == 1
 
 
 def test_the_log_begins_with_genesis_policy_and_roster_under_a_signed_checkpoint(born: Born, tmp_path: Path) -> None:
@@ -91,7 +95,7 @@ def test_the_transcript_names_every_holder_commitment_and_output(born: Born) -> 
     for what, record in (("unseal quorum", unseal_record), ("recovery quorum", recovery_record)):
         assert transcript.facts(what)["holders"] == [msgspec.to_builtins(holder) for holder in record.holders]
     outputs = transcript.facts("outputs")["sha256"]
-    assert len(outputs) == 5 + 3 + 3 + 4
+    assert len(outputs) == 5 + 3 + 4 + 2 + 4
     for name, digest in outputs.items():
         assert hashlib.sha256((born.done.home / name).read_bytes()).hexdigest() == digest
     assert not transcript.head.rehearsal

@@ -24,6 +24,8 @@ _AREAS = {
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",
     ),
     "Files and uploads": ("hsmpub.artifact", "hsmpub.keeper.artifacts", "hsmpub.client"),
+    "Encrypted files": ("hsmpub.envelope", "hsmpub.client.envelope", "hsmpub.client.backup_key", "hsmpub.cli.decrypt",
+                        "hsmpub.keeper.decrypting"),
     "Signatures and the HSM": ("hsmpub.formats", "hsmpub.hsm", "hsmpub.secret", "hsmpub.cli.sign"),
     "Credentials and publishing": (
         "hsmpub.targets", "hsmpub.courier", "hsmpub.keeper.publishing", "hsmpub.keeper.credentials",

@@ -34,6 +34,7 @@ SPECS = (
     KeySpec("release-openpgp", "rsa3072"),
     KeySpec("log", "ed25519"),
     KeySpec("sealing", "aes256"),
+    KeySpec("backup", "rsa3072-decrypt"),
 )
 
 

@@ -41,7 +41,7 @@ def der_of(wrapping_key: bytes, wrapped: bytes) -> bytes:
     return padded[:length]
 
 
-@pytest.mark.parametrize("kind", ["p256", "rsa3072", "ed25519"])
+@pytest.mark.parametrize("kind", ["p256", "rsa3072", "rsa3072-decrypt", "ed25519"])
 def test_a_wrapping_holds_the_private_half_of_the_public_key(token: Token, kind: str) -> None:
     one = born(token, kind)
     der = der_of(token.wrapping_key, one.wrapped)
@@ -86,12 +86,13 @@ def test_custody_pins_every_key_to_its_mechanism(own_token: Token) -> None:
 CUSTODY = """
 session = open_token(rw=True)
 for name, kind in (("release", ObjectClass.PRIVATE_KEY), ("release-openpgp", ObjectClass.PRIVATE_KEY),
-                   ("log", ObjectClass.PRIVATE_KEY), ("sealing", ObjectClass.SECRET_KEY)):
+                   ("log", ObjectClass.PRIVATE_KEY), ("sealing", ObjectClass.SECRET_KEY),
+                   ("backup", ObjectClass.PRIVATE_KEY)):
     key = find(session, name, kind)
     a = Attribute
     assert key[a.SENSITIVE] and key[a.PRIVATE] and key[a.TOKEN], name
     assert not key[a.EXTRACTABLE] and not key[a.MODIFIABLE] and not key[a.COPYABLE], name
-    uses = {a.ENCRYPT, a.DECRYPT} if name == "sealing" else {a.SIGN}
+    uses = {"sealing": {a.ENCRYPT, a.DECRYPT}, "backup": {a.DECRYPT}}.get(name, {a.SIGN})
     for use in (a.ENCRYPT, a.DECRYPT, a.SIGN, a.UNWRAP, a.WRAP, a.DERIVE):
         try:
             assert key[use] == (use in uses), (name, use)
@@ -101,7 +102,7 @@ for name, kind in (("release", ObjectClass.PRIVATE_KEY), ("release-openpgp", Obj
         lambda: key.copy({a.TOKEN: False}),
         lambda: key.__setitem__(a.EXTRACTABLE, True),
         lambda: key.__setitem__(a.LABEL, "release"),
-        lambda: key[a.PRIVATE_EXPONENT if name == "release-openpgp" else a.VALUE],
+        lambda: key[a.PRIVATE_EXPONENT if name in ("release-openpgp", "backup") else a.VALUE],
     ):
         try:
             attempt()
@@ -109,12 +110,16 @@ for name, kind in (("release", ObjectClass.PRIVATE_KEY), ("release-openpgp", Obj
             continue
         raise SystemExit(f"{name} gave way")
 rsa = find(session, "release-openpgp", ObjectClass.PRIVATE_KEY)
+backup = find(session, "backup", ObjectClass.PRIVATE_KEY)
 aes = find(session, "sealing", ObjectClass.SECRET_KEY)
 wrapper = session.generate_key(KeyType.AES, 256, capabilities=MechanismFlag.WRAP)
 for attempt in (
     lambda: rsa.sign(bytes(32), mechanism=Mechanism.RSA_PKCS_PSS,
                      mechanism_param=(Mechanism.SHA256, MGF.SHA256, 32)),
     lambda: rsa.decrypt(bytes(384), mechanism=Mechanism.RSA_PKCS),
+    lambda: backup.sign(bytes(32), mechanism=Mechanism.RSA_PKCS),
+    lambda: backup.decrypt(bytes(384), mechanism=Mechanism.RSA_PKCS),
+    lambda: wrapper.wrap_key(backup, mechanism=Mechanism.AES_KEY_WRAP_PAD),
     lambda: aes.encrypt(bytes(16), mechanism=Mechanism.AES_ECB),
     lambda: wrapper.wrap_key(rsa, mechanism=Mechanism.AES_KEY_WRAP_PAD),
     lambda: wrapper.wrap_key(aes, mechanism=Mechanism.AES_KEY_WRAP),
@@ -132,6 +137,29 @@ def test_what_is_in_custody_does_one_thing_and_never_leaves(token: Token) -> Non
     assert token.script(CUSTODY).strip() == "held"
 
 
+SIGN_INIT = """
+import ctypes
+from hsmpub.hsm import cryptoki
+cryptoki._ARGUMENTS[42] = (cryptoki.Ulong, ctypes.c_void_p, cryptoki.Ulong)  # C_SignInit
+session = open_token()
+module = cryptoki.Cryptoki(MODULE)
+for name in ("backup", "release-openpgp"):
+    key = find(session, name, ObjectClass.PRIVATE_KEY)
+    for start, mechanism in ((42, 0x1), (42, 0x3), (33, 0x1), (33, 0x3)):
+        fresh = session.token.open()  # a successful start keeps its session busy
+        wanted = ctypes.byref(cryptoki.Mechanism(mechanism, None, 0))
+        print(name, start, mechanism, module.call(start, fresh.handle, wanted, key.handle) == 0)
+"""
+
+
+def test_the_token_lets_the_decryption_key_sign_nothing_and_the_signing_key_decrypt_nothing(token: Token) -> None:
+    """Asked as C_SignInit (42) and C_DecryptInit (33), with padding (1) and without (3)."""
+    said = token.script(f"MODULE = {token.hsm.module!r}\n{SIGN_INIT}").splitlines()
+    assert [line.removesuffix(" True") for line in said if line.endswith(" True")] == [
+        "backup 33 3", "release-openpgp 42 1",
+    ]  # fmt: skip
+
+
 def test_refuses_names_that_are_taken_and_changes_nothing(token: Token) -> None:
     with pytest.raises(KeyExists):
         import_keys(token.hsm, bytearray(token.pin), token.born, bytearray(token.wrapping_key))
@@ -139,14 +167,14 @@ def test_refuses_names_that_are_taken_and_changes_nothing(token: Token) -> None:
         signer.sign("release", bytes(32))
 
 
-@pytest.mark.parametrize("kind", ["p256", "rsa3072", "ed25519", "aes256"])
+@pytest.mark.parametrize("kind", ["p256", "rsa3072", "rsa3072-decrypt", "ed25519", "aes256"])
 def test_refuses_another_wrapping_key(own_token: Token, kind: str) -> None:
     one = replace(born(own_token, kind), name="again")
     with pytest.raises(WrappingRefused):
         import_keys(own_token.hsm, bytearray(own_token.pin), [one], bytearray(os.urandom(32)))
 
 
-@pytest.mark.parametrize("kind", ["p256", "ed25519"])
+@pytest.mark.parametrize("kind", ["p256", "rsa3072-decrypt", "ed25519"])
 def test_refuses_a_key_whose_certificate_names_another_and_keeps_none(hsm: HsmConfig, token: Token, kind: str) -> None:
     pin = new_pin()
     init_token(hsm, so_pin=new_pin(), pin=pin)

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.demo.servers.issuer import Issuer
+from hsmpub.envelope.header import Form
+from hsmpub.envelope.reseal import reseal
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper import attempts, live
@@ -42,6 +44,7 @@ from hsmpub.tlog.rules import LogUnavailable
 from hsmpub.tlog.store import Commit, make_stamp
 from hsmpub.wire import messages as m
 from tests.approval.ssh_signers import armor, envelope, signed_data, string
+from tests.envelope.team import team
 from tests.service.jobs import NIGHTLY, RELEASE, Job, release, store
 
 RELEASE_KEY = ec.derive_private_key(4711, ec.SECP256R1())
@@ -85,6 +88,9 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "security", count =
 approvals = [{{ group = "security", count = 1 }}]
 [administration.credential]
 approvals = [{{ group = "security", count = 1 }}]
+[administration.decrypt]
+approvals = [{{ group = "security", count = 1 }}]
+expires = "2h"
 """
 
 
@@ -125,6 +131,7 @@ class SoftSigners:
         self.wrong_key = False
         self.signed = 0
         self.leases = 0
+        self.opened = 0
         self.closed = False
         self.protections = {"files": "on"}
 
@@ -147,6 +154,12 @@ class SoftSigners:
 
     async def seal_secret(self, box: bytes, *, private: bytes, info: bytes, aad: bytes) -> bytes:
         return b"sealed " + hashlib.sha256(box).digest()
+
+    async def reseal_header(self, key: str, form: Form, header: bytes, recipient: str) -> bytes:
+        if self.before is not None:
+            await self.before(key)
+        self.opened += 1
+        return reseal(header, form, team().key, recipient, team().decrypt)
 
     def close(self) -> None:
         self.closed = True
@@ -222,6 +235,7 @@ class Kept:
             KeyRecord("routine", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
             KeyRecord("log", "ed25519", "", 1),
             KeyRecord("sealing", "aes256", "", 1),
+            team().key,
         )
         now, text = 1, roster()
         public = identity.public_key().public_bytes_raw().hex()

@@ -102,6 +102,18 @@ def test_signs_for_its_projects_only_releases_and_routine_alike(kept: Kept) -> N
     asyncio.run(scenario())
 
 
+def test_decryption_belongs_to_no_project_and_waits_while_the_terms_name_some(kept: Kept) -> None:
+    async def scenario() -> None:
+        await kept.unseal(Terms(projects=("nightly",)))
+        with pytest.raises(ProjectNotUnsealed):
+            kept.keeper.unsealing.check_whole("decryption")
+        await kept.keeper.unsealing.seal("other terms are needed", person="security-officer")
+        await kept.unseal(Terms(signatures=1))
+        kept.keeper.unsealing.check_whole("decryption")
+
+    asyncio.run(scenario())
+
+
 def test_an_approved_release_of_another_project_waits_and_is_signed_when_it_is_unsealed_for_it(kept: Kept) -> None:
     async def scenario() -> None:
         await kept.unseal(Terms(projects=("nightly",)))
