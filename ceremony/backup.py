@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ceremony.log_snapshot import measure_log
 from ceremony.place import OutputExists, OutputNotWritten, sync_directory
 from hsmpub.config import HomeMissing, load_config
-from hsmpub.errors import Invalid
+from hsmpub.errors import Conflict, Invalid
 from hsmpub.home import Home
 from hsmpub.model.trust import Trust, load_trust
 from hsmpub.shares.record import load_unseal_record
@@ -34,6 +34,10 @@ LOG = "log/log.sqlite"
 
 class BackupNotAllowed(Invalid):
     advice = "Run it as the keeper's user: the manifest is signed with the keeper's identity."
+
+
+class BackupDuringCeremony(Conflict):
+    advice = "Wait for its end, or run 'hsmpub-ceremony resume'; then take the backup."
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,6 +78,7 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
 
     Raises:
         HomeMissing, ConfigMalformed: there is no service in the home.
+        BackupDuringCeremony: log and records may be a step apart.
         BackupNotAllowed: the keeper's identity may not be read.
         OutputExists: `out` is there; it is left as it is.
         OutputNotWritten, LogUnavailable.
@@ -81,6 +86,8 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
     if out.exists():
         raise OutputExists(f"{out} exists already.")
     config, trust = load_config(home), _read_trust(home)
+    if home.ceremony_journal.exists():
+        raise BackupDuringCeremony("A ceremony is changing this home, or was interrupted.")
     identity = _identity(home)
     record = load_unseal_record(home.unseal_record.read_bytes())
     try:
@@ -142,7 +149,7 @@ def _identity(home: Home) -> Ed25519PrivateKey:
 
 def _files(home: Home, artifacts: bool) -> list[Path]:
     found = [home.trust, home.unseal_record, home.recovery_record]
-    folders = [home.genesis, home.sealed_credentials, *sorted(home.root.glob("restore-*"))]
+    folders = [home.genesis, home.ceremonies, home.sealed_credentials, *sorted(home.root.glob("restore-*"))]
     for folder in [*folders, *([home.artifacts] if artifacts else [])]:
         found += sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return found

@@ -28,8 +28,8 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.plan import QuorumPlan
-from hsmpub.shares.record import HolderRecord, Quorum, RecoveryRecord, WrappedKey, plan_of
+from hsmpub.shares.facts import QuorumFacts, facts_of
+from hsmpub.shares.record import Purpose, Quorum, RecoveryRecord, WrappedKey
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import NewRecovery
 from hsmpub.transcript.check import check_transcript
@@ -120,15 +120,15 @@ def record_keys(recorder: Recorder, what: str, keys: Sequence[KeyRecord]) -> Non
 
 def record_quorum(recorder: Recorder, what: str, quorum: Quorum, **more: str) -> None:
     """A step with the public side of a quorum."""
-    recorder.record(what, epoch=quorum.epoch, **quorum_facts(plan_of(quorum), quorum.holders), **more)
+    purpose: Purpose = "recovery" if isinstance(quorum, RecoveryRecord) else "unseal"
+    recorder.record(what, **quorum_facts(purpose, facts_of(quorum)), **more)
 
 
-def quorum_facts(plan: QuorumPlan, holders: Sequence[HolderRecord]) -> dict[str, object]:
-    """What a transcript says of a quorum: who, in which group, with which key, and the commitment to each share."""
-    facts: dict[str, object] = {"threshold": plan.threshold}
-    if named := [{"name": group.name, "threshold": group.threshold} for group in plan.groups if group.name]:
-        facts |= {"group_threshold": plan.group_threshold, "groups": named}
-    return facts | {"holders": [msgspec.to_builtins(holder) for holder in holders]}
+def quorum_facts(purpose: Purpose, facts: QuorumFacts) -> dict[str, object]:
+    """What a transcript says of a quorum: who, in which group, with which key, the commitment to each share, and the
+    fingerprint of it all, in hex and in words."""
+    told: dict[str, object] = msgspec.to_builtins(facts)
+    return told | {"sha256": facts.digest(purpose), "words": facts.words(purpose)}
 
 
 def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigner) -> tuple[KeyRecord, ...]:

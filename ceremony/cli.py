@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from ceremony.commands import backup, genesis, restore, share, verify
+from ceremony.commands import (  # noqa: F401 - each registers its commands
+    backup,
+    break_glass,
+    genesis,
+    offboard,
+    pin_change,
+    reshare,
+    restore,
+    resume,
+    share,
+    verify,
+)
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError
 
-__all__ = ["app", "backup", "genesis", "restore", "run", "share", "verify"]
+__all__ = ["app", "run"]
 
 
 def run() -> None:

@@ -97,7 +97,7 @@ def load_ceremony_file(text: str) -> CeremonyFile:
     try:
         file = CeremonyFile.model_validate(toml.data)
     except ValidationError as error:
-        raise _first_refusal(error, toml) from None
+        raise first_refusal(error, toml) from None
     try:
         check_user_id(file.service.openpgp_user_id)
     except HsmpubError as error:
@@ -112,7 +112,8 @@ def load_ceremony_file(text: str) -> CeremonyFile:
     return file
 
 
-def _first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
+def first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
+    """The refusal to show of all that a schema found."""
     found: list[tuple[int, tuple[str | int, ...], str, str]] = []
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], problem["msg"]))

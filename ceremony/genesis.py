@@ -37,6 +37,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.shares.facts import facts_of_plan
 from hsmpub.shares.record import dump_record
 from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
@@ -127,8 +128,8 @@ class _Ceremony:
         split = split_recovery(table.plan, epoch=FIRST_EPOCH)
         for name, file in split.files.items():
             self._output(self._home.genesis / "recovery" / f"{name}.age", file)
-        facts = birth.quorum_facts(split.plan, split.holders)
-        self._recorder.record("recovery quorum", epoch=FIRST_EPOCH, **facts, public_key=split.public_key.hex())
+        facts = birth.quorum_facts("recovery", facts_of_plan(split.plan, FIRST_EPOCH, split.holders))
+        self._recorder.record("recovery quorum", **facts, public_key=split.public_key.hex())
         return split
 
     def _bear(self) -> list[BornKey]:

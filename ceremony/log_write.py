@@ -44,7 +44,7 @@ def continue_log(home: Home, log_key: str, copy: Path, measured: tuple[int, byte
 
 
 def last_time_and_epoch(copy: Path, at: int) -> tuple[int, int]:
-    """Time for the next entry (`at`, but never before the last one), and the epoch that the log is in.
+    """Time for the next entry (`at`, but never before the last one), and the last epoch that shares were made for.
 
     Raises:
         EntryMalformed: an entry of another version.
@@ -53,7 +53,9 @@ def last_time_and_epoch(copy: Path, at: int) -> tuple[int, int]:
     for entry in _entries(copy):
         at = max(at, entry.at)
         if isinstance(entry, e.Genesis | e.Restored):
-            epoch = entry.epoch
+            epoch = max(epoch, entry.epoch)
+        elif isinstance(entry, e.CeremonyHeld):
+            epoch = max(epoch, entry.epoch, entry.pending_epoch)
     return at, epoch
 
 

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
+from hsmpub.shares.confirmation import Confirmation, confirm_with_share
+from hsmpub.shares.facts import QuorumFacts, load_facts
 from hsmpub.shares.gathering import ShareAltered
 from hsmpub.shares.holder import check_own_share
-from hsmpub.shares.record import HolderRecord, Purpose, UnknownHolder
-from hsmpub.transcript.check import TranscriptMalformed
+from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.record import Purpose, UnknownHolder
 from hsmpub.transcript.record import Transcript
 
+_PURPOSES: tuple[Purpose, Purpose] = ("unseal", "recovery")
 
-def check_share(transcript: Transcript, holder: str, file: bytes, identity: bytearray) -> tuple[Purpose, int]:
-    """Returns quorum and epoch of the share. transcript: a checked one.
+
+@dataclass(frozen=True)
+class OwnShare:
+    """A share that is the one the ceremony made. facts: of the set that it belongs to."""
+
+    purpose: Purpose
+    holder: str
+    facts: QuorumFacts
+
+    @property
+    def epoch(self) -> int:
+        return self.facts.epoch
+
+    def confirm(self, file: bytes | bytearray, identity: bytearray) -> Confirmation:
+        """The holder's word on it. file, identity: as for check_share."""
+        return confirm_with_share(open_share_file(file, identity), self.purpose, self.facts, self.holder)
+
+
+def check_share(transcript: Transcript, holder: str, file: bytes | bytearray, identity: bytearray) -> OwnShare:
+    """The share is one that this transcript's ceremony made for `holder`.
+
+    Args:
+        transcript: a checked one.
+        file: the share file, or the words themselves; identity: content of the private key's file, or nothing.
 
     Raises:
         UnknownHolder: the ceremony made no share for that name.
-        ShareMalformed, ShareAltered, IdentityUnusable, IdentityEncrypted, ShareFileOfAnother.
+        ShareMalformed, ShareAltered, IdentityUnusable, IdentityEncrypted, ShareFileOfAnother, FactsMalformed.
     """
-    purposes: tuple[Purpose, Purpose] = ("unseal", "recovery")
     altered: ShareAltered | None = None
-    for purpose in purposes:
-        epoch, record = _holder(transcript, purpose, holder)
+    for purpose in _PURPOSES:
+        if not (step := transcript.facts(f"{purpose} quorum")):
+            continue
+        facts = load_facts(step)
+        record = facts.holder(holder)
         if record is not None:
             try:
-                check_own_share(file, identity, purpose=purpose, epoch=epoch, holder=record)
-                return purpose, epoch
+                check_own_share(file, identity, purpose=purpose, epoch=facts.epoch, holder=record)
+                return OwnShare(purpose, holder, facts)
             except ShareAltered as error:
                 altered = error  # somebody may hold one share of each quorum
     raise altered or UnknownHolder(f"The ceremony made no share for {holder[:80]!r}.")
-
-
-def _holder(transcript: Transcript, purpose: Purpose, holder: str) -> tuple[int, HolderRecord | None]:
-    facts = transcript.facts(f"{purpose} quorum")
-    try:
-        holders = msgspec.convert(facts.get("holders", []), tuple[HolderRecord, ...])
-        epoch = msgspec.convert(facts.get("epoch", 0), int)
-    except msgspec.ValidationError:
-        raise TranscriptMalformed("The transcript does not say who holds shares.") from None
-    return epoch, next((record for record in holders if record.name == holder), None)

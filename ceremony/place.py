@@ -82,7 +82,7 @@ class Place:
         Raises:
             HomeExists, OutputNotWritten: nothing stands at `home` that was not there before.
         """
-        _sync_tree(self.root)
+        sync_tree(self.root)
         try:
             os.rename(self.root, self.home)
         except OSError as error:
@@ -130,6 +130,14 @@ def write_new(path: Path, data: bytes | memoryview, mode: int = 0o644) -> None:
         os.close(fd)
 
 
+def make_folder(path: Path) -> None:
+    """A folder with all above it, if it is not there. Raises OutputNotWritten."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputNotWritten(f"{path} cannot be made: {error.strerror}.") from None
+
+
 def sync_directory(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -138,7 +146,8 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-def _sync_tree(root: Path) -> None:
+def sync_tree(root: Path) -> None:
+    """Makes every file and folder below `root` durable."""
     for folder, _, files in os.walk(root):
         for name in files:
             fd = os.open(os.path.join(folder, name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

@@ -37,8 +37,10 @@ def _sentence(step: Step) -> str:
             if groups := facts.get("groups"):
                 asked = f"{facts['group_threshold']} of {len(groups)} groups, {count} holders"
             return f"{step.what}: {asked}, each share encrypted to its holder's own key"
-        case "recovery share":
-            return f"share of {facts['holder']} accepted, {facts['accepted']}"
+        case "recovery share" | "unseal share":
+            return f"{step.what} of {facts['holder']} accepted, {facts['accepted']}"
+        case "break-glass":
+            return f"adopted without approvals: {', '.join(facts['adopted'])}; reason: {facts['reason']}"
         case "keys born":
             return "keys born in a throw-away token, wrapped, the token destroyed"
         case "keys restored":
@@ -59,6 +61,7 @@ def _sentence(step: Step) -> str:
 def _details(step: Step) -> Iterator[str]:
     facts: dict[str, Any] = step.facts
     if step.what in ("recovery quorum", "unseal quorum"):
+        yield facts["words"]
         for holder in facts["holders"]:
             yield f"{holder['name']}  {holder['fingerprint']}  {holder.get('group', '')}".rstrip()
     elif step.what in ("keys born", "keys restored"):

@@ -167,12 +167,13 @@ class _Ceremony:
 
     def _split_unseal(self) -> None:
         plan = self._file.unseal.plan if self._file is not None else plan_of(self._old)
-        avoid = (self._old.identifier, self._recovery.identifier)
+        avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
         split = split_unseal(plan, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
         for name, share in split.files.items():
             self._output(self._folder / "shares" / f"{name}.age", share)
-        self._output(self._home.unseal_record, dump_record(split.record))
-        birth.record_quorum(self._recorder, "unseal quorum", split.record)
+        record = msgspec.structs.replace(split.record, earlier=self._old.history)
+        self._output(self._home.unseal_record, dump_record(record))
+        birth.record_quorum(self._recorder, "unseal quorum", record)
 
     def _write_keeper(self, hsm: HsmConfig) -> None:
         public, so_pin = bytes.fromhex(self._recovery.public_key), self._secrets.so_pin.view

@@ -44,6 +44,16 @@ class Home:
         return self.keeper / "recovery.json"
 
     @property
+    def pending_sets(self) -> Path:
+        """Sets of shares that a reshare made and that wait for their holders."""
+        return self.keeper / "pending.json"
+
+    @property
+    def ceremony_journal(self) -> Path:
+        """There while a ceremony changes this home: the keeper does not start then."""
+        return self.keeper / "ceremony.json"
+
+    @property
     def ceremonies(self) -> Path:
         """Transcript and outputs of each ceremony after the genesis, in a folder `<number>-<ceremony>`."""
         return self.root / "ceremonies"

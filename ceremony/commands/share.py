@@ -1,7 +1,10 @@
-"""`hsmpub-ceremony check-share`: for holders, on their own machines."""
+"""`hsmpub-ceremony share …`: for holders, on their own machines."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -9,21 +12,71 @@ import typer
 
 from ceremony.commands.app import TrustOption, app, console
 from ceremony.inputs import read_file, read_secret_file, read_trust
-from ceremony.own_share import check_share
+from ceremony.own_share import OwnShare, check_share
+from ceremony.place import write_new
 from hsmpub.sandbox import harden
+from hsmpub.secret.page import wipe
+from hsmpub.shares.confirmation import dump_confirmation
 from hsmpub.transcript.check import check_transcript
 
+share_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="For holders: look at your own share.")
+app.add_typer(share_app, name="share")
 
-@app.command(name="check-share")
-def check_own(
-    share: Annotated[Path, typer.Argument(help="Your share file.")],
-    transcript: Annotated[Path, typer.Option("--transcript", help="The ceremony's transcript.json.")],
+ShareArgument = Annotated[str, typer.Argument(help="Your share file; '-' reads decrypted words from the input.")]
+TranscriptOption = Annotated[Path, typer.Option("--transcript", help="The ceremony's transcript.json.")]
+HolderOption = Annotated[str, typer.Option("--holder", envvar="HSMPUB_HOLDER", help="Your name in the ceremony.")]
+IdentityOption = Annotated[
+    Path | None, typer.Option("--identity", help="Your private key, age or SSH; not needed for words.")
+]
+
+
+@share_app.command()
+def check(
+    share: ShareArgument,
+    transcript: TranscriptOption,
     trust: TrustOption,
-    holder: Annotated[str, typer.Option("--holder", help="Your name in the ceremony.")],
-    identity: Annotated[Path, typer.Option("--identity", help="Your private key, age or SSH.")],
+    holder: HolderOption,
+    identity: IdentityOption = None,
+    confirmation: Annotated[
+        Path | None, typer.Option("--confirmation", help="Write your signed confirmation to this new file.")
+    ] = None,
 ) -> None:
     """Check your own share against the transcript, without unsealing anything."""
     harden("keeper")
+    with held_share(share, transcript, trust, holder, identity) as (own, file, key):
+        signed = dump_confirmation(own.confirm(file, key)) if confirmation is not None else b""
+    told = console()
+    told.print(f"This is the {own.purpose} share of {holder}, epoch {own.epoch}, as the ceremony made it.")
+    told.print(f"Fingerprint of the set: {own.facts.words(own.purpose)}")
+    if confirmation is not None:
+        write_new(confirmation, signed)
+        told.print(f"Send {confirmation} to whoever leads the ceremony: it says that you have your share, and no more.")
+
+
+@contextmanager
+def held_share(
+    share: str, transcript: Path, trust: Path, holder: str, identity: Path | None
+) -> Iterator[tuple[OwnShare, bytearray, bytearray]]:
+    """The share, checked, with what was read: its file (or words) and the private key's; wiped at the end.
+
+    Raises:
+        What reading, check_transcript and check_share raise.
+    """
     checked = check_transcript(read_file(transcript), read_trust(trust))
-    purpose, epoch = check_share(checked, holder, read_file(share), read_secret_file(identity))
-    console().print(f"This is the {purpose} share of {holder}, epoch {epoch}, as the ceremony made it.")
+    file = _read_words() if share == "-" else read_secret_file(Path(share))
+    key = read_secret_file(identity) if identity is not None else bytearray()
+    try:
+        yield check_share(checked, holder, file, key), file, key
+    finally:
+        wipe(file)
+        wipe(key)
+
+
+def _read_words() -> bytearray:
+    """What is typed or piped, until the end of the input."""
+    data, size = bytearray(1 << 16), 0
+    with open(sys.stdin.fileno(), "rb", buffering=0, closefd=False) as file:
+        while size < len(data) and (got := file.readinto(memoryview(data)[size:])):
+            size += got
+    del data[size:]
+    return data

@@ -34,7 +34,7 @@ def check(
         approvals = ", ".join(f"{one.count} of {visible(one.group)}" for one in project.approvals)
         say(f"{visible(name)}: {f'takes {approvals}' if approvals else 'takes no approval'}")
     if policy.administration.policy is None:
-        say("Warning: without [administration.policy] nobody can ever ask for another policy.", "yellow")
+        say("Warning: without [administration.policy] only a break-glass ceremony can change the policy.", "yellow")
     say(f"{file} is a valid policy.")
 
 

@@ -1,4 +1,4 @@
-"""A process for one chore of a ceremony: make a token, bear keys, take keys into custody. It ends when done."""
+"""A process for one chore of a ceremony: make a token, change its PIN, bear keys, take keys into custody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.delivery import bear_in_token
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
-from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken
+from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken, SetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
@@ -23,6 +23,8 @@ def _run(inside: Inside) -> Finished:
         so_pin, pin = inside.secrets
         _make_token(inside, so_pin, pin)
         return Finished()
+    if isinstance(order, SetPin):
+        return Finished(_set_pin(inside, so=order.so))
     if isinstance(order, LocateToken):
         return Finished(_serial(inside))
     if isinstance(order, BearKeys):
@@ -43,6 +45,19 @@ def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
         cryptoki.init_pin(label, so_pin, pin)
         cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
     so_pin.close()
+
+
+def _set_pin(inside: Inside, *, so: bool) -> bytes:
+    old, new = inside.secrets
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        try:
+            return b"changed" if cryptoki.set_pin(inside.opening.hsm.token, old, new, so=so) else b"was"
+        finally:
+            cryptoki.finalize()
+            old.close()
+            new.close()
 
 
 def _serial(inside: Inside) -> bytes:

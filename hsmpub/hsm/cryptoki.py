@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ctypes
 
-from hsmpub.hsm.rules import HsmFailed, NoFreeSlot, PinRefused, TokenExists, TokenGone
+from hsmpub.hsm.rules import HsmFailed, NoFreeSlot, PinNotChanged, PinRefused, TokenExists, TokenGone
 from hsmpub.secret.page import SecretPage
 
-_INITIALIZE, _FINALIZE, _GET_SLOT_LIST, _GET_TOKEN_INFO, _INIT_TOKEN, _INIT_PIN = 0, 1, 4, 6, 9, 10
+_INITIALIZE, _FINALIZE, _GET_SLOT_LIST, _GET_TOKEN_INFO, _INIT_TOKEN, _INIT_PIN, _SET_PIN = 0, 1, 4, 6, 9, 10, 11
 _OPEN_SESSION, _CLOSE_SESSION, _LOGIN, DECRYPT_INIT, DECRYPT = 12, 13, 18, 33, 34
 _FUNCTIONS = 68
 
@@ -127,6 +127,27 @@ class Cryptoki:
         finally:
             self.call(_CLOSE_SESSION, session)  # the last session of the process: logs out too
 
+    def set_pin(self, label: str, old: SecretPage, new: SecretPage, *, so: bool = False) -> bool:
+        """Changes the user's PIN, or the security officer's. Returns: False if the new one was in force already.
+
+        Raises:
+            PinRefused: the token takes neither. PinNotChanged: it takes the old one, and refuses the change.
+        """
+        session = self.open_session(self._slot_of(label), rw=True)
+        user = _SO if so else _USER
+        try:
+            try:
+                self._login(session, user, old)
+            except PinRefused:
+                self._login(session, user, new)
+                return False
+            status = self.call(_SET_PIN, session, old.address, len(old), new.address, len(new))
+            if status != _OK:
+                raise PinNotChanged(f"The token did not take a new PIN (C_SetPIN gave {status:#x}).")
+            return True
+        finally:
+            self.call(_CLOSE_SESSION, session)
+
     def login(self, label: str, pin: SecretPage) -> int:
         """Opens the anchor session and logs this process in; closing the anchor logs it out.
 
@@ -174,6 +195,7 @@ _ARGUMENTS: dict[int, tuple[type, ...]] = {
     _GET_TOKEN_INFO: (Ulong, _P),
     _INIT_TOKEN: (Ulong, _P, Ulong, _P),
     _INIT_PIN: (Ulong, _P, Ulong),
+    _SET_PIN: (Ulong, _P, Ulong, _P, Ulong),
     _OPEN_SESSION: (Ulong, Ulong, _P, _P, _P),
     _CLOSE_SESSION: (Ulong,),
     _LOGIN: (Ulong, Ulong, _P, Ulong),

@@ -70,6 +70,12 @@ class InitToken(_Order, frozen=True, tag="init-token"):
     """Secrets: SO PIN, user PIN."""
 
 
+class SetPin(_Order, frozen=True, tag="set-pin"):
+    """Secrets: the PIN in force, the new one. so: the security officer's. Answered `b"changed"` or `b"was"`."""
+
+    so: bool
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -87,7 +93,8 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
 
 
 Order = (
-    Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | InitToken | LocateToken | BearKeys | ImportKeys
+    Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | InitToken | SetPin | LocateToken | BearKeys
+    | ImportKeys
 )  # fmt: skip
 
 

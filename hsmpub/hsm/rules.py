@@ -64,6 +64,12 @@ class PinRefused(Forbidden):
     advice = "Seal, find out who holds the SO PIN, and restore from the recovery quorum."
 
 
+class PinNotChanged(Conflict):
+    """The token keeps its PIN: it may want another length."""
+
+    advice = "The PIN is as it was. Try another length: pin_length in the ceremony file."
+
+
 class SignatureNotVerified(Broken):
     """The token made a signature that does not verify against the pinned public key."""
 
@@ -125,7 +131,7 @@ _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
     NoFreeSlot, KeyExists, KeyNotProven, KeyChanged, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
     ItemTooLarge, BoxNotOpened, BoxKeyMalformed, HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge,
-    RecipientRefused,
+    RecipientRefused, PinNotChanged,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.messages import InitToken, LocateToken
+from hsmpub.hsm.messages import InitToken, LocateToken, SetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.hsm.softhsm import token_directory
 
-__all__ = ["destroy_token", "init_token", "new_pin"]
+__all__ = ["change_pin", "destroy_token", "init_token", "new_pin"]
 
 CHORE = "hsmpub.hsm.chore"
 
@@ -27,6 +27,19 @@ def init_token(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
         NoFreeSlot: the module has no uninitialised token.
     """
     run_once(CHORE, hsm, InitToken(), [so_pin, pin])
+
+
+def change_pin(hsm: HsmConfig, *, old: Secret, new: Secret, so: bool = False) -> bool:
+    """Changes the user's PIN, or with `so` the security officer's. Both are left as they are; wipe them when done.
+
+    Doing it again after it was interrupted is safe; the token counts at most one refused login for it.
+
+    Returns: False if the new one was in force already.
+
+    Raises:
+        PinNotChanged: the token keeps the old one. PinRefused: it takes neither.
+    """
+    return run_once(CHORE, hsm, SetPin(so), [old, new]).data == b"changed"
 
 
 def destroy_token(hsm: HsmConfig) -> None:

@@ -22,7 +22,7 @@ import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.config import Config, KeeperSection, load_config
-from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.errors import Conflict, HsmpubError, Invalid
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.service import Keeper, KeeperParts
@@ -38,6 +38,10 @@ from hsmpub.wire.server import ChannelServer
 log = logging.getLogger("hsmpub.keeper")
 
 SWITCH_SECONDS = 0.0005
+
+
+class CeremonyNotEnded(Conflict):
+    advice = "Run 'hsmpub-ceremony resume': it goes on, or leaves everything as it was; then start the keeper."
 
 
 class ChannelsNotSeparate(Invalid):
@@ -104,10 +108,13 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
         The command that this process is to turn into now; empty: it is to end.
     """
     trust = load_trust(home.trust.read_bytes())
+    opened = Log.open(home.log, home.log_head, log_key=trust.log_key)  # its lock keeps ceremonies away from here on
+    if home.ceremony_journal.exists():
+        raise CeremonyNotEnded("A ceremony was interrupted in this home.")
     keeper = Keeper(
         KeeperParts(
             home=home,
-            log=Log.open(home.log, home.log_head, log_key=trust.log_key),
+            log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
             hsm=HsmConfig(
                 module=config.hsm.module,

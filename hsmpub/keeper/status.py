@@ -114,7 +114,12 @@ class Status:
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]
-        return off + bearer + missing + self._sealing_warnings()
+        glass = [
+            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
+            for number in [self._book.state.broken_glass]
+            if number
+        ]
+        return off + bearer + missing + glass + self._sealing_warnings()
 
     def _sealing_warnings(self) -> list[str]:
         warnings = self._trouble()

@@ -270,10 +270,28 @@ class Restored(_Entry, frozen=True, tag="restore"):
     holders: tuple[str, ...]
 
 
+class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
+    """A ceremony on the home, the keeper stopped; `holders` opened it with their shares.
+
+    number: counts them, from 1; ceremony: its name; transcript_sha256: of home/ceremonies/<number>-<ceremony>.
+    epoch, recovery_epoch: of the sets of shares that are in force from here on, 0 where they stay.
+    pending_epoch, pending_recovery_epoch: of sets that were made and wait for their holders' confirmation.
+    """
+
+    number: int
+    ceremony: str
+    transcript_sha256: str
+    holders: tuple[str, ...]
+    epoch: int = 0
+    recovery_epoch: int = 0
+    pending_epoch: int = 0
+    pending_recovery_epoch: int = 0
+
+
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
-    | ShareHandedIn | UnsealedBy | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored
+    | ShareHandedIn | UnsealedBy | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored | CeremonyHeld
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -89,6 +89,11 @@ class ServiceState:
     at: int = 0
     genesis: e.Genesis | None = None
     epoch: int = 0
+    recovery_epoch: int = 0
+    last_epoch: int = 0  # the highest that a set of shares was made for, in force or not
+    last_recovery_epoch: int = 0
+    ceremonies: int = 0
+    broken_glass: int = 0  # number of the ceremony that adopted policy or roster without approvals; 0: approvals did
     policy: e.PolicyAdopted | None = None
     roster: e.RosterAdopted | None = None
     policies: list[int] = field(default_factory=list)
@@ -126,13 +131,16 @@ class ServiceState:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
                 self.genesis, self.epoch = entry, entry.epoch
+                self.recovery_epoch = self.last_epoch = self.last_recovery_epoch = entry.epoch
             case e.PolicyAdopted():
                 self.policy = entry
                 self.policies.append(index)
+                self.broken_glass = 0 if entry.request else self.broken_glass
                 self._finish(entry.request, index)
             case e.RosterAdopted():
                 self.roster = entry
                 self.rosters.append(index)
+                self.broken_glass = 0 if entry.request else self.broken_glass
                 self._finish(entry.request, index)
             case e.CredentialSealed():
                 self.credentials[entry.name] = entry
@@ -152,7 +160,21 @@ class ServiceState:
                 self.routine += 1
                 self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
+                self._close()
                 self.epoch = entry.epoch
+                self.last_epoch = max(self.last_epoch, entry.epoch)
+            case e.CeremonyHeld():
+                self._require(entry.number == self.ceremonies + 1, index, "a ceremony out of turn")
+                self._close()
+                self.ceremonies = entry.number
+                if entry.ceremony == "break-glass":
+                    self.broken_glass = entry.number
+                self.epoch = entry.epoch or self.epoch
+                self.recovery_epoch = entry.recovery_epoch or self.recovery_epoch
+                self.last_epoch = max(self.last_epoch, entry.epoch, entry.pending_epoch)
+                self.last_recovery_epoch = max(
+                    self.last_recovery_epoch, entry.recovery_epoch, entry.pending_recovery_epoch
+                )
             case e.ShareHandedIn() | e.HolderPresent():
                 self.present_at = max(self.present_at, entry.at)
             case e.UpgradePermitted():
@@ -179,9 +201,13 @@ class ServiceState:
     def open_requests(self) -> list[Request]:
         return [r for r in self.requests.values() if r.is_open]
 
-    def _sealed(self, entry: e.SealedBy) -> None:
+    def _close(self) -> None:
+        """Nothing is unsealed any more: sealed, or the keeper was stopped for a ceremony."""
         self.ended, self.opened = self.opened, None
         self._forget_permissions()
+
+    def _sealed(self, entry: e.SealedBy) -> None:
+        self._close()
         if entry.holder:
             self.present_at = max(self.present_at, entry.at)
         if entry.nonce:

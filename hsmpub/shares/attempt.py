@@ -11,11 +11,13 @@ import asyncio
 import os
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Self
 
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.sandbox import python_command
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.channel import (
     MAX_FRAME,
     Accepted,
@@ -46,6 +48,8 @@ class AttemptLost(Unavailable):
 class _Attempt:
     """attempt: 16 random bytes; key: raw X25519 public key; expires_at: seconds since 1970.
 
+    sealed: the box of what the child was given to seal, at the end.
+
     protections: of the child, name → "on" or why it is off.
     """
 
@@ -64,10 +68,14 @@ class _Attempt:
         self._deadline = deadline
         self._release = release
         self._released: tuple[int, ...] = ()
+        self.sealed = b""
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def _start(cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int) -> Self:
+    async def _start(
+        cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, boxes: Sequence[Box],
+        seal: SecretPage | None = None,
+    ) -> Self:  # fmt: skip
         release, to_release = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -86,8 +94,9 @@ class _Attempt:
         made = cls(record, process, attempt=attempt, key=b"", expires_at=now + lifetime,
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
-            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release)
-            gathers = await made._ask(frame(order), Gathers)
+            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release, tuple(boxes),
+                           len(seal) if seal is not None else 0)  # fmt: skip
+            gathers = await made._ask(frame(order), Gathers, seal.view if seal is not None else None)
             made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
             await made.close()
@@ -126,6 +135,19 @@ class _Attempt:
             raise ShareBoxUnreadable("The box is larger than any share.")
         return await self._hand_in(frame(HandInBox(holder, box, terms)), terms)
 
+    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
+        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
+
+        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
+
+        Raises:
+            As hand_in, and the rules of hsmpub.shares.identity.
+        """
+        self.record.holder(holder)
+        if len(file) > MAX_FILE_BYTES:
+            raise ShareMalformed("The share file is larger than any share.")
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), secret=identity)
+
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
         if self._process.returncode is None:
@@ -137,13 +159,15 @@ class _Attempt:
             os.close(self._release)
             self._release = -1
 
-    async def _hand_in(self, message: bytes, terms: bytes, secret: bytearray | None = None) -> tuple[str, ...]:
+    async def _hand_in(
+        self, message: bytes, terms: bytes = b"", secret: bytearray | memoryview | None = None
+    ) -> tuple[str, ...]:
         # whoever goes away in the middle must not leave an answer behind for the next one
         turn = asyncio.ensure_future(self._in_turn(message, terms, secret))
         turn.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(turn)
 
-    async def _in_turn(self, message: bytes, terms: bytes, secret: bytearray | None) -> tuple[str, ...]:
+    async def _in_turn(self, message: bytes, terms: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
         async with self._turn:
             if self._released:
                 raise EnoughShares("Enough holders have handed in their shares already.")
@@ -151,7 +175,7 @@ class _Attempt:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self._released = reply.released
+            self._released, self.sealed = reply.released, reply.sealed
             moved = {name: tuple(h for h in held if h != reply.holders[-1]) for name, held in self.by_terms.items()}
             self.by_terms = {name: held for name, held in moved.items() if held} | {terms: reply.holders}
             return reply.holders
@@ -166,7 +190,7 @@ class _Attempt:
             page.fill_from(self._release, size)
         await self.close()
 
-    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | None = None) -> Reply:
+    async def _ask(self, message: bytes, kind: type[Reply], secret: bytearray | memoryview | None = None) -> Reply:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -188,52 +212,51 @@ class UnsealAttempt(_Attempt):
     purpose = "unseal"
 
     @classmethod
-    async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> Self:
-        """Starts the child and its key. lifetime: seconds.
+    async def start(
+        cls, record: UnsealRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = (),
+        seal: SecretPage | None = None,
+    ) -> Self:  # fmt: skip
+        """Starts the child and its key.
+
+        Args:
+            lifetime: seconds.
+            boxes: what is to be opened; the record's PIN if there are none.
+            seal: a new PIN that the child seals under the same secret: `sealed` at the end.
 
         Raises:
             AttemptLost: the child did not come up.
             RecordMalformed: of the record.
         """
-        return await cls._start(record, now, lifetime)
+        return await cls._start(record, now, lifetime, boxes or (box_of("PIN", record.pin_box),), seal)
 
-    async def take_pin(self, page: SecretPage) -> None:
-        """Moves the PIN into `page`, once.
+    async def take_pin(self, *pages: SecretPage) -> None:
+        """Moves what the boxes held, the PIN as a rule, into the pages, once.
 
         Raises:
             TooFewHolders: the threshold is not reached.
             AttemptLost: it was taken before.
         """
-        await self._take(page)
+        await self._take(*pages)
 
 
 class RecoveryAttempt(_Attempt):
-    """One gathering for a restore: at the last share that is needed the child opens
-    wrapping key and keeper identity."""
+    """One gathering of the recovery quorum: at the last share that is needed the child opens what a restore, or a
+    ceremony, needs."""
 
     purpose = "recovery"
 
     @classmethod
-    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int) -> Self:
-        """As UnsealAttempt.start."""
-        return await cls._start(record, now, lifetime)
+    async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:
+        """As UnsealAttempt.start. boxes: wrapping key and keeper identity if there are none."""
+        usual = (
+            box_of("wrapping key", record.wrapping_key_box),
+            box_of("keeper identity", record.identity_box),
+        )
+        return await cls._start(record, now, lifetime, boxes or usual)
 
-    async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
-        """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
-
-        identity: content of the private key's file, left as it is; empty if `file` is the words themselves.
-
-        Raises:
-            As hand_in, and the rules of hsmpub.shares.identity.
-        """
-        self.record.holder(holder)
-        if len(file) > MAX_FILE_BYTES:
-            raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), b"", identity)
-
-    async def take_keys(self, wrapping_key: SecretPage, identity: SecretPage) -> None:
-        """Moves wrapping key and seed of the keeper's identity (32 bytes each) into the pages, once.
+    async def take_keys(self, *pages: SecretPage) -> None:
+        """Moves what the boxes held into the pages, once; wrapping key and seed of the keeper's identity as a rule.
 
         Raises as UnsealAttempt.take_pin does.
         """
-        await self._take(wrapping_key, identity)
+        await self._take(*pages)

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
+from hsmpub.shares.box import Box
 from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.record import Purpose
 from hsmpub.shares.rules import RULES
@@ -24,7 +25,9 @@ class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
 
 
 class Gather(_Msg, frozen=True, tag="gather"):
-    """First message to a gathering child.
+    """First message to a gathering child; `seal_size` raw bytes follow it: a new PIN, to be sealed as well.
+
+    boxes: what is to be opened, in the order of release.
 
     record: JSON of the quorum's record; attempt: 16 bytes; lifetime: seconds, after which the child ends by itself;
     release_fd: the pipe to which it writes what the secret opens.
@@ -35,6 +38,8 @@ class Gather(_Msg, frozen=True, tag="gather"):
     attempt: bytes
     lifetime: int
     release_fd: int
+    boxes: tuple[Box, ...]
+    seal_size: int = 0
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
@@ -62,14 +67,19 @@ class HandInFile(_Msg, frozen=True, tag="file"):
 
 
 class Accepted(_Msg, frozen=True, tag="accepted"):
-    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th."""
+    """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th.
+
+    sealed: the box of what was sent to be sealed.
+    """
 
     holders: tuple[str, ...]
     released: tuple[int, ...] = ()
+    sealed: bytes = b""
 
 
 class Split(_Msg, frozen=True, tag="split"):
-    """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only).
+    """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only), then, for a
+    reshare, the PIN that is in force until then.
 
     avoid: SLIP-39 identifiers of earlier sets.
     """
@@ -79,6 +89,7 @@ class Split(_Msg, frozen=True, tag="split"):
     plan: QuorumPlan
     avoid: tuple[int, ...]
     pin_size: int
+    old_pin_size: int = 0
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,8 +101,8 @@ class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SplitDone(_Msg, frozen=True, tag="split-done"):
-    """What may leave a splitting child: nothing secret. shares: in the order of the plan's holders; pin_box for
-    unseal, public_key for recovery."""
+    """What may leave a splitting child: nothing secret. shares: in the order of the plan's holders; pin_box (and
+    old_pin_box) for unseal, public_key for recovery."""
 
     identifier: int
     extendable: bool
@@ -100,6 +111,7 @@ class SplitDone(_Msg, frozen=True, tag="split-done"):
     shares: tuple[MadeShare, ...]
     pin_box: bytes = b""
     public_key: bytes = b""
+    old_pin_box: bytes = b""
 
 
 ToChild = Gather | HandInBox | HandInFile | Split

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import os
+from typing import Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -15,6 +16,8 @@ from hsmpub.errors import Broken
 from hsmpub.secret.page import wipe
 from hsmpub.shares.record import Purpose
 
+#: The PIN, or, in a set that waits for its holders, the one that is in force until then.
+PinContent = Literal["PIN", "old PIN"]
 SECRET_BYTES = 32
 _NONCE = 12
 _TAG = 16
@@ -46,22 +49,22 @@ def check_secret(purpose: Purpose, epoch: int, secret: bytearray, expected: str)
         raise SecretFailsKeyCheck("The combined secret is not the one that the ceremony split.")
 
 
-def seal_pin(secret: bytearray, epoch: int, pin: bytearray) -> bytes:
-    """nonce‖ciphertext‖tag of the PIN under the unseal secret; the epoch is authenticated with it."""
+def seal_pin(secret: bytearray, epoch: int, pin: bytearray, content: PinContent = "PIN") -> bytes:
+    """nonce‖ciphertext‖tag of the PIN under the unseal secret; epoch and content are authenticated with it."""
     key = _derive(secret, b"pin box", epoch)
     try:
         nonce = os.urandom(_NONCE)
-        return nonce + AESGCM(key).encrypt(nonce, pin, _pin_aad(epoch))
+        return nonce + AESGCM(key).encrypt(nonce, pin, _pin_aad(epoch, content))
     finally:
         wipe(key)
 
 
-def open_pin(secret: bytearray, epoch: int, box: bytes) -> bytearray:
+def open_pin(secret: bytearray, epoch: int, box: bytes, content: PinContent = "PIN") -> bytearray:
     """The PIN. Raises PinBoxAltered."""
     key = _derive(secret, b"pin box", epoch)
     pin = bytearray(max(len(box) - _NONCE - _TAG, 0))
     try:
-        AESGCM(key).decrypt_into(box[:_NONCE], box[_NONCE:], _pin_aad(epoch), pin)
+        AESGCM(key).decrypt_into(box[:_NONCE], box[_NONCE:], _pin_aad(epoch, content), pin)
     except (InvalidTag, ValueError):
         raise PinBoxAltered("The box with the PIN does not open with the right secret.") from None
     finally:
@@ -75,5 +78,5 @@ def recovery_key(secret: bytearray, epoch: int) -> tuple[bytearray, bytes]:
     return private, X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
-def _pin_aad(epoch: int) -> bytes:
-    return b"hsmpub pin box v1" + epoch.to_bytes(8, "big")
+def _pin_aad(epoch: int, content: PinContent) -> bytes:
+    return (b"hsmpub pin box v1" if content == "PIN" else b"hsmpub old pin box v1") + epoch.to_bytes(8, "big")

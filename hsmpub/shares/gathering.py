@@ -16,7 +16,7 @@ from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.derive import check_secret
 from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import HolderRecord, Purpose, Quorum
-from hsmpub.shares.slip39 import canonical, check_header, combine_shares, read_share
+from hsmpub.shares.slip39 import ShareOfAnotherEpoch, canonical, check_header, combine_shares, read_share
 
 SHARE_CONTEXT = b"hsmpub share v1"
 MAX_BOX_BYTES = 4096
@@ -163,6 +163,10 @@ class Gathering:
             if self._is_share_of(other, words):
                 raise ShareOfAnotherHolder(f"{holder.name} handed in the share of {other.name}.")
         share = read_share(words)
+        for earlier in self._record.earlier:
+            if share.identifier == earlier.identifier:
+                raise ShareOfAnotherEpoch(f"The share that {holder.name} handed in is of epoch {earlier.epoch}; "
+                                          f"epoch {self._record.epoch} is in force.")  # fmt: skip
         check_header(share, self._record.layout)
         stated = self._record.groups[share.group_index].name
         if stated != holder.group:

@@ -100,7 +100,7 @@ def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> 
 
 
 def check_own_share(
-    share_file: bytes, identity: bytes | bytearray, *, purpose: Purpose, epoch: int, holder: HolderRecord
+    share_file: bytes | bytearray, identity: bytes | bytearray, *, purpose: Purpose, epoch: int, holder: HolderRecord
 ) -> None:
     """A holder's own look at their share, without unsealing anything: it is the one that the ceremony committed to.
 

@@ -51,6 +51,13 @@ class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     verifier: str = ""
 
 
+class EarlierSet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A set of shares that is no longer in force: `identifier` is what its shares are recognised by."""
+
+    epoch: int
+    identifier: int
+
+
 class GroupRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """name, and how many of the group's holders are needed."""
 
@@ -82,6 +89,7 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         group_threshold: so many groups are needed.
         group_rules: name and threshold of each named group; in files `groups`.
         check: key-check value of the secret, 64 hex characters (hsmpub.shares.derive).
+        earlier: sets of this quorum that were in force before, so that their shares are refused by name.
     """
 
     epoch: int
@@ -91,6 +99,13 @@ class Quorum(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     threshold: int
     holders: tuple[HolderRecord, ...]
     check: str
+    earlier: tuple[EarlierSet, ...] = ()
+
+    @property
+    def history(self) -> tuple[EarlierSet, ...]:
+        """Every set so far, this one last: what the next one calls `earlier`."""
+        return (*self.earlier, EarlierSet(self.epoch, self.identifier))
+
     group_threshold: int = 1
     group_rules: tuple[GroupRule, ...] = msgspec.field(default=(), name="groups")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.secret.box import BoxNotOpened, open_box, seal_box
 from hsmpub.secret.page import wipe
+from hsmpub.shares.box import Box
 from hsmpub.shares.derive import recovery_key
 from hsmpub.shares.record import RecoveryRecord
 
-Content = Literal["wrapping key", "SO PIN", "keeper identity"]
+Content = Literal["wrapping key", "SO PIN", "old SO PIN", "keeper identity"]
+_KEYS = ("wrapping key", "keeper identity")  # 32 bytes each
 
 
 class RecoveryBoxAltered(Broken):
@@ -22,24 +25,23 @@ def seal_for_recovery(public: bytes, epoch: int, content: Content, secret: bytea
     return seal_box(public, _info(content, epoch), secret).hex()
 
 
-def open_recovery(record: RecoveryRecord, secret: bytearray) -> tuple[bytearray, bytearray]:
-    """Wrapping key and seed of the keeper's identity, 32 bytes each. In the gathering child only.
+def open_boxes(record: RecoveryRecord, secret: bytearray, boxes: Sequence[Box]) -> list[bytearray]:
+    """What the boxes hold. In the gathering child only.
 
     Raises:
         RecoveryBoxAltered: a box does not open, or holds something of another length.
     """
     private, _ = recovery_key(secret, record.epoch)
     try:
-        wrapping = open_box(private, _info("wrapping key", record.epoch), bytes.fromhex(record.wrapping_key_box))
-        identity = open_box(private, _info("keeper identity", record.epoch), bytes.fromhex(record.identity_box))
-    except (BoxNotOpened, ValueError):
+        opened = [open_box(private, _info(box.content, record.epoch), box.sealed) for box in boxes]
+    except BoxNotOpened:
         raise RecoveryBoxAltered("A box of the recovery record does not open with the right key.") from None
     finally:
         wipe(private)
-    if len(wrapping) != 32 or len(identity) != 32:
+    if any(box.content in _KEYS and len(content) != 32 for box, content in zip(boxes, opened, strict=True)):
         raise RecoveryBoxAltered("A box of the recovery record holds something of another length.")
-    return bytearray(wrapping), bytearray(identity)
+    return [bytearray(content) for content in opened]
 
 
-def _info(content: Content, epoch: int) -> bytes:
+def _info(content: str, epoch: int) -> bytes:
     return b"hsmpub recovery v1 %b" % content.encode() + epoch.to_bytes(8, "big")

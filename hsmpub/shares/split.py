@@ -13,6 +13,8 @@ from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.recipient import parse_recipient
 from hsmpub.shares.record import GroupRule, HolderRecord, RecoveryRecord, UnsealRecord, WrappedKey, check_quorum
 
+_NONE = memoryview(b"")
+
 
 class SplitterLost(Unavailable):
     advice = "Nothing was kept: run the ceremony again."
@@ -20,10 +22,14 @@ class SplitterLost(Unavailable):
 
 @dataclass(frozen=True)
 class NewUnseal:
-    """record: for the keeper; files: share file (age) of each holder, by name."""
+    """record: for the keeper; files: share file (age) of each holder, by name.
+
+    old_pin_box: the PIN that is in force until the set is, under the new secret too; hex, empty at a genesis.
+    """
 
     record: UnsealRecord
     files: dict[str, bytes]
+    old_pin_box: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,9 +70,13 @@ class NewRecovery:
         return record
 
 
-def split_unseal(plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = ()) -> NewUnseal:
+def split_unseal(
+    plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = (),
+    old_pin: bytearray | memoryview = _NONE,
+) -> NewUnseal:  # fmt: skip
     """A new unseal secret that opens a box with `pin` (which is left as it is), split as `plan` says.
 
+    old_pin: for a reshare, the PIN in force until the new set is: it gets a box of its own.
     avoid: SLIP-39 identifiers of earlier sets, so that an old share is recognised as one.
 
     Raises:
@@ -74,8 +84,8 @@ def split_unseal(plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, a
         RecipientUnusable: a holder's public key.
         SplitNotProven, ShareFileNotProven, SplitterLost: nothing was kept.
     """
-    order = Split("unseal", epoch, plan, tuple(avoid), len(pin))
-    done = _run(order, pin)
+    order = Split("unseal", epoch, plan, tuple(avoid), len(pin), len(old_pin))
+    done = _run(order, pin, old_pin)
     record = UnsealRecord(
         epoch=epoch,
         identifier=done.identifier,
@@ -89,7 +99,7 @@ def split_unseal(plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, a
         pin_box=done.pin_box.hex(),
     )
     check_quorum(record)
-    return NewUnseal(record, _files(order, done))
+    return NewUnseal(record, _files(order, done), done.old_pin_box.hex())
 
 
 def split_recovery(plan: QuorumPlan, *, epoch: int, avoid: Sequence[int] = ()) -> NewRecovery:
@@ -98,18 +108,19 @@ def split_recovery(plan: QuorumPlan, *, epoch: int, avoid: Sequence[int] = ()) -
     Raises as split_unseal does.
     """
     order = Split("recovery", epoch, plan, tuple(avoid), 0)
-    done = _run(order, bytearray())
+    done = _run(order)
     return NewRecovery(epoch, done.public_key, _files(order, done), plan, _holders(order, done), done)
 
 
-def _run(order: Split, pin: bytearray | memoryview) -> SplitDone:
+def _run(order: Split, *pins: bytearray | memoryview) -> SplitDone:
     command = python_command("hsmpub.shares.splitter")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
             send(child.stdin.fileno(), frame(order))
-            send(child.stdin.fileno(), pin)
+            for pin in pins:
+                send(child.stdin.fileno(), pin)
             return read_reply(receive_frame(child.stdout.fileno()), SplitDone)
         except (EOFError, BrokenPipeError):
             raise SplitterLost("The process that splits the secret ended early.") from None

@@ -45,16 +45,17 @@ def _serve(_: dict[str, str]) -> None:
     order = read_message(receive_frame(_IN))
     if not isinstance(order, Split):
         raise Broken("A splitting child was sent a message of another kind.")
-    pin = receive(_IN, order.pin_size)
+    pin, old_pin = receive(_IN, order.pin_size), receive(_IN, order.old_pin_size)
     secret = bytearray(os.urandom(SECRET_BYTES))
     try:
-        send(_OUT, frame(split_quorum_secret(order, secret, pin)))
+        send(_OUT, frame(split_quorum_secret(order, secret, pin, old_pin)))
     finally:
         wipe(secret)
         wipe(pin)
+        wipe(old_pin)
 
 
-def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray) -> SplitDone:
+def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray, old_pin: bytearray | None = None) -> SplitDone:
     """Splits `secret` as ordered. Raises PlanUnfit, SplitNotProven, RecipientUnusable, ShareFileNotProven."""
     check_plan(order.plan)
     layout = order.plan.layout(_new_identifier(order.avoid), True, ITERATION_EXPONENT)
@@ -64,15 +65,23 @@ def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray) -> Spli
     shares = tuple(_for_holder(order, *pair) for pair in zip(order.plan.holders, mnemonics, strict=True))
     for mnemonic in mnemonics:
         wipe(mnemonic)
-    pin_box = public_key = b""
+    pin_box = public_key = old_pin_box = b""
     if order.purpose == "unseal":
         pin_box = seal_pin(secret, order.epoch, pin)
+        old_pin_box = seal_pin(secret, order.epoch, old_pin, "old PIN") if old_pin else b""
     else:
         private, public_key = recovery_key(secret, order.epoch)
         wipe(private)
     check = check_value(order.purpose, order.epoch, secret)
     return SplitDone(
-        layout.identifier, layout.extendable, layout.iteration_exponent, check, shares, pin_box, public_key
+        layout.identifier,
+        layout.extendable,
+        layout.iteration_exponent,
+        check,
+        shares,
+        pin_box,
+        public_key,
+        old_pin_box,
     )
 
 

@@ -31,11 +31,11 @@ from hsmpub.shares.channel import (
     send,
 )
 from hsmpub.shares.child import run_child
-from hsmpub.shares.derive import open_pin
+from hsmpub.shares.derive import open_pin, seal_pin
 from hsmpub.shares.gathering import Gathering
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
-from hsmpub.shares.recovery import open_recovery
+from hsmpub.shares.recovery import open_boxes
 
 _IN, _OUT = 0, 1
 
@@ -51,6 +51,7 @@ def _serve(protections: dict[str, str]) -> None:
         raise Broken("The first message to a gathering child was of another kind.")
     signal.alarm(max(order.lifetime, 1))  # default action: the process ends, and its memory with it
     record = _record(order)
+    to_seal = receive(_IN, order.seal_size)
     key = X25519PrivateKey.generate()
     gatherings = _Gatherings(order, record, bytearray(key.private_bytes_raw()))
     send(_OUT, frame(Gathers(key.public_key().public_bytes_raw(), protections)))
@@ -59,7 +60,7 @@ def _serve(protections: dict[str, str]) -> None:
             gathering = gatherings.take()
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
-                reply = Accepted(gathering.accepted, _release(gathering, record, order.release_fd))
+                reply = _release(gathering, record, order, to_seal)
         except HsmpubError as error:
             reply = Problem.of(error)
         send(_OUT, frame(reply))
@@ -112,17 +113,25 @@ class _Gatherings:
         return Gathering(self._record, self._order.purpose, bound, self._private)
 
 
-def _release(gathering: Gathering, record: UnsealRecord | RecoveryRecord, fd: int) -> tuple[int, ...]:
-    secret = gathering.secret()
+def _release(
+    gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, to_seal: bytearray
+) -> Accepted:
+    holders, secret, sealed = gathering.accepted, gathering.secret(), b""
     try:
-        if isinstance(record, UnsealRecord):
-            contents = [open_pin(secret, record.epoch, bytes.fromhex(record.pin_box))]
-        elif isinstance(record, RecoveryRecord):
-            contents = list(open_recovery(record, secret))
+        if isinstance(record, RecoveryRecord):
+            contents = open_boxes(record, secret, order.boxes)
+        else:
+            contents = [
+                open_pin(secret, record.epoch, box.sealed, "PIN" if box.content == "PIN" else "old PIN")
+                for box in order.boxes
+            ]
+            if to_seal:
+                sealed = seal_pin(secret, record.epoch, to_seal)
     finally:
         wipe(secret)
+        wipe(to_seal)
     for content in contents:
-        send(fd, content)
+        send(order.release_fd, content)
         wipe(content)
-    os.close(fd)
-    return tuple(len(content) for content in contents)
+    os.close(order.release_fd)
+    return Accepted(holders, tuple(len(content) for content in contents), sealed)

@@ -16,11 +16,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import msgspec
 
-Ceremony = Literal["genesis", "restore", "unseal", "seal"]
+Ceremony = Literal[
+    "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
+    "unseal", "seal",
+]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: What the keeper's identity signs alone: the log key is in the HSM, and the HSM is closed.
 KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal"})
@@ -98,6 +101,21 @@ class Recorder:
         self._head = _OPEN_HEAD + head
         self._previous = head
         self._lines: list[bytes] = []
+
+    @classmethod
+    def continued(cls, text: str, now: Callable[[], int], told: Callable[[Step], None]) -> Self:
+        """A recorder that goes on after what another one had recorded: its `text`."""
+        head, lines = head_and_lines(text.encode())
+        recorder = cls.__new__(cls)
+        recorder._now, recorder._told, recorder._head = now, told, _OPEN_HEAD + head
+        recorder._lines = [line for line in lines if line]
+        recorder._previous = recorder._lines[-1] if recorder._lines else head
+        return recorder
+
+    @property
+    def text(self) -> str:
+        """Everything recorded so far."""
+        return (self._head + _OPEN_STEPS + b",\n".join(self._lines)).decode()
 
     def record(self, what: str, **facts: Any) -> None:
         """Adds a step. facts: JSON values, public ones only."""

@@ -11,6 +11,7 @@ import pytest
 from keeping import Kept, kept
 
 from hsmpub.cli import status
+from hsmpub.model import entry as e
 from hsmpub.wire import messages as m
 
 OFF = "the kernel has no Landlock, or it is not enabled"
@@ -42,6 +43,17 @@ def test_the_status_names_a_protection_that_is_off_and_why(
 
 def test_the_status_of_a_keeper_with_every_protection_warns_of_none(kept: Kept) -> None:
     assert not [warning for warning in reply(kept).warnings if "protection" in warning]
+
+
+def test_the_status_warns_of_what_was_adopted_without_approvals(kept: Kept) -> None:
+    async def held() -> None:
+        book = kept.keeper.book
+        async with book.turn():
+            await book.record(e.CeremonyHeld(book.now(), 1, "break-glass", "ab" * 32, ("holder-1",)))
+
+    assert not [warning for warning in reply(kept).warnings if "break-glass" in warning]
+    asyncio.run(held())
+    assert [warning for warning in reply(kept).warnings if "break-glass ceremony 1" in warning]
 
 
 def test_a_kernel_without_landlock_is_reported_by_the_process_that_runs_there() -> None:

@@ -122,3 +122,19 @@ def test_no_bytes_crash_the_entry_parser(data: bytes) -> None:
     except e.EntryMalformed:
         return
     assert e.load_entry(e.dump_entry(entry)) == entry
+
+
+def test_ceremonies_are_counted_and_move_the_epochs_that_they_name() -> None:
+    state = ServiceState()
+    first: list[e.Entry] = [
+        e.Genesis(1, "releases", "", 1, "", "", ()),
+        e.CeremonyHeld(2, 1, "reshare", "", (), pending_epoch=2),
+        e.CeremonyHeld(3, 2, "reshare-finish", "", (), epoch=2),
+        e.CeremonyHeld(4, 3, "break-glass", "", ()),
+    ]
+    for index, entry in enumerate(first):
+        state.apply(index, entry)
+    assert (state.epoch, state.last_epoch, state.recovery_epoch, state.ceremonies) == (2, 2, 1, 3)
+    assert state.broken_glass == 3
+    with pytest.raises(LogContradictsItself):
+        state.apply(4, e.CeremonyHeld(5, 3, "reshare", "", ()))
