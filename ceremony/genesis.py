@@ -22,6 +22,7 @@ from pathlib import Path
 
 from ceremony import birth
 from ceremony.backup_certificates import certify_backup_key
+from ceremony.cards import open_cards
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
@@ -38,8 +39,10 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.facts import facts_of_plan
-from hsmpub.shares.record import dump_record
-from hsmpub.shares.split import NewRecovery, split_recovery, split_unseal
+from hsmpub.shares.plan import QuorumPlan
+from hsmpub.shares.recipient import share_file_name
+from hsmpub.shares.record import Purpose, dump_record
+from hsmpub.shares.split import Cards, NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
 from hsmpub.transcript.record import Recorder, Step
 
@@ -63,6 +66,7 @@ def run_genesis(
     told: Callable[[Step], None] = lambda step: None,
     protections: Mapping[str, str] | None = None,
     rehearsal: bool = False,
+    cards: Path | None = None,
 ) -> Genesis:
     """Runs the whole ceremony.
 
@@ -70,16 +74,23 @@ def run_genesis(
         now: seconds since 1970.
         told: called with each step as it is done.
         protections: of this process, for the transcript.
+        cards: folder for the share cards of holders with paper instead of a key.
 
     Raises:
-        HomeExists, CeremonyUnfinished, OutputNotWritten: before anything is done.
+        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists: before anything
+            is done.
         SoftHsmMissing, TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.formats, hsmpub.tlog:
             nothing was kept, but for the new token in an HSM other than SoftHSM.
     """
     check_free(home)
     recorder = Recorder("genesis", plan.file.service.name, now, told, rehearsal)
-    with Place(home) as place, birth.open_secrets() as secrets:
-        trust, transcript = _Ceremony(plan, place, recorder, secrets, now).run(dict(protections or {}))
+    quorums: dict[Purpose, QuorumPlan] = {"unseal": plan.file.unseal.plan, "recovery": plan.file.recovery.plan}
+    with (
+        open_cards(cards, home, plan.file.service.name, quorums) as to_print,
+        Place(home) as place,
+        birth.open_secrets() as secrets,
+    ):
+        trust, transcript = _Ceremony(plan, place, recorder, secrets, now, to_print).run(dict(protections or {}))
         place.finish()
     return Genesis(place.home, trust, transcript)
 
@@ -88,7 +99,13 @@ class _Ceremony:
     """The state of one genesis between its steps."""
 
     def __init__(
-        self, plan: Plan, place: Place, recorder: Recorder, secrets: birth.Secrets, now: Callable[[], int]
+        self,
+        plan: Plan,
+        place: Place,
+        recorder: Recorder,
+        secrets: birth.Secrets,
+        now: Callable[[], int],
+        cards: Mapping[Purpose, Cards],
     ) -> None:
         self._plan = plan
         self._place = place
@@ -96,6 +113,7 @@ class _Ceremony:
         self._recorder = recorder
         self._secrets = secrets
         self._at = now()
+        self._cards = cards
         self._outputs: dict[str, str] = {}
 
     def run(self, protections: dict[str, str]) -> tuple[Trust, bytes]:
@@ -125,9 +143,9 @@ class _Ceremony:
 
     def _split_recovery(self) -> NewRecovery:
         table = self._plan.file.recovery
-        split = split_recovery(table.plan, epoch=FIRST_EPOCH)
+        split = split_recovery(table.plan, epoch=FIRST_EPOCH, cards=self._cards["recovery"])
         for name, file in split.files.items():
-            self._output(self._home.genesis / "recovery" / f"{name}.age", file)
+            self._output(self._home.genesis / "recovery" / share_file_name(name, file), file)
         facts = birth.quorum_facts("recovery", facts_of_plan(split.plan, FIRST_EPOCH, split.holders))
         self._recorder.record("recovery quorum", **facts, public_key=split.public_key.hex())
         return split
@@ -140,9 +158,10 @@ class _Ceremony:
 
     def _split_unseal(self) -> None:
         table = self._plan.file.unseal
-        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=self._secrets.pin.view)
+        pin, cards = self._secrets.pin.view, self._cards["unseal"]
+        split = split_unseal(table.plan, epoch=FIRST_EPOCH, pin=pin, cards=cards)
         for name, file in split.files.items():
-            self._output(self._home.genesis / "shares" / f"{name}.age", file)
+            self._output(self._home.genesis / "shares" / share_file_name(name, file), file)
         self._output(self._home.unseal_record, dump_record(split.record))
         birth.record_quorum(self._recorder, "unseal quorum", split.record)
 

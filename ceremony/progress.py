@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from hsmpub.shares.recipient import PAPER
 from hsmpub.transcript.record import Step
 
 Print = Callable[[Step], None]
@@ -36,7 +37,9 @@ def _sentence(step: Step) -> str:
             asked = f"{facts['threshold']} of {count}"
             if groups := facts.get("groups"):
                 asked = f"{facts['group_threshold']} of {len(groups)} groups, {count} holders"
-            return f"{step.what}: {asked}, each share encrypted to its holder's own key"
+            paper = sum(holder["recipient"] == PAPER for holder in facts["holders"])
+            printed = f", {paper} of them on paper" if paper else ""
+            return f"{step.what}: {asked}, each share encrypted to its holder's own key{printed}"
         case "recovery share" | "unseal share":
             return f"{step.what} of {facts['holder']} accepted, {facts['accepted']}"
         case "break-glass":

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints
 
 from ceremony.file_rules import (
+    CeremonyFileRefused,
     GroupTwice,
     HolderKeyRefused,
     HolderTwice,
@@ -18,7 +19,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.model.toml_walk import Path
 from hsmpub.shares.plan import MOST_GROUPS, MOST_MEMBERS, GroupPlan, HolderKey, QuorumPlan, one_group
-from hsmpub.shares.recipient import parse_recipient
+from hsmpub.shares.recipient import PAPER, parse_recipient
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
 
@@ -30,8 +31,11 @@ class Table(BaseModel):
 
 
 class HolderTable(Table):
+    """Either `key`, or `paper`: a share card is printed for who has no key."""
+
     name: Name
-    key: str
+    key: str | None = None
+    paper: StrictBool = False
 
 
 class GroupTable(Table):
@@ -63,7 +67,7 @@ class QuorumTable(Table):
 
 
 def _keys(holders: tuple[HolderTable, ...]) -> tuple[HolderKey, ...]:
-    return tuple(HolderKey(holder.name, holder.key) for holder in holders)
+    return tuple(HolderKey(holder.name, holder.key or PAPER) for holder in holders)
 
 
 def check_quorum_table(table: str, quorum: QuorumTable, toml: TomlText) -> None:
@@ -142,12 +146,22 @@ def _check_holders(
     """seen: fingerprint → name of the holders so far; grows."""
     for index, holder in enumerate(holders):
         line = toml.line_of((*path, "holders", index))
-        try:
-            fingerprint = parse_recipient(holder.key).fingerprint
-        except HsmpubError as error:
-            raise HolderKeyRefused(f"{holder.name}: {error.detail}", line=line, next_step=error.next_step) from None
+        fingerprint = _fingerprint(holder, line)
         if holder.name in seen.values():
             raise HolderTwice(f"{table}: {holder.name} is named twice.", line=line)
         if fingerprint in seen:
             raise HolderTwice(f"{table}: {holder.name} has the same key as {seen[fingerprint]}.", line=line)
         seen[fingerprint] = holder.name
+
+
+def _fingerprint(holder: HolderTable, line: int) -> str:
+    """Of the holder's key; of a holder with paper, their name."""
+    if (holder.key is None) != holder.paper or holder.key == PAPER:
+        raise HolderKeyRefused(f"{holder.name}: give a key, or say 'paper = true' without one.", line=line,
+                               next_step=CeremonyFileRefused.advice)  # fmt: skip
+    if holder.key is None:
+        return f"{PAPER} {holder.name}"
+    try:
+        return parse_recipient(holder.key).fingerprint
+    except HsmpubError as error:
+        raise HolderKeyRefused(f"{holder.name}: {error.detail}", line=line, next_step=error.next_step) from None

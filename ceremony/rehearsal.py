@@ -26,6 +26,8 @@ def rehearse_genesis(
     """
     embedded = plan.file.model_copy(update={"hsm": HsmTable()})
     with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as folder:
+        cards = Path(folder) / "cards"
+        cards.mkdir(mode=0o700)
         return run_genesis(
             replace(plan, file=embedded),
             Path(folder) / "home",
@@ -33,4 +35,5 @@ def rehearse_genesis(
             told=told,
             protections=protections,
             rehearsal=True,
+            cards=cards,
         )

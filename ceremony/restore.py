@@ -22,6 +22,7 @@ import msgspec
 from ceremony import birth
 from ceremony.backup import LOG
 from ceremony.backup_check import Backup, copy_into
+from ceremony.cards import open_cards
 from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
@@ -34,7 +35,9 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.progress import progress_text
+from hsmpub.shares.recipient import share_file_name
 from hsmpub.shares.record import (
     RecoveryRecord,
     UnsealRecord,
@@ -44,7 +47,7 @@ from hsmpub.shares.record import (
     plan_of,
 )
 from hsmpub.shares.recovery import seal_for_recovery
-from hsmpub.shares.split import split_unseal
+from hsmpub.shares.split import Cards, split_unseal
 from hsmpub.transcript.record import Recorder, Step
 
 
@@ -71,6 +74,7 @@ def run_restore(
     file: CeremonyFile | None = None,
     told: Callable[[Step], None] = lambda step: None,
     protections: Mapping[str, str] | None = None,
+    cards: Path | None = None,
 ) -> Restored:
     """Runs the whole ceremony.
 
@@ -78,7 +82,7 @@ def run_restore(
         backup: of open_backup, which has checked it against `trust`.
         shares: of the recovery holders; their private keys are wiped.
         file: who holds the new unseal shares, and the HSM; None: the holders, keys and HSM of the backup.
-        now, told, protections: as for run_genesis.
+        now, told, protections, cards: as for run_genesis.
 
     Raises:
         HomeExists, CeremonyUnfinished: before anything is done.
@@ -89,8 +93,14 @@ def run_restore(
     """
     check_free(home)
     recorder = Recorder("restore", trust.service, now, told, rehearsal=False)
-    with Place(home) as place, birth.open_secrets() as secrets:
-        ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now())
+    old = load_unseal_record(backup.read("keeper/unseal.json"))
+    plan = file.unseal.plan if file is not None else plan_of(old)
+    with (
+        open_cards(cards, home, trust.service, {"unseal": plan}) as to_print,
+        Place(home) as place,
+        birth.open_secrets() as secrets,
+    ):
+        ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now(), plan, to_print["unseal"])
         epoch, transcript = ceremony.run(shares, dict(protections or {}))
         place.finish()
     return Restored(place.home, epoch, transcript)
@@ -101,7 +111,7 @@ class _Ceremony:
 
     def __init__(
         self, backup: Backup, trust: Trust, file: CeremonyFile | None, place: Place, recorder: Recorder,
-        secrets: birth.Secrets, at: int,
+        secrets: birth.Secrets, at: int, plan: QuorumPlan, cards: Cards,
     ) -> None:  # fmt: skip
         self._backup = backup
         self._trust = trust
@@ -114,6 +124,8 @@ class _Ceremony:
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
         self._at, last_epoch = last_time_and_epoch(backup.root / LOG, at)
         self._epoch = last_epoch + 1
+        self._plan = plan
+        self._cards = cards
         self._outputs: dict[str, str] = {}
 
     def run(self, shares: Sequence[ShareAtHand], protections: dict[str, str]) -> tuple[int, bytes]:
@@ -166,11 +178,11 @@ class _Ceremony:
         return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
 
     def _split_unseal(self) -> None:
-        plan = self._file.unseal.plan if self._file is not None else plan_of(self._old)
         avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
-        split = split_unseal(plan, epoch=self._epoch, pin=self._secrets.pin.view, avoid=avoid)
+        pin = self._secrets.pin.view
+        split = split_unseal(self._plan, epoch=self._epoch, pin=pin, avoid=avoid, cards=self._cards)
         for name, share in split.files.items():
-            self._output(self._folder / "shares" / f"{name}.age", share)
+            self._output(self._folder / "shares" / share_file_name(name, share), share)
         record = msgspec.structs.replace(split.record, earlier=self._old.history)
         self._output(self._home.unseal_record, dump_record(record))
         birth.record_quorum(self._recorder, "unseal quorum", record)

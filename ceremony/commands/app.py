@@ -20,6 +20,10 @@ HomeOption = Annotated[
 TrustOption = Annotated[
     Path, typer.Option("--trust", envvar="HSMPUB_TRUST", help="The service's pins: a copy of its trust.json.")
 ]
+CardsOption = Annotated[
+    Path | None,
+    typer.Option("--cards", help="Folder outside the home for share cards to print, best in memory: they are secret."),
+]
 
 
 def now() -> int:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ceremony.commands.app import HomeOption, app, console, now
+from ceremony.commands.app import CardsOption, HomeOption, app, console, now
 from ceremony.genesis import run_genesis
 from ceremony.plan import load_plan
 from ceremony.progress import step_printer
@@ -21,6 +21,7 @@ from hsmpub.sandbox import harden
 def genesis(
     ceremony: Annotated[Path, typer.Argument(help="The reviewed ceremony file (TOML).")],
     home: HomeOption = Path("home"),
+    cards: CardsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Rehearse with throw-away keys; leave nothing.")] = False,
 ) -> None:
     """Make the keys, the quorums and the home of a new service.
@@ -35,9 +36,13 @@ def genesis(
         sys.stdout.write(rehearsed.transcript.decode())
         out.print("Rehearsed; nothing was kept.")
         return
-    done = run_genesis(plan, home, now=now, told=step_printer(out), protections=protections)
+    done = run_genesis(plan, home, now=now, told=step_printer(out), protections=protections, cards=cards)
     out.print(f"\n{done.trust.service} is in {done.home}, sealed.")
     out.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.")
+    if cards is not None:
+        out.print(
+            f"Print the cards in {cards}, let each holder check the paper with 'share check', then destroy the files."
+        )
     out.print(
         "Read the words of the fingerprints aloud; every participant keeps genesis/transcript.json and trust.json."
     )

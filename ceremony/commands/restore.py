@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ceremony.backup_check import open_backup
-from ceremony.commands.app import HomeOption, TrustOption, app, console, now
+from ceremony.commands.app import CardsOption, HomeOption, TrustOption, app, console, now
 from ceremony.file import load_ceremony_file
 from ceremony.inputs import read_checkpoint_note, read_shares, read_trust
 from ceremony.plan import read_text
@@ -26,6 +26,7 @@ def restore(
     identity: Annotated[
         list[str] | None, typer.Option("--identity", help="HOLDER=FILE: the holder's private key, age or SSH.")
     ] = None,
+    cards: CardsOption = None,
     ceremony: Annotated[Path | None, typer.Option("--ceremony", help="New unseal holders, new HSM.")] = None,
     checkpoint: Annotated[
         Path | None, typer.Option("--checkpoint", help="Newest checkpoint known elsewhere: the backup must reach it.")
@@ -40,7 +41,15 @@ def restore(
     say = console()
     with open_backup(backup, pins, known=known) as checked:
         done = run_restore(
-            checked, pins, shares, home, now=now, file=file, told=step_printer(say), protections=protections
+            checked,
+            pins,
+            shares,
+            home,
+            now=now,
+            file=file,
+            told=step_printer(say),
+            protections=protections,
+            cards=cards,
         )
     say.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
     say.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")

@@ -16,6 +16,7 @@ from ceremony.own_share import OwnShare, check_share
 from ceremony.place import write_new
 from hsmpub.sandbox import harden
 from hsmpub.secret.page import wipe
+from hsmpub.shares.channel import send
 from hsmpub.shares.confirmation import dump_confirmation
 from hsmpub.transcript.check import check_transcript
 
@@ -51,6 +52,29 @@ def check(
     if confirmation is not None:
         write_new(confirmation, signed)
         told.print(f"Send {confirmation} to whoever leads the ceremony: it says that you have your share, and no more.")
+
+
+@share_app.command()
+def card(
+    share: ShareArgument,
+    out: Annotated[str, typer.Option("--out", help="New PDF file, best in memory; '-' is standard output.")],
+    transcript: TranscriptOption,
+    trust: TrustOption,
+    holder: HolderOption,
+    identity: IdentityOption = None,
+) -> None:
+    """Make a printable card of your own share, checked first. It holds the share in clear: print, then destroy it."""
+    harden("keeper")
+    with held_share(share, transcript, trust, holder, identity) as (own, file, key):
+        pdf = own.card(file, key)
+    try:
+        if out == "-":
+            send(sys.stdout.fileno(), pdf)
+        else:
+            write_new(Path(out), memoryview(pdf), 0o600)
+    finally:
+        wipe(pdf)
+    console(stderr=True).print("Print it, check the paper with 'share check -', then destroy the file.")
 
 
 @contextmanager

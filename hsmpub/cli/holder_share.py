@@ -38,8 +38,10 @@ def read_secret(name: str, hint: str) -> bytearray:
     try:
         source = sys.stdin.fileno() if name == "-" else Path(name).expanduser()
         with open(source, "rb", buffering=0, closefd=name != "-") as file:
-            count = file.readinto(buffer)
-        return buffer[: count or 0]
+            size = 0  # a terminal gives one line at a time, a pipe what was written at once
+            while size < _MOST and (count := file.readinto(memoryview(buffer)[size:])):
+                size += count
+        return buffer[:size]
     except OSError as e:
         raise ShareNotRead(f"{name} cannot be read: {e.strerror}.", next_step=f"Check the path. {hint}") from None
     finally:
@@ -55,7 +57,7 @@ def signed(share: str, identity: Path | None, holder: str, kind: str, payload: b
     held, private = read_secret(share, "'--share -' reads the words from standard input."), bytearray()
     try:
         private = read_secret(str(identity), "It is the key that opens your share.") if identity else private
-        words = open_share_file(bytes(held), private)
+        words = open_share_file(held, private)
         return sign_with_share(words, kind, payload, purpose="unseal", epoch=epoch, holder=holder)
     finally:
         wipe(held)

@@ -42,10 +42,8 @@ def unseal(
         attempt = agreed_attempt(client, asked, yes=yes)
         held, private = read_secret(share, "'--share -' reads the words from standard input."), bytearray()
         try:
-            private = (
-                read_secret(str(identity), "It is the key that opens your share.") if identity is not None else private
-            )
-            box = box_for_attempt(bytes(held), private, attempt, holder, keeper_identity(client.trust))
+            private = read_secret(str(identity), "It is the key that opens your share.") if identity else private
+            box = box_for_attempt(held, private, attempt, holder, keeper_identity(client.trust))
         finally:
             wipe(held)
             wipe(private)

@@ -81,7 +81,8 @@ class Split(_Msg, frozen=True, tag="split"):
     """The one message to a splitting child. The PIN follows as `pin_size` raw bytes (unseal only), then, for a
     reshare, the PIN that is in force until then.
 
-    avoid: SLIP-39 identifiers of earlier sets.
+    service: for share cards; avoid: SLIP-39 identifiers of earlier sets; cards: for each holder with paper instead of
+    a key, in their order, the file descriptor to which the card is written.
     """
 
     purpose: Purpose
@@ -90,10 +91,13 @@ class Split(_Msg, frozen=True, tag="split"):
     avoid: tuple[int, ...]
     pin_size: int
     old_pin_size: int = 0
+    service: str = ""
+    cards: tuple[int, ...] = ()
 
 
 class MadeShare(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder."""
+    """commitment, verifier: hex, for the record; file: the share, encrypted to its holder; empty for one
+    on paper."""
 
     commitment: str
     verifier: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from hsmpub.errors import Invalid
 from hsmpub.shares.fingerprint import fingerprint_words
 from hsmpub.shares.plan import QuorumPlan
+from hsmpub.shares.recipient import parse_recipient
 from hsmpub.shares.record import GroupRule, HolderRecord, Purpose, Quorum
 
 _CONTEXT = b"hsmpub quorum v1\n"
@@ -60,6 +61,26 @@ def facts_of_plan(plan: QuorumPlan, epoch: int, holders: tuple[HolderRecord, ...
     rules = tuple(GroupRule(group.name, group.threshold) for group in plan.groups if group.name)
     return QuorumFacts(
         epoch=epoch, threshold=plan.threshold, group_threshold=plan.group_threshold, groups=rules, holders=holders
+    )
+
+
+def new_holders(plan: QuorumPlan, made: Iterable[tuple[str, str]]) -> tuple[HolderRecord, ...]:
+    """The holders of a set that was just split. made: commitment and verifier of each share, group by group."""
+    places = [(group.name, index) for group in plan.groups for index in range(len(group.holders))]
+    recipients = [parse_recipient(holder.recipient) for holder in plan.holders]
+    return tuple(
+        HolderRecord(
+            name=holder.name,
+            index=index,
+            commitment=commitment,
+            recipient=recipient.text,
+            fingerprint=recipient.fingerprint,
+            group=group,
+            verifier=verifier,
+        )
+        for holder, recipient, (group, index), (commitment, verifier) in zip(
+            plan.holders, recipients, places, made, strict=True
+        )
     )
 
 

@@ -7,6 +7,7 @@ import pyrage
 from hsmpub.errors import Invalid
 
 _AGE_MAGIC = b"age-encryption.org/v1"
+_PGP_ARMOR = b"-----BEGIN PGP MESSAGE-----"
 _AGE_ARMOR = b"-----BEGIN AGE ENCRYPTED FILE-----"
 
 
@@ -26,6 +27,10 @@ class ShareFileOfAnother(Invalid):
     advice = "Take the share file that carries your name, and the private key whose public half the ceremony used."
 
 
+class ShareFileForGpg(Invalid):
+    advice = "Let gpg open it, and pipe the words in: gpg --decrypt SHARE | … --share -"
+
+
 def is_encrypted(file: bytes | bytearray) -> bool:
     """True for an age file, False for the words themselves."""
     return bytes(file[:64]).lstrip().startswith((_AGE_MAGIC, _AGE_ARMOR))
@@ -40,8 +45,11 @@ def open_share_file(file: bytes | bytearray, identity: bytes | bytearray) -> byt
 
     Raises:
         IdentityUnusable, IdentityEncrypted: the private key cannot be used.
+        ShareFileForGpg: an OpenPGP message; gpg on the holder's own machine opens it.
         ShareFileOfAnother: the file is not encrypted to this key, or was damaged.
     """
+    if file[:1] in (b"\xc1", b"\x84", b"\x85") or file.lstrip().startswith(_PGP_ARMOR):
+        raise ShareFileForGpg("The share file is encrypted to an OpenPGP key.")
     if not is_encrypted(file):
         return bytearray(file)
     if not identity:

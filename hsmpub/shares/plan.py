@@ -23,7 +23,7 @@ class PlanUnfit(Invalid):
 
 
 class HolderKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A holder to be: name and public key (age or SSH)."""
+    """A holder to be: name and public key (age, SSH, OpenPGP), or `paper`."""
 
     name: str
     recipient: str

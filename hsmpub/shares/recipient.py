@@ -1,4 +1,5 @@
-"""A holder's own public key, and share files encrypted to it (the age format, so that `age -d` opens them).
+"""A holder's own public key, and share files encrypted to it: age files, so that `age -d` opens them, and for OpenPGP
+certificates OpenPGP messages, so that `gpg --decrypt` does.
 
 Source: age-encryption.org/v1; `ssh-ed25519` and `ssh-rsa` stanzas as age and rage write them.
 """
@@ -13,12 +14,18 @@ import msgspec
 import pyrage
 
 from hsmpub.errors import Broken, Invalid
+from hsmpub.formats.openpgp_packet import armor
+from hsmpub.shares.pgp_certificate import BEGIN, PgpKey, read_certificate
+from hsmpub.shares.pgp_message import encrypt_message, message_size
 
 _MAGIC = b"age-encryption.org/v1"
 
 
 class RecipientUnusable(Invalid):
-    advice = "Give an age public key (age1…) or an SSH public key of type ssh-ed25519 or ssh-rsa."
+    advice = (
+        "Give an age public key (age1…), an SSH public key of type ssh-ed25519 or ssh-rsa, or an armoured OpenPGP "
+        "certificate."
+    )
 
 
 class ShareFileNotProven(Broken):
@@ -29,16 +36,23 @@ class Recipient(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A parsed public key.
 
     Attributes:
-        stanza: the kind of age stanza that it makes: `X25519`, `ssh-ed25519` or `ssh-rsa`.
-        text: the key itself, without a comment.
-        fingerprint: `SHA256:…`, for SSH keys the same as `ssh-keygen -l` prints; for age keys over its text.
-        tag: first argument of an SSH stanza, by which a holder's key is recognised; empty for age keys.
+        stanza: the kind of age stanza that it makes: `X25519`, `ssh-ed25519` or `ssh-rsa`; for none `OpenPGP`, `paper`.
+        text: the key itself, without a comment; of an OpenPGP certificate what is needed of it, armoured.
+        fingerprint: `SHA256:…`, for SSH keys the same as `ssh-keygen -l` prints; for age keys over its text; for
+            OpenPGP the certificate's, as gpg prints it.
+        tag: first argument of an SSH stanza, by which a holder's key is recognised; empty for others.
+        pgp: the key of an OpenPGP certificate.
     """
 
     stanza: str
     text: str
     fingerprint: str
     tag: str
+    pgp: PgpKey | None = None
+
+
+#: Instead of a key: the holder gets the share on paper.
+PAPER = "paper"
 
 
 def parse_recipient(text: str) -> Recipient:
@@ -46,7 +60,14 @@ def parse_recipient(text: str) -> Recipient:
 
     Raises:
         RecipientUnusable: no such key, a private key, or a kind that age cannot encrypt to (ECDSA, FIDO `sk-`).
+        CertificateUnusable: an OpenPGP certificate that cannot be used.
     """
+    if text == PAPER:
+        return Recipient(PAPER, PAPER, PAPER, "")
+    if BEGIN in text:
+        pgp = read_certificate(text)
+        armored = armor("PUBLIC KEY BLOCK", pgp.packets).decode()
+        return Recipient("OpenPGP", armored, pgp.certificate, "", pgp)
     words = text.split()
     if len(words) == 1 and words[0].lower().startswith("age1") and words[0].count("1") > 1:
         raise RecipientUnusable(f"Shares cannot be encrypted to keys of age plugins ({words[0].rpartition('1')[0]}1…).")
@@ -64,9 +85,22 @@ def parse_recipient(text: str) -> Recipient:
 
 
 def encrypt_to(recipient: Recipient, data: bytes) -> bytes:
-    """A binary age file that only the holder's private key opens."""
+    """A binary age file, or OpenPGP message, that only the holder's private key opens.
+
+    Raises:
+        RecipientUnusable: of a holder with paper instead of a key.
+    """
+    if recipient.stanza == PAPER:
+        raise RecipientUnusable("A share on paper is not encrypted.")
+    if recipient.pgp is not None:
+        return encrypt_message(recipient.pgp, data)
     file: bytes = pyrage.encrypt(data, [_library_recipient(recipient.stanza, recipient.text)])
     return file
+
+
+def share_file_name(holder: str, file: bytes) -> str:
+    """`NAME.age`, or `NAME.gpg` for an OpenPGP message: by the tool that opens it."""
+    return f"{holder}.age" if file.startswith(_MAGIC) else f"{holder}.gpg"
 
 
 def check_share_file(file: bytes, recipient: Recipient, size: int) -> None:
@@ -78,6 +112,10 @@ def check_share_file(file: bytes, recipient: Recipient, size: int) -> None:
     Raises:
         ShareFileNotProven: anything else.
     """
+    if recipient.pgp is not None:
+        if message_size(recipient.pgp, file) != size:
+            raise ShareFileNotProven("An OpenPGP share file is not a whole share for its holder alone.")
+        return
     header, mark, rest = file.partition(b"\n--- ")
     lines = header.split(b"\n")
     stanzas = [line.decode("ascii", "replace").split()[1:] for line in lines if line.startswith(b"-> ")]

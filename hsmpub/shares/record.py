@@ -36,8 +36,9 @@ class HolderRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         group: name of the holder's group; empty in a quorum without groups.
         index: the SLIP-39 member index of the holder's share in its group, from 0.
         commitment: of the share, 64 hex characters (hsmpub.shares.commitment).
-        recipient: the holder's own public key (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`).
-        fingerprint: of that key, as `ssh-keygen -l` prints it.
+        recipient: the holder's own public key (`age1…`, `ssh-ed25519 …`, `ssh-rsa …`, an armoured OpenPGP
+            certificate), or `paper`.
+        fingerprint: of that key, as `ssh-keygen -l` or gpg prints it.
         verifier: Ed25519 public key of what the holder signs with the share (hsmpub.shares.verifier), 64 hex
             characters; empty in records of ceremonies before there were verifiers.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hsmpub.errors import HsmpubError, rule_name
+from hsmpub.shares.card import CardNotProven
 from hsmpub.shares.derive import PinBoxAltered, SecretFailsKeyCheck
 from hsmpub.shares.gathering import (
     EnoughShares,
@@ -14,7 +15,14 @@ from hsmpub.shares.gathering import (
     ShareOfAnotherHolder,
     TooFewHolders,
 )
-from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother
+from hsmpub.shares.identity import (
+    IdentityEncrypted,
+    IdentityMissing,
+    IdentityUnusable,
+    ShareFileForGpg,
+    ShareFileOfAnother,
+)
+from hsmpub.shares.pgp_certificate import CertificateUnusable
 from hsmpub.shares.plan import PlanUnfit
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
 from hsmpub.shares.record import RecordMalformed, UnknownHolder
@@ -24,9 +32,9 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        EnoughShares, GroupComplete, IdentityEncrypted, IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable,
-        RecordMalformed,
-        RecoveryBoxAltered, SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable,
+        CardNotProven, CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted, IdentityMissing,
+        IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable, RecordMalformed, RecoveryBoxAltered,
+        SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable, ShareFileForGpg,
         ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,
         ShareOfAnotherGroup, ShareOfAnotherHolder, SharesDoNotCombine, TooFewHolders, UnknownHolder,
     )

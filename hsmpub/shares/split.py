@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hsmpub.errors import Unavailable
+from hsmpub.errors import Invalid, Unavailable
 from hsmpub.sandbox import python_command
 from hsmpub.shares.channel import Split, SplitDone, frame, read_reply, receive_frame, send
+from hsmpub.shares.facts import new_holders
 from hsmpub.shares.plan import QuorumPlan
-from hsmpub.shares.recipient import parse_recipient
-from hsmpub.shares.record import GroupRule, HolderRecord, RecoveryRecord, UnsealRecord, WrappedKey, check_quorum
+from hsmpub.shares.recipient import PAPER
+from hsmpub.shares.record import (
+    GroupRule,
+    HolderRecord,
+    Purpose,
+    RecoveryRecord,
+    UnsealRecord,
+    WrappedKey,
+    check_quorum,
+)
 
 _NONE = memoryview(b"")
 
@@ -20,9 +29,23 @@ class SplitterLost(Unavailable):
     advice = "Nothing was kept: run the ceremony again."
 
 
+class CardsMissing(Invalid):
+    advice = (
+        "Say with --cards where the share cards are to be written: a folder in memory, or of a stick for the printer."
+    )
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Where the cards of holders with paper go. service: as the cards say it; files: name → descriptor to write to."""
+
+    service: str
+    files: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class NewUnseal:
-    """record: for the keeper; files: share file (age) of each holder, by name.
+    """record: for the keeper; files: share file (age, OpenPGP) of each holder with a key, by name.
 
     old_pin_box: the PIN that is in force until the set is, under the new secret too; hex, empty at a genesis.
     """
@@ -36,7 +59,7 @@ class NewUnseal:
 class NewRecovery:
     """A recovery quorum whose boxes are still to be filled with `record`.
 
-    public_key: raw X25519, 32 bytes; files: share file (age) of each holder, by name.
+    public_key: raw X25519, 32 bytes; files: as of NewUnseal.
     """
 
     epoch: int
@@ -71,20 +94,27 @@ class NewRecovery:
 
 
 def split_unseal(
-    plan: QuorumPlan, *, epoch: int, pin: bytearray | memoryview, avoid: Sequence[int] = (),
+    plan: QuorumPlan,
+    *,
+    epoch: int,
+    pin: bytearray | memoryview,
+    avoid: Sequence[int] = (),
     old_pin: bytearray | memoryview = _NONE,
-) -> NewUnseal:  # fmt: skip
+    cards: Cards | None = None,
+) -> NewUnseal:
     """A new unseal secret that opens a box with `pin` (which is left as it is), split as `plan` says.
 
     old_pin: for a reshare, the PIN in force until the new set is: it gets a box of its own.
-    avoid: SLIP-39 identifiers of earlier sets, so that an old share is recognised as one.
+    avoid: SLIP-39 identifiers of earlier sets, so that an old share is recognised as one; cards: where share cards go,
+    needed if a holder has paper instead of a key.
 
     Raises:
         PlanUnfit: no such split.
+        CardsMissing: nobody said where the share cards go.
         RecipientUnusable: a holder's public key.
         SplitNotProven, ShareFileNotProven, SplitterLost: nothing was kept.
     """
-    order = Split("unseal", epoch, plan, tuple(avoid), len(pin), len(old_pin))
+    order = _order("unseal", epoch, plan, avoid, cards, len(pin), len(old_pin))
     done = _run(order, pin, old_pin)
     record = UnsealRecord(
         epoch=epoch,
@@ -102,19 +132,34 @@ def split_unseal(
     return NewUnseal(record, _files(order, done), done.old_pin_box.hex())
 
 
-def split_recovery(plan: QuorumPlan, *, epoch: int, avoid: Sequence[int] = ()) -> NewRecovery:
+def split_recovery(
+    plan: QuorumPlan, *, epoch: int, avoid: Sequence[int] = (), cards: Cards | None = None
+) -> NewRecovery:
     """A new recovery secret, split as `plan` says; its public key is known from here on, its private key to nobody.
 
     Raises as split_unseal does.
     """
-    order = Split("recovery", epoch, plan, tuple(avoid), 0)
+    order = _order("recovery", epoch, plan, avoid, cards)
     done = _run(order)
     return NewRecovery(epoch, done.public_key, _files(order, done), plan, _holders(order, done), done)
 
 
+def _order(
+    purpose: Purpose, epoch: int, plan: QuorumPlan, avoid: Sequence[int], cards: Cards | None, *pin_sizes: int
+) -> Split:
+    on_paper = [holder.name for holder in plan.holders if holder.recipient == PAPER]
+    if missing := [name for name in on_paper if cards is None or name not in cards.files]:
+        raise CardsMissing(f"{', '.join(missing)} will hold a share on paper, and nobody said where the card goes.")
+    pin_size, old_pin_size = pin_sizes or (0, 0)
+    service, files = ("", ()) if cards is None else (cards.service, tuple(cards.files[name] for name in on_paper))
+    return Split(purpose, epoch, plan, tuple(avoid), pin_size, old_pin_size, service, files)
+
+
 def _run(order: Split, *pins: bytearray | memoryview) -> SplitDone:
     command = python_command("hsmpub.shares.splitter")
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, pass_fds=order.cards
+    ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         try:
@@ -129,19 +174,7 @@ def _run(order: Split, *pins: bytearray | memoryview) -> SplitDone:
 
 
 def _holders(order: Split, done: SplitDone) -> tuple[HolderRecord, ...]:
-    places = [(group.name, index) for group in order.plan.groups for index in range(len(group.holders))]
-    return tuple(
-        HolderRecord(
-            name=holder.name,
-            index=index,
-            commitment=made.commitment,
-            recipient=parse_recipient(holder.recipient).text,
-            fingerprint=parse_recipient(holder.recipient).fingerprint,
-            group=group,
-            verifier=made.verifier,
-        )
-        for holder, (group, index), made in zip(order.plan.holders, places, done.shares, strict=True)
-    )
+    return new_holders(order.plan, [(made.commitment, made.verifier) for made in done.shares])
 
 
 def _group_rules(plan: QuorumPlan) -> tuple[GroupRule, ...]:
@@ -150,4 +183,4 @@ def _group_rules(plan: QuorumPlan) -> tuple[GroupRule, ...]:
 
 
 def _files(order: Split, done: SplitDone) -> dict[str, bytes]:
-    return {holder.name: made.file for holder, made in zip(order.plan.holders, done.shares, strict=True)}
+    return {holder.name: made.file for holder, made in zip(order.plan.holders, done.shares, strict=True) if made.file}

@@ -3,7 +3,8 @@
 1 draws the secret (32 random bytes) and an identifier that no earlier set of the service had
 2 splits it, and combines shares again: each takes part in a whole quorum; a share or a group fewer must fail
 3 seals the PIN (unseal), or derives the recovery key (recovery)
-4 encrypts each share to its holder's own key and checks the file as far as that can be done without it
+4 encrypts each share to its holder's own key and checks the file as far as that can be done without it; for a holder
+  with paper it writes a card to the descriptor that it was given
 5 answers with commitments, verifiers, check value and encrypted files
 """
 
@@ -17,13 +18,15 @@ from shamir_mnemonic.share import Share
 
 from hsmpub.errors import Broken
 from hsmpub.secret.page import wipe
+from hsmpub.shares.card import CardFacts, make_card
 from hsmpub.shares.channel import MadeShare, Split, SplitDone, frame, read_message, receive, receive_frame, send
 from hsmpub.shares.child import run_child
 from hsmpub.shares.commitment import share_commitment
 from hsmpub.shares.derive import SECRET_BYTES, check_value, recovery_key, seal_pin
+from hsmpub.shares.facts import facts_of_plan, new_holders
 from hsmpub.shares.layout import Layout
-from hsmpub.shares.plan import HolderKey, check_plan
-from hsmpub.shares.recipient import check_share_file, encrypt_to, parse_recipient
+from hsmpub.shares.plan import check_plan
+from hsmpub.shares.recipient import PAPER, check_share_file, encrypt_to, parse_recipient
 from hsmpub.shares.slip39 import SharesDoNotCombine, combine_shares, read_share, split_secret
 from hsmpub.shares.verifier import share_verifier
 
@@ -62,7 +65,7 @@ def split_quorum_secret(order: Split, secret: bytearray, pin: bytearray, old_pin
     groups = split_secret(secret, layout)
     check_split(groups, layout, secret)
     mnemonics = [mnemonic for group in groups for mnemonic in group]
-    shares = tuple(_for_holder(order, *pair) for pair in zip(order.plan.holders, mnemonics, strict=True))
+    shares = _for_holders(order, mnemonics)
     for mnemonic in mnemonics:
         wipe(mnemonic)
     pin_box = public_key = old_pin_box = b""
@@ -121,13 +124,40 @@ def _covering_quorums(shares: list[list[Share]], layout: Layout) -> Iterator[lis
             yield quorum
 
 
-def _for_holder(order: Split, holder: HolderKey, mnemonic: bytearray) -> MadeShare:
-    recipient = parse_recipient(holder.recipient)
+def _for_holders(order: Split, mnemonics: list[bytearray]) -> tuple[MadeShare, ...]:
+    """Encrypts each share to its holder, or writes the holder's card to the descriptor that waits for it."""
+    plan, made, shares = order.plan, [], []
+    for holder, mnemonic in zip(plan.holders, mnemonics, strict=True):
+        share = (order.purpose, order.epoch, holder.name, mnemonic)
+        made.append((share_commitment(*share), share_verifier(*share)))
+    records = new_holders(plan, made)
+    fingerprint = facts_of_plan(plan, order.epoch, records).words(order.purpose)
+    cards = iter(order.cards)
+    for record, mnemonic in zip(records, mnemonics, strict=True):
+        file = b""
+        if record.recipient == PAPER:
+            facts = CardFacts(order.service, order.purpose, order.epoch, record.name, record.group, fingerprint)
+            _write_card(next(cards), facts, mnemonic)
+        else:
+            file = _share_file(record.recipient, mnemonic)
+        shares.append(MadeShare(record.commitment, record.verifier, file))
+    return tuple(shares)
+
+
+def _share_file(key: str, mnemonic: bytearray) -> bytes:
+    recipient = parse_recipient(key)
     words = bytes(mnemonic) + b"\n"
     file = encrypt_to(recipient, words)
     check_share_file(file, recipient, len(words))
-    share = (order.purpose, order.epoch, holder.name, mnemonic)
-    return MadeShare(share_commitment(*share), share_verifier(*share), file)
+    return file
+
+
+def _write_card(fd: int, facts: CardFacts, mnemonic: bytearray) -> None:
+    card = make_card(facts, mnemonic)
+    try:
+        send(fd, card)
+    finally:
+        wipe(card)
 
 
 def _new_identifier(avoid: tuple[int, ...]) -> int:

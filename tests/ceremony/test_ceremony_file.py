@@ -21,6 +21,18 @@ from ceremony.plan import CeremonyInputMissing, load_plan
 from hsmpub.errors import HsmpubError
 from hsmpub.model.toml_lines import TomlSyntax
 
+#: of a key that is in no key ring any more
+CERTIFICATE = """\
+-----BEGIN PGP PUBLIC KEY BLOCK-----
+
+mDMEawK61hYJKwYBBAHaRw8BAQdAM8liYEriGgAViVCg55dTWuv7UqZ9GB1ed8qM
+/bTuOHi4OARrArrWEgorBgEEAZdVAQUBAQdAOzQefFboG3XwObsJZjqxJ9KPUWM3
+fTYqw5MU5XRewFoDAQgHiHgEGBYIACAWIQTa0a8B1QZzjfFMLf8Ec6mAhDUrmwUC
+awK61gIbDAAKCRAEc6mAhDUrm1l2AQD5u+ZBF6gjHdsdrhzchDUKooKeEFhiy3F0
+96Xm8bl4QQEAy+S1Udeti0TD6grpSq41I+Nn9u+IsxMez+EPVXxijQs=
+=U40h
+-----END PGP PUBLIC KEY BLOCK-----
+"""
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "example" / "ceremony.toml"
 
 
@@ -123,3 +135,15 @@ def test_a_port_that_no_machine_has_is_refused_before_the_ceremony(stage: Stage)
 def test_a_folder_is_not_said_to_be_missing(stage: Stage, tmp_path: Path) -> None:
     with pytest.raises(CeremonyInputMissing, match="is a folder"):
         load_plan(tmp_path)
+
+
+def test_a_holder_may_have_an_openpgp_certificate(stage: Stage) -> None:
+    text = stage.file.read_text()
+    row = next(line for line in text.splitlines() if '"holder-2"' in line)
+    given = f'  {{ name = "holder-2", key = """\n{CERTIFICATE}""" }},'
+    file = load_ceremony_file(text.replace(row, given))
+    assert file.unseal.plan.holders[1].recipient == CERTIFICATE
+    broken = text.replace(row, given.replace("\n\n", "\n\nAAAA"))
+    with pytest.raises(HolderKeyRefused, match="holder-2: The OpenPGP certificate") as refusal:
+        load_ceremony_file(broken)
+    assert refusal.value.line == line_with(broken, '"holder-2"')

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from ceremony_stage import Born, Stage, make_stage, unseal
+from ceremony_stage import Born, Stage, make_stage, run_command, tree, unseal
 
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
+from ceremony.cards import CardsInHome
 from ceremony.file import load_ceremony_file
 from ceremony.file_rules import (
     CeremonyFileRefused,
     GroupTwice,
+    HolderKeyRefused,
     HolderTwice,
     MissingCeremonyKey,
     ThresholdUnsafe,
@@ -23,13 +28,16 @@ from ceremony.file_rules import (
 from ceremony.gather import ShareAtHand
 from ceremony.genesis import run_genesis
 from ceremony.own_share import check_share
+from ceremony.place import OutputExists
 from ceremony.restore import run_restore
 from hsmpub.home import Home
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import TooFewHolders
 from hsmpub.shares.record import load_unseal_record
 from hsmpub.transcript.check import check_transcript
+from hsmpub.transcript.record import Step
 
+needs_poppler = pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler-utils is not installed")
 BOARD = 'name = "board"\nthreshold = 2\n'
 
 
@@ -37,6 +45,8 @@ def into_groups(stage: Stage) -> None:
     """Two of: holders 1 and 2 of three, holder 5 and 4, recovery in two groups of one who alone are enough."""
     lines = stage.file.read_text().splitlines()
     row = {name: next(line for line in lines if f'"{name}"' in line) for name in stage.identities}
+
+    row["on-paper"] = '  { name = "on-paper", paper = true },'
 
     def group(table: str, name: str, threshold: int, *holders: str, more: str = "") -> str:
         rows = "\n".join(row[holder] for holder in holders)
@@ -48,7 +58,7 @@ def into_groups(stage: Stage) -> None:
         text[:start]
         + "[unseal]\ngroups_needed = 2\n"
         + group("unseal", "operations", 2, "holder-1", "holder-2", "holder-3")
-        + group("unseal", "board", 2, "holder-4", "holder-5")
+        + group("unseal", "board", 2, "holder-4", "holder-5", "on-paper")
         + "[recovery]\ngroups_needed = 2\n"
         + group("recovery", "vault-north", 1, "recovery-1", more="alone = true\n")
         + group("recovery", "vault-south", 2, "recovery-2", "recovery-3")
@@ -66,7 +76,7 @@ def test_a_file_with_groups_says_who_is_needed(grouped: Stage) -> None:
     file = load_ceremony_file(grouped.file.read_text())
     plan = file.unseal.plan
     assert (plan.group_threshold, plan.threshold) == (2, 4)
-    assert [(g.name, g.threshold, len(g.holders)) for g in plan.groups] == [("operations", 2, 3), ("board", 2, 2)]
+    assert [(g.name, g.threshold, len(g.holders)) for g in plan.groups] == [("operations", 2, 3), ("board", 2, 3)]
     assert file.recovery.plan.threshold == 3
 
 
@@ -83,12 +93,15 @@ def test_a_file_with_groups_says_who_is_needed(grouped: Stage) -> None:
         ("groups_needed = 2", "threshold = 2", WrongCeremonyValue, "threshold = 2"),
         ('name = "board"', 'name = "operations"', GroupTwice, 'name = "operations"'),
         ('name = "board"', 'name = ""', WrongCeremonyValue, 'name = ""'),
-        (BOARD, BOARD.replace("2", "3"), ThresholdUnsafe, "threshold = 3"),
+        (BOARD, BOARD.replace("2", "4"), ThresholdUnsafe, "threshold = 4"),
         (BOARD, BOARD.replace("2", "1"), ThresholdUnsafe, "threshold = 1"),
         (BOARD, BOARD.replace("2", "1") + "alone = true\n", ThresholdUnsafe, "threshold = 1"),
         (BOARD, BOARD + "alone = true\n", WrongCeremonyValue, "alone"),
         ("alone = true\n", "", ThresholdUnsafe, "threshold = 1"),
         ('"holder-4"', '"holder-1"', HolderTwice, '"holder-1"'),
+        ("paper = true", "paper = false", HolderKeyRefused, "on-paper"),
+        ("paper = true", 'key = "paper"', HolderKeyRefused, "on-paper"),
+        ("paper = true", 'paper = true, key = "age1"', HolderKeyRefused, "on-paper"),
     ],
 )  # fmt: skip
 def test_refuses_a_mistake_in_groups_with_its_line(
@@ -135,7 +148,9 @@ def test_one_group_or_one_holder_is_enough_only_where_the_file_says_so(grouped: 
 def born_in_groups(tmp_path_factory: pytest.TempPathFactory) -> Born:
     stage = make_stage(tmp_path_factory.mktemp("groups"))
     into_groups(stage)
-    return Born(stage, run_genesis(stage.plan(), stage.folder / "home", now=lambda: int(time.time())), [])
+    (stage.folder / "cards").mkdir()
+    done = run_genesis(stage.plan(), stage.folder / "home", now=lambda: int(time.time()), cards=stage.folder / "cards")
+    return Born(stage, done, [])
 
 
 def test_the_transcript_of_groups_says_which_and_every_holder_checks_a_share(born_in_groups: Born) -> None:
@@ -148,6 +163,60 @@ def test_the_transcript_of_groups_says_which_and_every_holder_checks_a_share(bor
         assert check_share(transcript, name, file, bytearray(born_in_groups.stage.identities[name])).epoch == 1
 
 
+def words_on(card: Path) -> bytes:
+    told = subprocess.run(["pdftotext", "-layout", str(card), "-"], capture_output=True, check=True).stdout.decode()
+    numbered = {int(number): word for number, word in re.findall(r"\b(\d\d?) ([a-z]+)", told)}
+    return " ".join(numbered[number] for number in range(1, 34)).encode()
+
+
+@needs_poppler
+def test_a_holder_with_paper_gets_a_card_outside_the_home_and_checks_it_by_typing(born_in_groups: Born) -> None:
+    card = born_in_groups.stage.folder / "cards" / "unseal-on-paper.pdf"
+    assert (card.stat().st_mode & 0o777, list(card.parent.iterdir())) == (0o600, [card])
+    words = words_on(card)
+    home = born_in_groups.home
+    arguments = ["--holder", "on-paper", "--transcript", home.genesis / "transcript.json", "--trust", home.trust]
+    ran = run_command("share", "check", "-", *arguments, stdin=words)
+    assert ran.returncode == 0, ran.stderr
+    assert b"the unseal share of on-paper, epoch 1" in ran.stdout
+    again = run_command("share", "card", "-", "--out", "-", *arguments, stdin=words)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == card.read_bytes()
+    for path, content in tree(home.root).items():
+        assert words[20:60] not in content, path
+        assert not path.endswith(".pdf")
+
+
+def test_paper_needs_a_folder_for_the_card_outside_the_home(grouped: Stage) -> None:
+    folder = grouped.folder / "cards"
+    home = grouped.folder / "home"
+    ran = run_command("genesis", grouped.file, "--home", home)
+    assert (ran.returncode, ran.stderr.count(b"\n")) == (1, 1)
+    assert b"on-paper will hold a share on paper" in ran.stderr
+    home.mkdir()
+    with pytest.raises(CardsInHome):
+        run_genesis(grouped.plan(), home, now=lambda: 1, cards=home)
+    folder.mkdir()
+    (folder / "unseal-on-paper.pdf").touch()
+    with pytest.raises(OutputExists):
+        run_genesis(grouped.plan(), home, now=lambda: 1, cards=folder)
+
+
+def test_a_ceremony_that_fails_leaves_no_card(grouped: Stage) -> None:
+    folder = grouped.folder / "cards"
+    folder.mkdir()
+
+    def told(step: Step) -> None:
+        if step.what == "unseal quorum":
+            assert (folder / "unseal-on-paper.pdf").read_bytes().startswith(b"%PDF")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_genesis(grouped.plan(), grouped.folder / "home", now=lambda: 1, told=told, cards=folder)
+    assert list(folder.iterdir()) == []
+
+
+@needs_poppler
 def test_groups_restore_and_unseal_in_the_next_epoch(born_in_groups: Born, tmp_path: Path) -> None:
     home, stage, trust = born_in_groups.home, born_in_groups.stage, born_in_groups.done.trust
     make_backup(home, tmp_path / "backup.tar", now=int(time.time()))
@@ -158,9 +227,12 @@ def test_groups_restore_and_unseal_in_the_next_epoch(born_in_groups: Born, tmp_p
 
     with open_backup(tmp_path / "backup.tar", trust) as backup:
         with pytest.raises(TooFewHolders, match="vault-north 0 of 1, vault-south 2 of 2"):
-            run_restore(backup, trust, at_hand("recovery-2", "recovery-3"), tmp_path / "home", now=lambda: 1)
+            run_restore(
+                backup, trust, at_hand("recovery-2", "recovery-3"), tmp_path / "home", now=lambda: 1, cards=tmp_path
+            )
         shares = at_hand("recovery-2", "recovery-1", "recovery-3")
-        done = run_restore(backup, trust, shares, tmp_path / "home", now=lambda: int(time.time()))
+        done = run_restore(backup, trust, shares, tmp_path / "home", now=lambda: int(time.time()), cards=tmp_path)
+    assert words_on(tmp_path / "unseal-on-paper.pdf") != words_on(stage.folder / "cards" / "unseal-on-paper.pdf")
     told = [
         step.facts["accepted"] for step in check_transcript(done.transcript, trust).steps if "accepted" in step.facts
     ]

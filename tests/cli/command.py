@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,8 +47,21 @@ class Command:
         return Said(status, told.out, told.err)
 
     def with_input(self, data: bytes, *arguments: str | Path) -> Said:
+        return self._own_process(arguments, input=data)
+
+    def with_typed(self, lines: str, *arguments: str | Path) -> Said:
+        """Lines at a terminal, which gives them to the command one by one, then the end of the input."""
+        screen, keyboard = os.openpty()
+        try:
+            os.write(screen, lines.encode() + b"\n\x04")
+            return self._own_process(arguments, stdin=keyboard)
+        finally:
+            os.close(screen)
+            os.close(keyboard)
+
+    def _own_process(self, arguments: tuple[str | Path, ...], **stdin: Any) -> Said:
         command = [sys.executable, "-c", "from hsmpub.cli.main import run; run()", *map(str, arguments)]
         paths = os.pathsep.join(path for path in sys.path if path)
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, **self.env}
-        done = subprocess.run(command, input=data, capture_output=True, check=False, env=environment)
+        done = subprocess.run(command, **stdin, capture_output=True, check=False, env=environment)
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

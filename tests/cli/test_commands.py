@@ -394,6 +394,17 @@ def test_decrypted_words_come_from_standard_input(
     assert "The service is unsealed." in said.out
 
 
+def test_typed_words_are_read_to_their_end_line_by_line(
+    hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
+) -> None:
+    script[m.HandIn] = handed_in("holder-1", ("holder-1",), "sealed")
+    said = hsmpub.with_typed(share[2].upper().replace(" ", "\n"), "unseal", "--holder", "holder-1", "--share", "-")
+    assert said.status == 0, said.err
+    sent = last(service, m.HandIn)
+    info = b"hsmpub share v1" + sent.attempt + b"holder-1"
+    assert open_box(service.keeper.attempt_key.private_bytes_raw(), info, sent.box).decode() == share[2]
+
+
 def test_nothing_is_handed_to_an_attempt_that_the_pinned_keeper_did_not_sign(
     hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
 ) -> None:
