@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hsmpub.cli.holder_share import Holder, Identity, Share, signed_act
+from hsmpub.cli.holder_share import signed_act
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.say import say
+from hsmpub.cli.share_file import Holder, Identity, Share
 from hsmpub.cli.visible import visible
 from hsmpub.model.clock import rfc3339
 

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from hsmpub.cli.holder_share import Identity, signed_act
+from hsmpub.cli.holder_share import signed_act
 from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Pins, Url, connect
 from hsmpub.cli.person import fresh, signed_body
 from hsmpub.cli.say import say
+from hsmpub.cli.share_file import Identity
 from hsmpub.client.client import Client
 from hsmpub.errors import Invalid
 from hsmpub.model.submission import AskSeal

@@ -6,15 +6,14 @@ from typing import Annotated
 
 import typer
 
-from hsmpub.cli.holder_share import Holder, Identity, Share, read_secret
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say
+from hsmpub.cli.share_file import Holder, Identity, Share, read_share
 from hsmpub.cli.unseal_terms import agreed_attempt, asked_terms
 from hsmpub.cli.visible import visible
 from hsmpub.client.trust import keeper_identity
 from hsmpub.model.terms import UNLIMITED, say_terms
-from hsmpub.secret.page import wipe
 from hsmpub.shares.holder import box_for_attempt
 
 
@@ -40,13 +39,8 @@ def unseal(
     asked = asked_terms(period, signatures, project or [])
     with connect(url, trust, ca_file) as client:
         attempt = agreed_attempt(client, asked, yes=yes)
-        held, private = read_secret(share, "'--share -' reads the words from standard input."), bytearray()
-        try:
-            private = read_secret(str(identity), "It is the key that opens your share.") if identity else private
+        with read_share(share, identity) as (held, private):
             box = box_for_attempt(held, private, attempt, holder, keeper_identity(client.trust))
-        finally:
-            wipe(held)
-            wipe(private)
         reply = client.hand_in(attempt, holder, box)
     say(f"Accepted: the share of {visible(reply.holder)}.")
     if reply.state == "unsealed":

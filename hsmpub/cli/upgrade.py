@@ -13,10 +13,11 @@ from typing import Annotated
 
 import typer
 
-from hsmpub.cli.holder_share import Holder, Identity, Share, signed
+from hsmpub.cli.holder_share import signed
 from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
 from hsmpub.cli.quorum_progress import progress_lines
 from hsmpub.cli.say import say, say_json
+from hsmpub.cli.share_file import Holder, Identity, Share
 from hsmpub.cli.visible import visible
 from hsmpub.errors import Conflict, Invalid, NotFound, Unavailable
 from hsmpub.home import Home

@@ -33,6 +33,8 @@ _upgrade = msgspec.json.Decoder(m.UpgradeReply)
 _nonce = msgspec.json.Decoder(m.NonceReply)
 _header = msgspec.json.Decoder(m.HeaderReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
+_drill = msgspec.json.Decoder(m.DrillReply)
+_drilled = msgspec.json.Decoder(m.DrillHandInReply)
 _personal: msgspec.json.Decoder[m.RequestView | m.Done] = msgspec.json.Decoder(m.RequestView | m.Done)
 
 
@@ -174,6 +176,15 @@ class Client:
         """box: the share, HPKE-sealed to the attempt's key and terms."""
         body = _encode({"attempt": attempt.attempt, "holder": holder, "box": box, "terms": attempt.terms})
         return self.http.call("POST", "/v1/unseal/shares", _handed, content=body, headers=_JSON)
+
+    def drill(self, quorum: m.QuorumName) -> m.DrillReply:
+        """The open drill as it came over the net; hsmpub.shares.drill checks it before it seals a share."""
+        return self.http.call("GET", f"/v1/drills/{quorum}", _drill)
+
+    def hand_in_drill(self, quorum: m.QuorumName, attempt: bytes, holder: str, box: bytes) -> m.DrillHandInReply:
+        """box: the share, HPKE-sealed to the drill's key."""
+        body = _encode({"attempt": attempt, "holder": holder, "box": box})
+        return self.http.call("POST", f"/v1/drills/{quorum}/shares", _drilled, content=body, headers=_JSON)
 
     def nonce(self) -> m.NonceReply:
         """A nonce of the keeper, for what a holder signs with their share."""

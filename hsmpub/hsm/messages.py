@@ -76,6 +76,10 @@ class SetPin(_Order, frozen=True, tag="set-pin"):
     so: bool
 
 
+class ResetPin(_Order, frozen=True, tag="reset-pin"):
+    """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -93,8 +97,8 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
 
 
 Order = (
-    Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | InitToken | SetPin | LocateToken | BearKeys
-    | ImportKeys
+    Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | InitToken | SetPin | ResetPin | LocateToken
+    | BearKeys | ImportKeys
 )  # fmt: skip
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from hsmpub.keeper.upgrading import token_pipe
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -67,7 +68,7 @@ def main() -> None:
         if options.only_try:
             load_trust(home.trust.read_bytes())
             return
-        with suppress(OSError):  # under systemd the home is not the keeper's, and the folder is there
+        with contextlib.suppress(OSError):  # a home of an earlier version, or under systemd, where the folder is there
             home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
@@ -116,6 +117,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
             home=home,
             log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
+            recovery=load_recovery_record(home.recovery_record.read_bytes()),
             hsm=HsmConfig(
                 module=config.hsm.module,
                 token=config.hsm.token,
@@ -131,6 +133,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
     if inherited.resume_fd >= 0:
         await keeper.upgrading.resume(inherited.resume_fd)
     front, courier = _channels(home, config.keeper, keeper, inherited.token)
+    gc.freeze()  # modules and the state of the log stay; collections need not walk them
     await front.start()
     await courier.start()
     loop = asyncio.get_running_loop()

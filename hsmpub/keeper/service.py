@@ -14,17 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.drilling import Drilling
 from hsmpub.keeper.executing import Executing
 from hsmpub.keeper.holding import Holding
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.permitting import Permitting
 from hsmpub.keeper.publishing import Publishing
+from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
@@ -35,8 +36,9 @@ from hsmpub.keeper.upgrading import Upgrading
 from hsmpub.keeper.views import Views
 from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
-from hsmpub.shares.record import UnsealRecord
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 from hsmpub.tlog.log import Log
+from hsmpub.tlog.note import NoteSigner
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
@@ -51,6 +53,7 @@ class KeeperParts:
     home: Home
     log: Log
     record: UnsealRecord
+    recovery: RecoveryRecord
     hsm: HsmConfig
     identity: Ed25519PrivateKey
     workers: int
@@ -78,6 +81,9 @@ class Keeper:
         self.holding = Holding(book, self.unsealing)
         self.permitting = Permitting(book, self.unsealing)
         self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
+        self.drilling = Drilling(
+            book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
+        )
         artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
@@ -92,8 +98,9 @@ class Keeper:
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
         self.watching = Watching(book, self.unsealing)
+        watch = QuorumWatch(book, parts.record, parts.recovery)
         self.status = Status(
-            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections
+            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch
         )
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
@@ -149,6 +156,10 @@ class Keeper:
                 return self.permitting.view()
             case m.PermitUpgrade():
                 return await self.permitting.permit(message)
+            case m.GetDrill():
+                return await self.drilling.attempt(message)
+            case m.HandInDrill():
+                return await self.drilling.hand_in(message)
             case _:
                 assert_never(message)
 
@@ -189,6 +200,7 @@ class Keeper:
 
     async def close(self) -> None:
         await self.unsealing.close()
+        await self.drilling.close()
         self.book.log.close()
 
     async def _submit(self, message: m.Submit) -> m.FrontReply:
@@ -228,12 +240,22 @@ class Keeper:
     def _adopted(self) -> None:
         self.sessions.forget_decisions()
 
-    async def _unsealed(self, signers: Signers, index: int) -> None:
-        async def sign(message: bytes) -> bytes:
-            [signature] = await signers.sign(self._log_key, [message], hash="none")
-            return signature
-
+    async def _unsealed(self, index: int) -> None:
+        sign = self._log_signature()
+        assert sign is not None  # it was unsealed just now
         self.book.log.start_checkpoints(sign)
         if index >= 0:
             await self.transcripts.unsealed(index, sign)
         self.executing.start_all()
+
+    def _log_signature(self) -> NoteSigner | None:
+        """The signature function of the log key in the HSM; None while sealed."""
+        signers = self.unsealing.log_signers
+        if signers is None:
+            return None
+
+        async def sign(message: bytes) -> bytes:
+            [signature] = await signers.sign(self._log_key, [message], hash="none")
+            return signature
+
+        return sign

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
@@ -27,6 +28,7 @@ class Status:
         trouble: Callable[[], list[str]],
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
+        quorums: QuorumWatch,
     ) -> None:
         self._book = book
         self._unsealing = unsealing
@@ -35,6 +37,7 @@ class Status:
         self._trouble = trouble
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
+        self._quorums = quorums
         self.counters: Counter[str] = Counter()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -69,6 +72,7 @@ class Status:
             gathering=self._unsealing.attempts.gathered,
             dead_man_at=self._dead_man_at(),
             present_at=state.present_at,
+            quorums=self._quorums.views(),
         )
 
     def _opening(self) -> m.OpeningView | None:
@@ -119,7 +123,7 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass + self._sealing_warnings()
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + self._sealing_warnings()
 
     def _sealing_warnings(self) -> list[str]:
         warnings = self._trouble()
@@ -133,6 +137,7 @@ class Status:
         state = self._book.state
         return {
             **{name: float(value) for name, value in self.counters.items()},
+            **self._quorums.counters(),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
             "hsmpub_sealed_by_itself_total": float(sum(self._unsealing.automatic.values())),

@@ -57,7 +57,7 @@ class Transcripts:
             keys = {key.name: key.kind for key in self._book.genesis.keys}
             recorder.record("unsealed", at_time=entry.at, holders=list(entry.holders), keys=keys, log_entry=index)
             self._record_log(recorder)
-            signature = await sign(recorder.to_sign())
+            signature = await sign(recorder.message())
             self._write(f"{index}-unseal.json", recorder, signature)
         except (HsmpubError, OSError) as error:
             self._failed(error)
@@ -103,13 +103,14 @@ class Transcripts:
 
     def _write(self, name: str, recorder: Recorder, signature: bytes | None) -> None:
         keeper_key = self._identity.public_key().public_bytes_raw().hex()
-        signers: list[tuple[Signer, str, Callable[[bytes], bytes]]] = [("keeper", keeper_key, self._identity.sign)]
+        own = self._identity.sign(recorder.message())
+        signatures: list[tuple[Signer, str, bytes]] = [("keeper", keeper_key, own)]
         if signature is not None:
-            signers.insert(0, ("log", self._book.genesis.log_key, lambda _: signature))
+            signatures.insert(0, ("log", self._book.genesis.log_key, signature))
         self._folder.mkdir(exist_ok=True)
         fd = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         with open(fd, "wb") as file:
-            file.write(recorder.sign(signers))
+            file.write(recorder.finish(signatures))
             file.flush()
             os.fsync(fd)
         self.trouble = ""

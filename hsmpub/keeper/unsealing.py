@@ -52,7 +52,7 @@ class Unsealing:
     """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed.
 
     Args:
-        on_unsealed: called with the signers and the index of the log's entry (-1: it went on in new code).
+        on_unsealed: called with the index of the log's entry (-1: it went on in new code).
         on_shut: called whenever no signer is there any more. on_sealed: with the index of the log's entry.
     """
 
@@ -64,7 +64,7 @@ class Unsealing:
         identity: Ed25519PrivateKey,
         *,
         workers: int,
-        on_unsealed: Callable[[Signers, int], Awaitable[None]],
+        on_unsealed: Callable[[int], Awaitable[None]],
         on_shut: Callable[[], None],
         on_sealed: Callable[[int], None],
     ) -> None:
@@ -109,6 +109,11 @@ class Unsealing:
     def pin(self) -> SecretPage | None:
         """For the program that this process turns into, and for nobody else."""
         return None if self._live is None else self._live.pin
+
+    @property
+    def log_signers(self) -> Signers | None:
+        """For the log key, which terms do not count; None while sealed."""
+        return None if self._live is None else self._live.signers
 
     def live(self) -> tuple[Signers, Opening]:
         """Raises Sealed, UnsealTimeOver."""
@@ -296,7 +301,7 @@ class Unsealing:
         self._live, self.why = live, ""
         log.info("unsealed %s by %s", say_terms(opened.terms), ", ".join(opened.holders))
         self._seen |= live.protections
-        await self._on_unsealed(live.signers, index)
+        await self._on_unsealed(index)
 
     def _check_not_sealed_since(self, seals: int) -> None:
         if self._seals != seals:

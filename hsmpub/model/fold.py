@@ -20,6 +20,7 @@ from typing import Literal
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
 from hsmpub.model.holder_act import Permission, load_permission, permission_id
+from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 from hsmpub.model.terms import Terms
 
@@ -117,6 +118,7 @@ class ServiceState:
     permitted: set[str] = field(default_factory=set)
     #: when a holder was last heard of
     present_at: int = 0
+    quorums: QuorumHistory = field(default_factory=QuorumHistory)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -127,6 +129,7 @@ class ServiceState:
         # Routine signatures are appended side by side and may be applied out of order: they change no state.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
+        self.quorums.apply(entry)
         match entry:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
@@ -191,6 +194,8 @@ class ServiceState:
                 self.opened = Opened(index, entry.at, entry.terms, entry.holders)
             case e.SealedBy():
                 self._sealed(entry)
+            case e.Drilled() | e.Lost():
+                pass
             case _:
                 self._apply_to_request(index, entry)
 

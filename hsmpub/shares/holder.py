@@ -83,7 +83,7 @@ def box_for_attempt(
     return seal_share(open_share_file(share_file, identity), bound, attempt.key, holder)
 
 
-def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> bytes:
+def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str, context: bytes = SHARE_CONTEXT) -> bytes:
     """The box; `mnemonic` is wiped. A misspelt share is refused here already. Raises ShareMalformed.
 
     attempt: of bound_attempt.
@@ -94,7 +94,7 @@ def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> 
         wipe(mnemonic)
     try:
         read_share(words)
-        return seal_box(key, SHARE_CONTEXT + attempt + holder.encode(), words)
+        return seal_box(key, context + attempt + holder.encode(), words)
     finally:
         wipe(words)
 

@@ -6,6 +6,8 @@
 3 at the k-th combines, tests the key-check value
 4 opens the box (PIN; or wrapping key and identity) and writes its content to the release pipe
 5 wipes and ends; it ends also when its time is over or its parent is gone
+
+In a drill, 4 proves what the secret opens (hsmpub.shares.proving), and nothing of it leaves.
 """
 
 from __future__ import annotations
@@ -32,8 +34,9 @@ from hsmpub.shares.channel import (
 )
 from hsmpub.shares.child import run_child
 from hsmpub.shares.derive import open_pin, seal_pin
-from hsmpub.shares.gathering import Gathering
+from hsmpub.shares.gathering import DRILL_CONTEXT, SHARE_CONTEXT, Gathering
 from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.proving import prove_recovery, prove_unseal
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import open_boxes
 
@@ -60,11 +63,12 @@ def _serve(protections: dict[str, str]) -> None:
             gathering = gatherings.take()
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
-                reply = _release(gathering, record, order, to_seal)
+                finish = _prove if order.drill else _release
+                reply = finish(gathering, record, order, to_seal)
         except HsmpubError as error:
             reply = Problem.of(error)
         send(_OUT, frame(reply))
-        if isinstance(reply, Accepted) and reply.released:
+        if isinstance(reply, Accepted) and (reply.released or reply.proven):
             return
 
 
@@ -110,7 +114,18 @@ class _Gatherings:
 
     def _empty(self, terms: bytes) -> Gathering:
         bound = bound_attempt(self._order.attempt, terms)
-        return Gathering(self._record, self._order.purpose, bound, self._private)
+        context = DRILL_CONTEXT if self._order.drill else SHARE_CONTEXT
+        return Gathering(self._record, self._order.purpose, bound, self._private, context)
+
+
+def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, _: bytearray) -> Accepted:
+    holders, secret = gathering.accepted, gathering.secret()
+    try:
+        if isinstance(record, RecoveryRecord):
+            return Accepted(holders, proven=prove_recovery(record, secret, order.boxes, order.keeper_key))
+        return Accepted(holders, proven=prove_unseal(record, secret))
+    finally:
+        wipe(secret)
 
 
 def _release(

@@ -22,11 +22,12 @@ import msgspec
 
 Ceremony = Literal[
     "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
-    "unseal", "seal",
+    "drill", "unseal", "seal",
 ]  # fmt: skip
 Signer = Literal["log", "keeper"]
-#: What the keeper's identity signs alone: the log key is in the HSM, and the HSM is closed.
-KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal"})
+#: What the keeper's identity may sign alone: the log key is in the HSM, and the HSM is closed. A drill of an unsealed
+#: service is signed by both.
+KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal", "drill"})
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
 Sign = Callable[[bytes], bytes]
 
@@ -125,15 +126,20 @@ class Recorder:
         self._lines.append(self._previous)
         self._told(step)
 
-    def to_sign(self) -> bytes:
-        """What the signers of the file as it is now sign, for a signer that takes its time."""
-        return message_to_sign(self._body())
-
     def sign(self, signers: Sequence[tuple[Signer, str, Sign]]) -> bytes:
         """The finished file. signers: signer, its public key as trust.json has it, and its signature function."""
+        message = self.message()
+        return self.finish([(signer, key, sign(message)) for signer, key, sign in signers])
+
+    def message(self) -> bytes:
+        """What is to be signed of the steps so far."""
+        return message_to_sign(self._body())
+
+    def finish(self, signatures: Sequence[tuple[Signer, str, bytes]]) -> bytes:
+        """The finished file. signatures: signer, its public key as trust.json has it, its signature of `message`."""
         body = self._body()
-        message, digest = message_to_sign(body), hashlib.sha256(body).hexdigest()
-        seals = [Seal(signer, key, digest, sign(message).hex()) for signer, key, sign in signers]
+        digest = hashlib.sha256(body).hexdigest()
+        seals = [Seal(signer, key, digest, signature.hex()) for signer, key, signature in signatures]
         return body + OPEN_SEALS + b",\n".join(_encoder.encode(seal) for seal in seals) + CLOSE
 
     def _body(self) -> bytes:

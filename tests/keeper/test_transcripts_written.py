@@ -66,6 +66,8 @@ def test_an_altered_byte_is_found_and_a_keeper_alone_signs_nothing_but_sealings(
 
 def test_a_transcript_that_cannot_be_written_keeps_nothing_open_and_is_told(kept: Kept) -> None:
     async def scenario() -> None:
+        if (kept.folder / "ceremonies").exists():
+            (kept.folder / "ceremonies").rmdir()
         (kept.folder / "ceremonies").write_text("no folder")
         await kept.unseal()
         assert kept.keeper.unsealing.is_unsealed
