@@ -123,7 +123,9 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass + list(self._quorums.warnings()) + self._sealing_warnings()
+        fewer = self._unsealing.fewer
+        few = [f"fewer signers: {fewer}"] if fewer else []
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + few + self._sealing_warnings()
 
     def _sealing_warnings(self) -> list[str]:
         warnings = self._trouble()

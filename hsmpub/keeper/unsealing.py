@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.pool import Signers
+from hsmpub.hsm.rules import PinRefused
 from hsmpub.keeper.attempts import Attempts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.live import Live
@@ -109,6 +110,11 @@ class Unsealing:
     def pin(self) -> SecretPage | None:
         """For the program that this process turns into, and for nobody else."""
         return None if self._live is None else self._live.pin
+
+    @property
+    def fewer(self) -> str:
+        """Why fewer signers are at work than were asked for, or empty."""
+        return "" if self._live is None else self._live.signers.fewer
 
     @property
     def log_signers(self) -> Signers | None:
@@ -277,7 +283,10 @@ class Unsealing:
             pin.close()
             self.why = f"The HSM did not open: {error.detail}"
             log.error("the HSM did not open: %s", error.detail, extra={"rule": error.rule})
-            raise HsmDidNotOpen(f"The quorum is complete, but the HSM did not open: {error.detail}") from error
+            raise HsmDidNotOpen(
+                f"The quorum is complete, but the HSM did not open: {error.detail}",
+                next_step=error.next_step if isinstance(error, PinRefused) else None,
+            ) from error
         finally:
             await self.attempts.end()
         try:

@@ -125,6 +125,7 @@ class SoftSigners:
     """Signs as `hsmpub.hsm.Signers` does, with keys in software. `before`: awaited before each signature."""
 
     alive = 1
+    fewer = ""
 
     def __init__(self) -> None:
         self.before: Callable[[str], Awaitable[None]] | None = None
