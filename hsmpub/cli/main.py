@@ -18,6 +18,8 @@ COMMANDS = {
     "unseal": ("unseal", "unseal"),
     "drill": ("drill", "drill"),
     "seal": ("seal", "seal"),
+    "alive": ("alive", "alive"),
+    "upgrade": ("upgrade", "app"),
     "release": ("release", "app"),
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),

@@ -48,6 +48,12 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
     info: bytes
 
 
+class InspectKeys(_Order, frozen=True, tag="inspect-keys"):
+    """Log in anew and look at every pinned key. Secret: the PIN. Answered with a digest of all attributes seen."""
+
+    keys: tuple[KeyRecord, ...]
+
+
 class ResealHeader(_Order, frozen=True, tag="reseal-header"):
     """Open the part of a header that is encrypted to `key`, and make a header for `recipient`. Secret: the PIN.
 
@@ -113,7 +119,7 @@ class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
 
 
 _Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys | FindKeys | DestroyKeys
-Order = Serve | SealSecret | LeaseSecret | ResealHeader | _Chore
+Order = Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | _Chore
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

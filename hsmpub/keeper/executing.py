@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
@@ -50,6 +50,7 @@ class Executing:
         unsealing: Unsealing,
         decrypting: Decrypting,
         on_adopted: Callable[[], None],
+        on_trouble: Callable[[HsmpubError], Awaitable[None]],
     ) -> None:
         self._book = book
         self._approving = approving
@@ -57,6 +58,7 @@ class Executing:
         self._unsealing = unsealing
         self._decrypting = decrypting
         self._on_adopted = on_adopted
+        self._on_trouble = on_trouble
         self._running: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         #: request id → why it waits although it is approved
@@ -93,6 +95,7 @@ class Executing:
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
             log.warning("request %s waits: %s", request.id, error.rule)
+            await self._on_trouble(error)
         except Exception:
             self.held[request.id] = "The keeper met an unexpected fault; see its log."
             log.exception("request %s failed", request.id)
@@ -101,7 +104,18 @@ class Executing:
 
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
-        made = await self._made(request)
+        predicate = request.statement.predicate
+        if predicate.kind == "decrypt":
+            self._unsealing.check_whole("decryption")
+            await self._conclude(request, [await self._decrypting.carry_out(request)])
+        elif predicate.kind == "release":
+            with self._unsealing.signing(predicate.project, self._count(request)) as signers:
+                await self._conclude(request, await self._signed(request, signers))
+        else:
+            await self._conclude(request, [])
+
+    async def _conclude(self, request: Request, made: Sequence[e.Entry]) -> None:
+        """Records what was signed or opened, or what an adoption puts into force."""
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
@@ -114,13 +128,15 @@ class Executing:
             if request.state == "pending":
                 await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
 
-    async def _made(self, request: Request) -> Sequence[e.Entry]:
-        """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
-        if request.statement.predicate.kind == "decrypt":
-            return [await self._decrypting.carry_out(request)]
-        if request.statement.predicate.kind != "release":
-            return []
-        now, signers = self._book.now(), self._unsealing.signers()
+    def _count(self, request: Request) -> int:
+        """Signatures that leave with this release: of each file in each format, and of each tag."""
+        predicate, targets = request.statement.predicate, self._book.policy.targets
+        tags = [name for name in predicate.publish if targets[name].kind == "git"]
+        return len(tags) + len(request.statement.subject) * sum(len(one.formats) for one in predicate.sign)
+
+    async def _signed(self, request: Request, signers: Signers) -> list[e.Signed]:
+        """What the HSM makes for this release."""
+        now = self._book.now()
         tags = await self._tags(signers, request, now)
         return tags + [await self._sign(signers, request, subject, now) for subject in request.statement.subject]
 

@@ -63,7 +63,9 @@ ROUTES = {
     ("get", "/v1/receipts/{entry}"), ("get", "/v1/keys"), ("post", "/v1/sign"), ("post", "/v1/headers"),
     ("post", "/v1/seal"),
     ("get", "/v1/status"),
-    ("get", "/v1/unseal"), ("post", "/v1/unseal/shares"), ("get", "/v1/drills/{quorum}"),
+    ("get", "/v1/unseal"), ("get", "/v1/holders/nonce"), ("post", "/v1/holders/seal"), ("post", "/v1/holders/alive"),
+    ("get", "/v1/upgrade"), ("post", "/v1/upgrade/permissions"),
+    ("post", "/v1/unseal/shares"), ("get", "/v1/drills/{quorum}"),
     ("post", "/v1/drills/{quorum}/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     ("get", "/log/checkpoint"), ("get", "/log/tile/{path}"), ("get", "/log/entries"),
 }  # fmt: skip
