@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 
 
 def pe_file(size: int = 1536) -> bytes:
@@ -24,6 +26,23 @@ def module_file(size: int = 900) -> bytes:
     return b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(i * 11 % 256 for i in range(size))
 
 
-SAMPLES: dict[str, bytes] = {"authenticode": pe_file(), "kernel-module": module_file()}
+def zip_file(**entries: bytes) -> bytes:
+    """A zip archive; `__` in a name stands for a slash."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(zipfile.ZipInfo(name.replace("__", "/")), data, zipfile.ZIP_DEFLATED)
+    return whole.getvalue()
+
+
+SAMPLES: dict[str, bytes] = {
+    "authenticode": pe_file(),
+    "kernel-module": module_file(),
+    "jar": zip_file(a__B=b"class", c=bytes(5000)),
+}
 #: Another one of each kind.
-OTHERS: dict[str, bytes] = {"authenticode": pe_file(2048), "kernel-module": module_file(901)}
+OTHERS: dict[str, bytes] = {
+    "authenticode": pe_file(2048),
+    "kernel-module": module_file(901),
+    "jar": zip_file(a__B=b"class", c=bytes(5001)),
+}

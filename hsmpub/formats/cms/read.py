@@ -95,6 +95,16 @@ def _check_chain(signed: Any, signer: Any, chain: Chain) -> None:
         raise OutputForAnother("The signature names another certificate than the key's.")
 
 
+def signs_with_rsa(output: bytes) -> bool:
+    """Whether the only signer of a SignedData has an RSA key. Raises CmsMalformed."""
+    try:
+        check_der(output)
+        [signer] = asn1_cms.ContentInfo.load(output, strict=True)["content"]["signer_infos"]
+        return bool(signer["signature_algorithm"]["algorithm"].native == "rsassa_pkcs1v15")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as e:
+        raise CmsMalformed(f"This is no CMS signature that the service could have made: {_short(e)}.") from None
+
+
 def raw_of(signature: bytes, kind: KeyKind) -> bytes:
     if kind != "p256":
         return signature
