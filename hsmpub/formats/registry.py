@@ -13,6 +13,7 @@ from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
+from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
 
@@ -26,6 +27,7 @@ _ALL: tuple[Format, ...] = (
     Authenticode(),
     KernelModule(),
     Jar(),
+    Apk(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -31,18 +31,59 @@ def zip_file(**entries: bytes) -> bytes:
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in entries.items():
-            archive.writestr(zipfile.ZipInfo(name.replace("__", "/")), data, zipfile.ZIP_DEFLATED)
+            archive.writestr(
+                zipfile.ZipInfo(name.replace("__", "/").replace("_xml", ".xml")), data, zipfile.ZIP_DEFLATED
+            )
     return whole.getvalue()
+
+
+def apk_file(size: int = 5000) -> bytes:
+    """A package of an application without code: its manifest, and something more."""
+    return zip_file(AndroidManifest_xml=android_manifest(), assets__x=bytes(i % 251 for i in range(size)))
+
+
+def android_manifest() -> bytes:
+    """`<manifest package="x.y"><uses-sdk minSdkVersion="24" targetSdkVersion="34"/></manifest>`, in binary."""
+    words = ["minSdkVersion", "targetSdkVersion", "manifest", "package", "uses-sdk", "x.y",
+             "http://schemas.android.com/apk/res/android"]  # fmt: skip
+    minimum, target, root, package, sdk, name, space = range(len(words))
+    none = 0xFFFFFFFF
+    texts = [struct.pack("<H", len(word)) + word.encode("utf-16-le") + b"\0\0" for word in words]
+    starts = [sum(map(len, texts[:i])) for i in range(len(texts))]
+    data = b"".join(texts)
+    data += bytes(-len(data) % 4)
+    head = struct.pack("<IIIII", len(words), 0, 0, 28 + 4 * len(words), 0)
+    strings = _chunk(0x0001, 28, head + struct.pack(f"<{len(words)}I", *starts) + data)
+    ids = _chunk(0x0180, 8, struct.pack("<II", 0x0101020C, 0x01010270))
+
+    def start(tag: int, *attributes: tuple[int, int, int, int, int]) -> bytes:
+        body = struct.pack("<IIIIHHHHHH", 1, none, none, tag, 20, 20, len(attributes), 0, 0, 0)
+        for where, what, text, kind, value in attributes:
+            body += struct.pack("<IIIHBBI", where, what, text, 8, 0, kind, value)
+        return _chunk(0x0102, 16, body)
+
+    def end(tag: int) -> bytes:
+        return _chunk(0x0103, 16, struct.pack("<IIII", 1, none, none, tag))
+
+    numbers = ((space, minimum, none, 0x10, 24), (space, target, none, 0x10, 34))
+    elements = start(root, (none, package, name, 3, name)) + start(sdk, *numbers) + end(sdk) + end(root)
+    return _chunk(0x0003, 8, strings + ids + elements)
+
+
+def _chunk(kind: int, head: int, body: bytes) -> bytes:
+    return struct.pack("<HHI", kind, head, 8 + len(body)) + body
 
 
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
     "jar": zip_file(a__B=b"class", c=bytes(5000)),
+    "apk": apk_file(),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
     "authenticode": pe_file(2048),
     "kernel-module": module_file(901),
     "jar": zip_file(a__B=b"class", c=bytes(5001)),
+    "apk": apk_file(5001),
 }

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hsmpub.formats.format import Artifact, Context, Format, Prepared
+from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -19,7 +19,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
-CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar"})
+CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk"})
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",
@@ -71,14 +71,18 @@ def chain_of(kind: KeyKind, number: int = 0) -> tuple[str, str]:
 
 
 def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
+    return b"".join(_sign_one(prepared, payload, number) for payload in digests_of(prepared))
+
+
+def _sign_one(prepared: Prepared, payload: bytes, number: int) -> bytes:
     private, prehashed = private_key(prepared.kind, number), utils.Prehashed(SHA256())
     if prepared.kind == "ed25519":
         assert prepared.hash == "none"
-        return private.sign(prepared.payload)
-    assert (prepared.hash, len(prepared.payload)) == ("sha256", 32)
+        return private.sign(payload)
+    assert (prepared.hash, len(payload)) == ("sha256", 32)
     if prepared.kind == "rsa3072":
-        return private.sign(prepared.payload, padding.PKCS1v15(), prehashed)
-    r, s = utils.decode_dss_signature(private.sign(prepared.payload, ec.ECDSA(prehashed)))
+        return private.sign(payload, padding.PKCS1v15(), prehashed)
+    r, s = utils.decode_dss_signature(private.sign(payload, ec.ECDSA(prehashed)))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 

@@ -39,7 +39,7 @@ from hsmpub.model.submission import HashState
 #: What the service ends every signature file with. The manifest counts as signed anyway.
 LAST_SECTION = b"Name: META-INF/MANIFEST.MF\r\n\r\n"
 _WORDS, _SIZE = 32, 8
-_ENDINGS = (".jar", ".war", ".ear")
+_ENDINGS = (".jar", ".war", ".ear", ".aab")
 
 
 class Jar:
