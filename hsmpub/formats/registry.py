@@ -10,6 +10,7 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
 from hsmpub.formats.openpgp import OpenPgp
+from hsmpub.formats.pdf.document import Pdf
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
@@ -28,6 +29,7 @@ _ALL: tuple[Format, ...] = (
     KernelModule(),
     Jar(),
     Apk(),
+    Pdf(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

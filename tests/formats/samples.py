@@ -74,11 +74,31 @@ def _chunk(kind: int, head: int, body: bytes) -> bytes:
     return struct.pack("<HHI", kind, head, 8 + len(body)) + body
 
 
+def pdf_file(text: str = "A release.") -> bytes:
+    """A document of one page."""
+    stream = f"BT /F 24 Tf 50 700 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+        b" /Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    data, places = b"%PDF-1.7\n", []
+    for number, one in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    table = b"xref\n0 5\n0000000000 65535 f \n" + table
+    return data + table + b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
     "jar": zip_file(a__B=b"class", c=bytes(5000)),
     "apk": apk_file(),
+    "pdf": pdf_file(),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -86,4 +106,5 @@ OTHERS: dict[str, bytes] = {
     "kernel-module": module_file(901),
     "jar": zip_file(a__B=b"class", c=bytes(5001)),
     "apk": apk_file(5001),
+    "pdf": pdf_file("Another."),
 }

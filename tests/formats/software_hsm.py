@@ -19,7 +19,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
-CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk"})
+CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk", "pdf"})
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",
