@@ -28,15 +28,16 @@ def signed(data: bytes, kind: str = "p256") -> bytes:
     return b"".join(JAR.attach(BytesSource(data), make(JAR, data, key_record(kind, "jar"))))
 
 
-def verdict(folder, data: bytes, kind: str):
+def verdict(folder, data: bytes, kind: str, *more: x509.Certificate):
     """As `jarsigner -verify -strict` has it, trusting the test's root."""
     needs("jarsigner")
     root = x509.load_pem_x509_certificate(chain_of(kind, 0)[1].encode())
-    trusted = pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(root, b"r")], BestAvailableEncryption(b"none"))
+    named = [pkcs12.PKCS12Certificate(one, b"r%d" % i) for i, one in enumerate((root, *more))]
+    trusted = pkcs12.serialize_java_truststore(named, BestAvailableEncryption(b"none"))
     (folder / "trusted").write_bytes(trusted)
     (folder / "x.jar").write_bytes(data)
     java = ["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-keystore", "trusted", "-storepass", "none"]
-    return run("jarsigner", "-verify", "-strict", *java, "x.jar", cwd=folder)
+    return run("jarsigner", "-verify", "-strict", "-verbose:summary", *java, "x.jar", cwd=folder)
 
 
 def rewritten(data: bytes, **changes: bytes | None) -> bytes:

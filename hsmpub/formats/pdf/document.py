@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
+from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
 from hsmpub.formats.pdf.hole import content_of, digest_around, find_hole
 from hsmpub.formats.pdf.room import ROOM_BYTES, PdfMalformed, with_room
@@ -22,7 +23,7 @@ from hsmpub.formats.source import BytesSource, Source, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class Pdf:
+class Pdf(Stamped):
     """In the document's last update, RSA-3072 or ECDSA on P-256, SHA-256; ours is replaced where it is the last."""
 
     name = "pdf"
@@ -76,7 +77,7 @@ class Pdf:
         yield b"<" + output.hex().upper().ljust(2 * ROOM_BYTES, "0").encode() + b">"
         yield from pieces(source, hole.end, source.size - hole.end)
 
-    def detach(self, source: Source) -> bytes | None:
+    def held(self, source: Source) -> bytes | None:
         hole = find_hole(source)
         return None if hole is None else content_of(source, hole)
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same, signs_with_rsa
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
+from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
@@ -42,7 +43,7 @@ _WORDS, _SIZE = 32, 8
 _ENDINGS = (".jar", ".war", ".ear", ".aab")
 
 
-class Jar:
+class Jar(Stamped):
     """`META-INF/HSMPUB.SF` and `.RSA` or `.EC`, RSA-3072 or ECDSA on P-256, SHA-256. Our signature is replaced; an
     archive with somebody else's is refused."""
 
@@ -87,7 +88,7 @@ class Jar:
         added = [(MANIFEST, write_manifest(manifest)), (SIGNATURE_FILE, _signature_file(manifest))]
         return with_entries(source, jar, [*added, (BLOCKS[signs_with_rsa(output)], output)])
 
-    def detach(self, source: Source) -> bytes | None:
+    def held(self, source: Source) -> bytes | None:
         """Our block; None also where manifest and signature file are not such as we write them."""
         jar = read_jar(source)
         blocks = [entry for name in BLOCKS if (entry := jar.archive.find(name))]
