@@ -8,6 +8,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     backup,
     break_glass,
     genesis,
+    hsm,
     offboard,
     pin_change,
     reshare,
@@ -15,6 +16,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     resume,
     share,
     verify,
+    witness,
 )
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError

@@ -1,6 +1,6 @@
 """Genesis: from one reviewed file to a home, its keys in the HSM, its shares with their holders, a signed transcript.
 
-    1 the file, policy and roster are read and checked (ceremony.plan)
+    1 the file, policy and roster are read and checked (ceremony.plan), and the HSM's module (ceremony.module_check)
     2 the recovery secret is split among the recovery holders, in a child process
     3 the keys are born in a throw-away token, wrapped, and that token is destroyed
     4 the production token gets a random PIN and SO PIN that nobody sees; the keys move in, never to come out
@@ -27,9 +27,11 @@ from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
 from ceremony.log_write import begin_log
+from ceremony.module_check import check_module
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -77,12 +79,13 @@ def run_genesis(
         cards: folder for the share cards of holders with paper instead of a key.
 
     Raises:
-        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists: before anything
-            is done.
+        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists,
+            ModuleUnfit: before anything is done.
         SoftHsmMissing, TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.formats, hsmpub.tlog:
             nothing was kept, but for the new token in an HSM other than SoftHSM.
     """
     check_free(home)
+    check_module(plan.file.hsm)
     recorder = Recorder("genesis", plan.file.service.name, now, told, rehearsal)
     quorums: dict[Purpose, QuorumPlan] = {"unseal": plan.file.unseal.plan, "recovery": plan.file.recovery.plan}
     with (
@@ -121,7 +124,7 @@ class _Ceremony:
         plan, recorder = self._plan, self._recorder
         recorder.record(
             "ceremony file", sha256=plan.sha256, policy_sha256=sha256_hex(plan.policy.encode()),
-            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections,
+            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections, **witness_facts(plan.file.witness),
         )  # fmt: skip
         recovery = self._split_recovery()
         born = self._bear()
@@ -188,7 +191,9 @@ class _Ceremony:
             if key.certificates:
                 self._output(self._home.genesis / f"{key.name}.crt", key.certificates.encode())
         self._output(self._home.trust, dump_trust(trust))
-        self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
+        self._output(
+            self._home.config, config_toml(hsm, self._plan.file.front.listen, self._plan.file.hsm.vendor_backup)
+        )
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
 
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import logging
 import os
 import signal
@@ -19,12 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.config import Config, KeeperSection, load_config
 from hsmpub.errors import Conflict, HsmpubError, Invalid
 from hsmpub.home import Home
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.child import start_outside_sandbox
+from hsmpub.hsm.configured import hsm_of
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -55,7 +58,10 @@ def main() -> None:
     try:
         home = Home(options.home.resolve())
         config = load_config(home)
+        with contextlib.suppress(OSError):  # a home of an earlier version; without it a drill leaves no evidence
+            home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        start_outside_sandbox(hsm_of(home, config))
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
@@ -74,18 +80,15 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
             home=home,
             log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
-            hsm=HsmConfig(
-                module=config.hsm.module,
-                token=config.hsm.token,
-                softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
-                lock=str(home.hsm_lock),
-            ),
+            recovery=load_recovery_record(home.recovery_record.read_bytes()),
+            hsm=hsm_of(home, config),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
             protections=protections,
         )
     )
     front, courier = _channels(home, config.keeper, keeper, token)
+    gc.freeze()  # modules and the state of the log stay; collections need not walk them
     await front.start()
     await courier.start()
     sweep = asyncio.get_running_loop().create_task(keeper.sweep())
@@ -129,7 +132,7 @@ def _readable(home: Home, module: str) -> list[str]:
 
 
 def _writable(home: Home) -> list[str]:
-    return [str(home.keeper), str(home.log.parent), str(home.run)]
+    return [str(home.keeper), str(home.log.parent), str(home.run), str(home.ceremonies)]
 
 
 async def _told_to_stop() -> None:
