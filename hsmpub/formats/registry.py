@@ -6,6 +6,7 @@ from hsmpub.errors import NotFound
 from hsmpub.formats.cms.authenticode import Authenticode
 from hsmpub.formats.cms.detached import Cms
 from hsmpub.formats.cms.kernel_module import KernelModule
+from hsmpub.formats.cms.timestamp import OwnTimestamp
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
@@ -30,6 +31,7 @@ _ALL: tuple[Format, ...] = (
     Jar(),
     Apk(),
     Pdf(),
+    OwnTimestamp(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 
