@@ -9,6 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 from foreign_tool import accepts, needs, run
+from hypothesis import given
+from hypothesis import strategies as st
 from software_hsm import CONTEXT, artifact_of, chain_of, key_record, make
 
 from hsmpub.errors import Invalid
@@ -126,7 +128,7 @@ def test_an_archive_with_another_s_signature_is_refused_by_name(name):
         b"Manifest-Version: 1.0\nno attribute\n",
         b"Manifest-Version: 1.0\nManifest-version: 1.0\n", b"Manifest-Version: 1.0\n\nName: a\n\nName: a\n",
         b"Manifest-Version: 1.0\n\n Name: a\n", b" Manifest-Version: 1.0\n", b"Manifest-Version: \xff\n",
-        b"Manifest-Version: 1.0\0\n",
+        b"Manifest-Version: 1.0\0\n", b"Manifest-Version: 1.0\n" + b"a\n" * 500_000,
     ],
 )  # fmt: skip
 def test_a_manifest_that_can_be_read_in_two_ways_is_refused(manifest):
@@ -141,6 +143,22 @@ def test_a_manifest_written_is_read_the_same_and_its_lines_are_short():
     assert max(map(len, written.split(b"\r\n"))) <= 70
     assert written.decode().count("SHA") == 2
     assert with_digests(parse_manifest(written), {LONG: bytes(32), "a/B": bytes(32)}) == sections
+
+
+_LINES = st.lists(
+    st.sampled_from(["Name: a", "Name: b", "X: y", " on", "", "SHA-256-Digest: z", "Y: " + "ä" * 99, "?"])
+)
+
+
+@given(st.one_of(_LINES.map("\n".join), _LINES.map("\r\n".join), st.text()))
+def test_any_manifest_is_refused_or_written_so_that_it_reads_the_same(text):
+    try:
+        sections = parse_manifest(b"Manifest-Version: 1.0\n" + text.encode())
+    except ManifestMalformed:
+        return
+    assert parse_manifest(write_manifest(sections)) == sections
+    once = with_digests(sections, {"a": bytes(32)})
+    assert with_digests(parse_manifest(write_manifest(once)), {"a": bytes(32)}) == once
 
 
 def test_a_detail_that_is_no_unfinished_hash_is_refused():

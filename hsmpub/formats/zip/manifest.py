@@ -15,6 +15,8 @@ from hsmpub.formats.zip.end import ZipMalformed
 
 #: Bytes of a line before its end; longer values go on in the next one.
 _LINE_BYTES = 70
+#: 65,534 entries with long names take less; each line costs memory.
+MAX_LINES = 500_000
 _ATTRIBUTE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,69}): (.*)")
 _VERSION = ("Manifest-Version", "1.0")
 _DIGEST = "SHA-256-Digest"
@@ -32,6 +34,8 @@ def parse_manifest(data: bytes) -> list[Section]:
         text = re.sub("\r\n|\r", "\n", data.decode("utf-8"))
     except UnicodeDecodeError:
         raise ManifestMalformed("The manifest is not UTF-8.") from None
+    if text.count("\n") > MAX_LINES:
+        raise ManifestMalformed(f"The manifest has more than {MAX_LINES:,} lines.")
     if "\n\n " in text or text.startswith(" "):
         raise ManifestMalformed("A line of the manifest goes on from none.")
     blocks = re.split("\n{2,}", text.replace("\n ", "").strip("\n"))
@@ -98,11 +102,11 @@ def _section(attributes: Section) -> bytes:
 
 def _folded(line: bytes) -> bytes:
     """Lines of at most 70 bytes, characters whole; each further one begins with a space."""
-    lines = []
-    while len(line) > _LINE_BYTES:
-        at = _LINE_BYTES
-        while line[at] & 0xC0 == 0x80:
-            at -= 1
-        lines.append(line[:at])
-        line = b" " + line[at:]
-    return b"".join(one + b"\r\n" for one in [*lines, line])
+    lines, at, room = [], 0, _LINE_BYTES
+    while len(line) - at > room:
+        end = at + room
+        while line[end] & 0xC0 == 0x80:
+            end -= 1
+        lines.append(line[at:end])
+        at, room = end, _LINE_BYTES - 1
+    return b"\r\n ".join([*lines, line[at:]]) + b"\r\n"
