@@ -8,6 +8,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from foreign_tool import accepts, needs, run
 from software_hsm import CONTEXT, artifact_of, chain_of, key_record, make, pem_of
 
+from hsmpub.formats.certificate_chain import CertificateUsageUnfit, check_chain
 from hsmpub.formats.cms.der_check import contents, members
 from hsmpub.formats.cms.timestamp import TimestampCertificateUnfit
 from hsmpub.formats.cms.timestamp_token import check_token
@@ -47,3 +48,14 @@ def test_a_certificate_that_is_not_for_timestamps_alone_is_refused():
 def test_every_timestamp_has_a_number_of_its_own():
     outputs = {make(FORM, DATA, key_record("rsa3072", "timestamp"), name=name) for name in ("a", "b")}
     assert len(outputs) == 2
+
+
+def test_a_certificate_for_timestamps_alone_is_imported_for_a_key_that_makes_nothing_else():
+    for_time, for_code = (
+        KeyRecord("k", "p256", pem_of("p256"), 0, formats) for formats in (("timestamp",), ("authenticode",))
+    )
+    time_chain = chain_of("p256", 0, ExtendedKeyUsageOID.TIME_STAMPING)[0]
+    assert check_chain(time_chain, for_time, now=CONTEXT.at).length == 2
+    for chain, key in ((time_chain, for_code), (chain_of("p256", 0)[0], for_time)):
+        with pytest.raises(CertificateUsageUnfit):
+            check_chain(chain, key, now=CONTEXT.at)

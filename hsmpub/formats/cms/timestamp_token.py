@@ -6,6 +6,7 @@ Source: RFC 3161, section 2.4; RFC 5816 (signing certificate); RFC 5280, section
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
@@ -105,7 +107,7 @@ def _read_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> 
         info = content["content"].parsed
         attributes = {one["type"].native: one["values"] for one in signer["signed_attrs"]}
         encoded: bytes = content["content"].contents
-        certificates = [x509.load_der_x509_certificate(one.chosen.dump()) for one in signed["certificates"]]
+        certificates = _loaded([one.chosen.dump() for one in signed["certificates"]])
         leaf = _signer_of(signer, attributes, certificates)
         imprint, at = info["message_imprint"], int(info["gen_time"].native.timestamp())
         nonce: int | None = info["nonce"].native
@@ -123,6 +125,16 @@ def _read_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> 
         raise TimestampForAnother("The timestamp is over something else.")
     check_authority(leaf, certificates, pins, at)
     return nonce, at
+
+
+def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
+    """Raises ValueError also for what the parser only warns of: a serial number that is not positive, and the like."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", CryptographyDeprecationWarning)
+            return [x509.load_der_x509_certificate(der) for der in ders]
+    except (CryptographyDeprecationWarning, x509.InvalidVersion):
+        raise ValueError("a certificate is malformed") from None
 
 
 def _signer_of(signer: Any, attributes: Any, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
