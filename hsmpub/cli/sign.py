@@ -15,10 +15,12 @@ from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
-from hsmpub.client.embedding import write_signed
+from hsmpub.client.embedding import stamped, write_signed
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
+from hsmpub.client.timestamp import Timestamps, token_for
+from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS, get_format
@@ -39,6 +41,11 @@ def sign(
     output: Annotated[
         Path | None, typer.Option("--output", help="Folder for what is written; otherwise beside each file.")
     ] = None,
+    timestamps: Annotated[
+        Path | None, typer.Option("--timestamps", envvar="HSMPUB_TIMESTAMPS", help="File that names the timestamp "
+                                  "authorities; what can hold a timestamp is written with one, or not at all.")
+    ] = None,
+    no_timestamp: Annotated[bool, typer.Option("--no-timestamp", help="Write without timestamps.")] = False,
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "",
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
@@ -50,6 +57,7 @@ def sign(
     if left_out:
         note(f"Left out, for they belong to other files named here: {', '.join(map(str, left_out))}.")
     failed: list[str] = []
+    stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
         for chosen, named in _by_formats(files, tuple(formats or ()), failed).items():
             for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen)):
@@ -58,7 +66,7 @@ def sign(
                 except HsmpubError as e:
                     _note_refusal([work.path for work in batch], _problem(e), failed)
                     continue
-                _write(client, made, output, failed)
+                _write(client, made, output, stamps, failed)
     if failed:
         note(f"Not signed: {', '.join(failed)}.")
         raise typer.Exit(REFUSED)
@@ -96,7 +104,9 @@ def _work(client: Client, path: Path, formats: tuple[str, ...], send: bool, star
     return digest_work(path, formats, progress=progress)
 
 
-def _write(client: Client, batch: list[Made], output: Path | None, failed: list[str]) -> None:
+def _write(
+    client: Client, batch: list[Made], output: Path | None, stamps: Timestamps | None, failed: list[str]
+) -> None:
     """1. gets the batch's receipt, 2. checks that the log holds every output, 3. writes them file by file.
 
     A receipt that is only late keeps no signature back; one that does not verify keeps back all.
@@ -118,19 +128,21 @@ def _write(client: Client, batch: list[Made], output: Path | None, failed: list[
         for problem in [*one.problems, *([late] if late else [])]:
             _note_failure(one.path, problem, failed)
         try:
-            _write_one(client, one, output or one.path.parent, receipt)
+            _write_one(client, one, output or one.path.parent, receipt, stamps)
         except HsmpubError as e:
             _note_failure(one.path, _problem(e), failed)
 
 
-def _write_one(client: Client, made: Made, folder: Path, receipt: bytes) -> None:
+def _write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps: Timestamps | None) -> None:
     inside = {one.name for one in made.embedded}
+    forms = {made.path.name + form.suffix: form for form in FORMATS.values()}
+    tokens = {name: token_for(output, forms[name], stamps) for name, output in made.outputs.items()}
     for name, content in made.outputs.items():
         if name not in inside:
-            say(str(write_whole(folder, name, content)))
+            say(str(write_whole(folder, name, stamped(content, tokens[name], forms[name]))))
     for one in made.embedded:
         form, key = get_format(one.format), pinned_key(client.trust, one.key)
-        say(str(write_signed(made.path, folder, made.hash, one.output, form, key)))
+        say(str(write_signed(made.path, folder, made.hash, one.output, form, key, tokens[one.name])))
     if made.outputs and receipt:
         write_whole(folder, f"{made.path.name}{SUFFIX}", receipt)
 

@@ -4,7 +4,7 @@
 2 it is for the very key
 3 each is issued by the next: name and signature; the issuers are CAs and may issue that deep
 4 all are valid now, and no signature uses a weak hash
-5 the first is for code signing, and is no CA
+5 the first is for code signing, or for timestamps alone where that is what the key makes, and is no CA
 
 Whether the last is trusted by anybody is for those who verify: a CA need not send its root.
 Source: RFC 5280, 4.2.1.3, 4.2.1.9, 4.2.1.12 and 6.1.
@@ -88,7 +88,7 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
     _check_issued(chain)
     for certificate in chain:
         _check_now(certificate, datetime.fromtimestamp(now, UTC))
-    _check_usage(own)
+    _check_usage(own, key)
     return ChainFacts(
         subject=own.subject.rfc4514_string(),
         issuer=own.issuer.rfc4514_string(),
@@ -161,9 +161,9 @@ def _check_now(certificate: x509.Certificate, now: datetime) -> None:
         )
 
 
-def _check_usage(own: x509.Certificate) -> None:
+def _check_usage(own: x509.Certificate, key: KeyRecord | None) -> None:
     try:
-        purposes = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        extension = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
         raise CertificateUsageUnfit("The certificate does not say what it is for.") from None
     usage = _usage(own)
@@ -171,7 +171,16 @@ def _check_usage(own: x509.Certificate) -> None:
         is_ca = own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         is_ca = False
-    if ExtendedKeyUsageOID.CODE_SIGNING not in purposes or is_ca or (usage is not None and not usage.digital_signature):
+    if is_ca or (usage is not None and not usage.digital_signature):
+        raise CertificateUsageUnfit("The certificate is not one for signing files.")
+    if key is not None and key.formats == ("timestamp",):
+        # RFC 3161, section 2.3: that alone, and critical
+        if not extension.critical or list(extension.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
+            raise CertificateUsageUnfit(
+                "The certificate is not one for timestamps alone.",
+                next_step="Ask the CA for the extended key usage timeStamping, alone and critical.",
+            )
+    elif ExtendedKeyUsageOID.CODE_SIGNING not in extension.value:
         raise CertificateUsageUnfit("The certificate is not one for code signing.")
 
 

@@ -6,6 +6,7 @@ from hsmpub.errors import NotFound
 from hsmpub.formats.cms.authenticode import Authenticode
 from hsmpub.formats.cms.detached import Cms
 from hsmpub.formats.cms.kernel_module import KernelModule
+from hsmpub.formats.cms.timestamp import OwnTimestamp
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
@@ -14,9 +15,12 @@ from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
+from hsmpub.formats.pdf.document import Pdf
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
+from hsmpub.formats.zip.apk import Apk
+from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
 
 _ALL: tuple[Format, ...] = (
@@ -33,6 +37,10 @@ _ALL: tuple[Format, ...] = (
     AptReleaseGpg(),
     Deb(),
     Rpm(),
+    Jar(),
+    Apk(),
+    Pdf(),
+    OwnTimestamp(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
@@ -83,10 +84,12 @@ class _Held(NamedTuple):
 def _signature_in(file: GivenFile, made: Sequence[Made]) -> _Held | None:
     """The recorded signature that a signed file holds; None: it holds none of the receipt's."""
     for one in made:
-        if file.source is None or one.output.format not in FORMATS or not get_format(one.output.format).embedded:
+        form = FORMATS.get(one.output.format)
+        # a detached signature with a timestamp in it is another file than the one that was logged
+        if file.source is None or form is None or not (form.embedded or isinstance(form, Stamped)):
             continue
         try:
-            content = get_format(one.output.format).detach(file.source)
+            content = form.detach(file.source)
         except Invalid:
             continue  # no file of that kind at all
         if content is not None and sha256_hex(content) == one.output.sha256:

@@ -99,7 +99,7 @@ class Stdin:
 
 @pytest.fixture
 def home():
-    with tempfile.TemporaryDirectory(prefix="pgp") as folder:
+    with tempfile.TemporaryDirectory(prefix="pgp", ignore_cleanup_errors=True) as folder:
         command = ("gpg", "--batch", "--homedir", folder, "--import")
         subprocess.run(command, input=certificate_of("p256").encode(), check=True, capture_output=True)
         yield folder

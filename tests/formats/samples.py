@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 
 
 def pe_file(size: int = 1536) -> bytes:
@@ -59,6 +61,74 @@ RELEASE = (
     + b"     1234 main/binary-amd64/Packages\n"
 )
 
+
+def zip_file(**entries: bytes) -> bytes:
+    """A zip archive; `__` in a name stands for a slash."""
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in entries.items():
+            archive.writestr(
+                zipfile.ZipInfo(name.replace("__", "/").replace("_xml", ".xml")), data, zipfile.ZIP_DEFLATED
+            )
+    return whole.getvalue()
+
+
+def apk_file(size: int = 5000) -> bytes:
+    """A package of an application without code: its manifest, and something more."""
+    return zip_file(AndroidManifest_xml=android_manifest(), assets__x=bytes(i % 251 for i in range(size)))
+
+
+def android_manifest() -> bytes:
+    """`<manifest package="x.y"><uses-sdk minSdkVersion="24" targetSdkVersion="34"/></manifest>`, in binary."""
+    words = ["minSdkVersion", "targetSdkVersion", "manifest", "package", "uses-sdk", "x.y",
+             "http://schemas.android.com/apk/res/android"]  # fmt: skip
+    minimum, target, root, package, sdk, name, space = range(len(words))
+    none = 0xFFFFFFFF
+    texts = [struct.pack("<H", len(word)) + word.encode("utf-16-le") + b"\0\0" for word in words]
+    starts = [sum(map(len, texts[:i])) for i in range(len(texts))]
+    data = b"".join(texts)
+    data += bytes(-len(data) % 4)
+    head = struct.pack("<IIIII", len(words), 0, 0, 28 + 4 * len(words), 0)
+    strings = _chunk(0x0001, 28, head + struct.pack(f"<{len(words)}I", *starts) + data)
+    ids = _chunk(0x0180, 8, struct.pack("<II", 0x0101020C, 0x01010270))
+
+    def start(tag: int, *attributes: tuple[int, int, int, int, int]) -> bytes:
+        body = struct.pack("<IIIIHHHHHH", 1, none, none, tag, 20, 20, len(attributes), 0, 0, 0)
+        for where, what, text, kind, value in attributes:
+            body += struct.pack("<IIIHBBI", where, what, text, 8, 0, kind, value)
+        return _chunk(0x0102, 16, body)
+
+    def end(tag: int) -> bytes:
+        return _chunk(0x0103, 16, struct.pack("<IIII", 1, none, none, tag))
+
+    numbers = ((space, minimum, none, 0x10, 24), (space, target, none, 0x10, 34))
+    elements = start(root, (none, package, name, 3, name)) + start(sdk, *numbers) + end(sdk) + end(root)
+    return _chunk(0x0003, 8, strings + ids + elements)
+
+
+def _chunk(kind: int, head: int, body: bytes) -> bytes:
+    return struct.pack("<HHI", kind, head, 8 + len(body)) + body
+
+
+def pdf_file(text: str = "A release.") -> bytes:
+    """A document of one page."""
+    stream = f"BT /F 24 Tf 50 700 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+        b" /Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    data, places = b"%PDF-1.7\n", []
+    for number, one in enumerate(objects, 1):
+        places.append(len(data))
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    table = b"xref\n0 5\n0000000000 65535 f \n" + table
+    return data + table + b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
@@ -67,6 +137,9 @@ SAMPLES: dict[str, bytes] = {
     "apt-release-gpg": RELEASE,
     "deb": deb_file(),
     "rpm": rpm_file(),
+    "jar": zip_file(a__B=b"class", c=bytes(5000)),
+    "apk": apk_file(),
+    "pdf": pdf_file(),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -77,4 +150,7 @@ OTHERS: dict[str, bytes] = {
     "apt-release-gpg": RELEASE + b" x\n",
     "deb": deb_file(b"other data"),
     "rpm": rpm_file(b"other payload"),
+    "jar": zip_file(a__B=b"class", c=bytes(5001)),
+    "apk": apk_file(5001),
+    "pdf": pdf_file("Another."),
 }

@@ -19,7 +19,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
-CERTIFIED = frozenset({"cms", "authenticode", "kernel-module"})
+CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk", "pdf", "timestamp"})
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",
@@ -47,13 +47,19 @@ def pem_of(kind: KeyKind, number: int = 0) -> str:
 
 
 def key_record(kind: KeyKind, *formats: str, number: int = 0) -> KeyRecord:
-    certificates = chain_of(kind, number)[0] if CERTIFIED.intersection(formats) else ""
+    certificates = chain_of(kind, number, *usage_for(formats))[0] if CERTIFIED.intersection(formats) else ""
     return KeyRecord(f"{kind}-{number}", kind, pem_of(kind, number), CREATED_AT, formats, certificates=certificates)
 
 
+def usage_for(formats: tuple[str, ...]) -> tuple[x509.ObjectIdentifier, ...]:
+    return (ExtendedKeyUsageOID.TIME_STAMPING,) if formats[:1] == ("timestamp",) else ()
+
+
 @functools.cache
-def chain_of(kind: KeyKind, number: int = 0) -> tuple[str, str]:
-    """A code-signing chain for the key, its own certificate first, and the root; PEM."""
+def chain_of(
+    kind: KeyKind, number: int = 0, usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING
+) -> tuple[str, str]:
+    """A chain for the key, by default for code signing, its own certificate first, and the root; PEM."""
     root, since = ec.generate_private_key(ec.SECP256R1()), datetime.fromtimestamp(CREATED_AT, UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test Root")])
     begun = x509.CertificateBuilder().issuer_name(name).not_valid_before(since).not_valid_after(since + TEN_YEARS)
@@ -64,24 +70,26 @@ def chain_of(kind: KeyKind, number: int = 0) -> tuple[str, str]:
     leaf = (
         begun.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Releases {number}")]))
         .public_key(private_key(kind, number).public_key()).serial_number(200 + number)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False).sign(root, SHA256())
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=usage == ExtendedKeyUsageOID.TIME_STAMPING)
+        .sign(root, SHA256())
     )  # fmt: skip
     pem = authority.public_bytes(Encoding.PEM).decode()
     return leaf.public_bytes(Encoding.PEM).decode() + pem, pem
 
 
 def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
-    if prepared.count > 1:
-        alone = [Prepared(digest, prepared.hash, prepared.kind) for digest in digests_of(prepared)]
-        return b"".join(sign_raw(one, number) for one in alone)
+    return b"".join(_sign_one(prepared, payload, number) for payload in digests_of(prepared))
+
+
+def _sign_one(prepared: Prepared, payload: bytes, number: int) -> bytes:
     private, prehashed = private_key(prepared.kind, number), utils.Prehashed(SHA256())
     if prepared.kind == "ed25519":
         assert prepared.hash == "none"
-        return private.sign(prepared.payload)
-    assert (prepared.hash, len(prepared.payload)) == ("sha256", 32)
+        return private.sign(payload)
+    assert (prepared.hash, len(payload)) == ("sha256", 32)
     if prepared.kind == "rsa3072":
-        return private.sign(prepared.payload, padding.PKCS1v15(), prehashed)
-    r, s = utils.decode_dss_signature(private.sign(prepared.payload, ec.ECDSA(prehashed)))
+        return private.sign(payload, padding.PKCS1v15(), prehashed)
+    r, s = utils.decode_dss_signature(private.sign(payload, ec.ECDSA(prehashed)))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 

@@ -49,7 +49,7 @@ def gnupg():
     home = Path(tempfile.mkdtemp(prefix="pgp"))  # short: its sockets have a limit of their own
     home.chmod(0o700)
     yield home
-    shutil.rmtree(home)
+    shutil.rmtree(home, ignore_errors=True)  # its agent may take its sockets away meanwhile
 
 
 def gpg(home: Path, *words: object, stdin: bytes = b"") -> str:

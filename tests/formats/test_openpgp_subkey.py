@@ -73,7 +73,7 @@ class Gnupg:
 @pytest.fixture
 def home():
     needs("gpg")
-    with tempfile.TemporaryDirectory(prefix="pgp") as folder:
+    with tempfile.TemporaryDirectory(prefix="pgp", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
 
 

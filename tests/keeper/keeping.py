@@ -202,9 +202,10 @@ class Kept:
     def __init__(
         self, folder: Path, issuer: Issuer, protections: dict[str, str] | None = None,
         record: UnsealRecord | None = None, recovery: RecoveryRecord | None = None,
-        identity: Ed25519PrivateKey | None = None,
+        identity: Ed25519PrivateKey | None = None, keys: tuple[KeyRecord, ...] = (), policy: str = "",
     ) -> None:  # fmt: skip
         self.folder = folder
+        self.more_keys = keys
         self.issuer = issuer
         self.offset = 0
         self.signers = SoftSigners()
@@ -212,7 +213,7 @@ class Kept:
         self.logging_in: Callable[[], Awaitable[None]] | None = None
         self.store = FaultyStore()
         self.home = Home(folder)
-        self.policy = POLICY.format(issuer=issuer.url)
+        self.policy = POLICY.format(issuer=issuer.url) + policy
         for name in ("artifacts", "ceremonies", "keeper"):
             (folder / name).mkdir()
         head = HeadFile.create(folder / "head", Head(0, EMPTY_ROOT))
@@ -242,6 +243,7 @@ class Kept:
             KeyRecord("log", "ed25519", "", 1),
             KeyRecord("sealing", "aes256", "", 1),
             team().key,
+            *self.more_keys,
         )
         now, text = 1, roster()
         public = identity.public_key().public_bytes_raw().hex()
@@ -358,9 +360,10 @@ class Kept:
 def kept(
     folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None,
     record: UnsealRecord | None = None, identity: Ed25519PrivateKey | None = None,
+    keys: tuple[KeyRecord, ...] = (), policy: str = "",
 ) -> Iterator[Kept]:  # fmt: skip
     issuer = Issuer()
-    made = Kept(folder, issuer, protections, record, identity=identity)
+    made = Kept(folder, issuer, protections, record, identity=identity, keys=keys, policy=policy)
     patch.setattr(attempts, "UnsealAttempt", OpenAttempt)
 
     class Started:

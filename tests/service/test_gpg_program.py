@@ -60,7 +60,7 @@ class Repository:
 
 @pytest.fixture(scope="module")
 def repository(service: World) -> Iterator[Repository]:
-    with tempfile.TemporaryDirectory(prefix="pgp") as folder:
+    with tempfile.TemporaryDirectory(prefix="pgp", ignore_cleanup_errors=True) as folder:
         made = Repository(Path(folder), service)
         yield made
         subprocess.run(["gpgconf", "--kill", "all"], env=made.env, check=False)

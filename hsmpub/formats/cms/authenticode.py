@@ -14,6 +14,7 @@ from hsmpub.formats.cms.der import context, octets, oid, sequence, tlv
 from hsmpub.formats.cms.pe import pe_digest, signature_of, with_table
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import SHA256, attribute, prepare_attributes, signed_attributes, signed_data
+from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import (
     Artifact,
     Claim,
@@ -21,7 +22,6 @@ from hsmpub.formats.format import (
     DetailMalformed,
     OutputForAnother,
     Prepared,
-    SameName,
     detail_of,
 )
 from hsmpub.formats.public_key import check_claim
@@ -36,7 +36,7 @@ _SPC_INDIVIDUAL = oid("1.3.6.1.4.1.311.2.1.21")
 _SPC_OPUS_INFO = oid("1.3.6.1.4.1.311.2.1.12")
 
 
-class Authenticode(SameName):
+class Authenticode(Stamped):
     """In the file's certificate table, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "authenticode"
@@ -91,7 +91,7 @@ class Authenticode(SameName):
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         return with_table(source, output)
 
-    def detach(self, source: Source) -> bytes | None:
+    def held(self, source: Source) -> bytes | None:
         return signature_of(source)
 
 

@@ -18,13 +18,29 @@ def check_der(data: bytes) -> None:
         raise ValueError("not one value")
 
 
+def contents(value: bytes) -> bytes:
+    """What is in a value that was checked."""
+    _, start, end = value_at(value, 0, len(value))
+    return value[start:end]
+
+
+def members(contents: bytes) -> list[bytes]:
+    """The values that contents consist of. Raises ValueError."""
+    found, at = [], 0
+    while at < len(contents):
+        _, _, end = value_at(contents, at, len(contents))
+        found.append(contents[at:end])
+        at = end
+    return found
+
+
 def _walk(data: bytes, at: int, end: int, depth: int) -> int:
     """How many values there are from `at` to `end`."""
     if depth > MAX_DEPTH:
         raise ValueError("nested too deep")
     count = 0
     while at < end:
-        tag, body, stop = _head(data, at, end)
+        tag, body, stop = value_at(data, at, end)
         if tag & 0x20:
             _walk(data, body, stop, depth + 1)
         at = stop
@@ -32,7 +48,7 @@ def _walk(data: bytes, at: int, end: int, depth: int) -> int:
     return count
 
 
-def _head(data: bytes, at: int, end: int) -> tuple[int, int, int]:
+def value_at(data: bytes, at: int, end: int) -> tuple[int, int, int]:
     """Tag, start and end of the contents of the value at `at`."""
     if end - at < 2:
         raise ValueError("cut short")

@@ -6,15 +6,18 @@ Source: RFC 5652; RFC 8551 (`.p7s`).
 from __future__ import annotations
 
 from hsmpub.formats.cms.chain import load_chain
+from hsmpub.formats.cms.der_check import MAX_BYTES
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
+from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
+from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class Cms(Detached):
+class Cms(Stamped, Detached):
     """`.p7s`, DER, with RSA-3072 or ECDSA on P-256, SHA-256, signed attributes and the key's chain."""
 
     name = "cms"
@@ -39,3 +42,8 @@ class Cms(Detached):
 
     def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
         check_claim(self.read(output, artifact, key, context), key)
+
+    def held(self, source: Source) -> bytes | None:
+        """A signature file is its own; with a timestamp in it, it is another file than the one that was logged."""
+        data = source.read(0, source.size) if source.size <= MAX_BYTES else b""
+        return data if data[:1] == b"\x30" else None

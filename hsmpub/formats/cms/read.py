@@ -35,20 +35,20 @@ class ReadSignedData:
     claim: what was signed with what.
     """
 
-    def __init__(self, output: bytes, chain: Chain, kind: KeyKind) -> None:
+    def __init__(self, output: bytes, chain: Chain, kind: KeyKind, version: str = "v1") -> None:
         try:
-            self._read(output, chain, kind)
+            self._read(output, chain, kind, version)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as e:
             raise CmsMalformed(f"This is no CMS signature that the service could have made: {_short(e)}.") from None
 
-    def _read(self, output: bytes, chain: Chain, kind: KeyKind) -> None:
+    def _read(self, output: bytes, chain: Chain, kind: KeyKind, version: str) -> None:
         check_der(output)
         info = asn1_cms.ContentInfo.load(output, strict=True)
         if info["content_type"].native != "signed_data":
             raise ValueError("not signed data")
         signed = info["content"]
         [signer], [algorithm] = signed["signer_infos"], signed["digest_algorithms"]
-        if {signed["version"].native, signer["version"].native} != {"v1"} or len(signed["crls"] or []):
+        if (signed["version"].native, signer["version"].native) != (version, "v1") or len(signed["crls"] or []):
             raise ValueError("another version")
         check_algorithms(algorithm, signer, kind)
         _check_chain(signed, signer, chain)
@@ -93,6 +93,16 @@ def _check_chain(signed: Any, signer: Any, chain: Chain) -> None:
     sid = signer["sid"].chosen
     if sid["serial_number"].native != chain.serial or sid["issuer"].dump() != chain.issuer:
         raise OutputForAnother("The signature names another certificate than the key's.")
+
+
+def signs_with_rsa(output: bytes) -> bool:
+    """Whether the only signer of a SignedData has an RSA key. Raises CmsMalformed."""
+    try:
+        check_der(output)
+        [signer] = asn1_cms.ContentInfo.load(output, strict=True)["content"]["signer_infos"]
+        return bool(signer["signature_algorithm"]["algorithm"].native == "rsassa_pkcs1v15")
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as e:
+        raise CmsMalformed(f"This is no CMS signature that the service could have made: {_short(e)}.") from None
 
 
 def raw_of(signature: bytes, kind: KeyKind) -> bytes:

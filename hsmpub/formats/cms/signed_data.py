@@ -56,8 +56,9 @@ def prepare_attributes(attributes: bytes, kind: KeyKind, chain: Chain, content: 
     return Prepared(hashlib.sha256(attributes).digest(), "sha256", kind, (attributes, signer, certificates, content))
 
 
-def signed_data(prepared: Prepared, raw: bytes) -> bytes:
-    """DER of a ContentInfo with the SignedData in it, version 1 as PKCS #7 had it. Raises RawSignatureMalformed."""
+def signed_data(prepared: Prepared, raw: bytes, version: int = 1) -> bytes:
+    """DER of a ContentInfo with the SignedData in it, by default version 1 as PKCS #7 had it; 3 is for content that is
+    not data. Raises RawSignatureMalformed."""
     check_raw(prepared, raw)
     attributes, signer, certificates, content = prepared.parts
     info = sequence(
@@ -68,5 +69,5 @@ def signed_data(prepared: Prepared, raw: bytes) -> bytes:
         ALGORITHMS[prepared.kind],
         octets(ecdsa_der(raw) if prepared.kind == "p256" else raw),
     )
-    signed = sequence(integer(1), set_of(SHA256), sequence(content), context(0, certificates), set_of(info))
+    signed = sequence(integer(version), set_of(SHA256), sequence(content), context(0, certificates), set_of(info))
     return sequence(SIGNED_DATA, context(0, signed))

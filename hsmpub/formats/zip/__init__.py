@@ -1,0 +1,1 @@
+"""Packages that are zip archives: Java archives and Android packages."""
