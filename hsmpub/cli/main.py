@@ -22,6 +22,7 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "verify": ("verify", "verify"),
+    "key": ("key", "app"),
     "backup-key": ("backup_key", "backup_key"),
     "decrypt": ("decrypt", "decrypt"),
     "credential": ("credential", "app"),

@@ -2,6 +2,7 @@
 
     file ── extract ──► detail                    (where a digest alone does not suffice)
     artifact, key, context ── prepare ──► Prepared ── HSM ──► raw signature ── assemble ──► output
+                                     (and once more, where a second signature covers the first: follow)
     output, artifact, key  ── read ─────► Claim    ── verify with the pinned key ─────────► check
     file, output ── attach ──► signed file;  signed file ── detach ──► output   (embedded formats)
 
@@ -69,6 +70,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     parts: the format's own; nobody else looks inside.
     count: how many signatures the format takes; then payload is that many digests, one after the other, and the raw
         signature that many raw ones.
+    after: the signature that this one covers, where `Format.follow` made it.
     """
 
     payload: bytes
@@ -76,10 +78,13 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     kind: KeyKind
     parts: tuple[bytes, ...] = ()
     count: int = 1
+    after: Claim | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """What an output says was signed: payload and hash as in `Prepared`, signature as the HSM gave it.
+
+    after: the claim of an earlier signature in the same output, which this one covers.
 
     A keeper whose signer has verified the raw signature may compare a claim with what it asked for, instead of
     verifying twice.
@@ -88,6 +93,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     hash: HashName
     signature: bytes
+    after: Claim | None = None
 
 
 class Format(Protocol):
@@ -124,6 +130,10 @@ class Format(Protocol):
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         """What the HSM signs. Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed (hsmpub.formats.purposes)."""
 
+    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
+        """What the HSM signs next, where a format's second signature covers its first (`Prepared.after`); then that
+        is what is assembled. None: nothing more. Raises RawSignatureMalformed."""
+
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         """The output's exact bytes. Raises RawSignatureMalformed."""
 
@@ -143,7 +153,14 @@ class Format(Protocol):
         """The output that a signed file holds; None: it holds none, or the format is detached."""
 
 
-class Detached:
+class SignedOnce:
+    """What a format is none of whose signatures covers another."""
+
+    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
+        return None
+
+
+class Detached(SignedOnce):
     """What a format is that makes a file of its own from the file's hash alone."""
 
     detail_limit = 0
@@ -192,6 +209,11 @@ def check_raw(prepared: Prepared, signature: bytes) -> None:
     """Raises RawSignatureMalformed."""
     if len(signature) != SIGNATURE_BYTES[prepared.kind] * prepared.count:
         raise RawSignatureMalformed(f"A raw {prepared.kind} signature has {len(signature)} bytes.")
+
+
+def claim_of(prepared: Prepared, signature: bytes) -> Claim:
+    """What an output must say that holds this raw signature of what was prepared."""
+    return Claim(prepared.payload, prepared.hash, signature, prepared.after)
 
 
 def digests_of(prepared: Prepared) -> list[bytes]:

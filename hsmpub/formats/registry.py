@@ -9,8 +9,10 @@ from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.format import Format
+from hsmpub.formats.minisign import Minisign
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make
+from hsmpub.formats.signify import Signify
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.model.key import KeyRecord
@@ -24,6 +26,8 @@ _ALL: tuple[Format, ...] = (
     Cms(),
     Authenticode(),
     KernelModule(),
+    Minisign(),
+    Signify(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared, digests_of
+from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
@@ -133,21 +133,36 @@ class Routine:
         return await self._artifacts.check(given, forms)
 
     async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
-        """One call to the signers for each key and hash; usually that is one for the whole batch."""
-        calls: dict[tuple[str, HashName], list[int]] = {}
-        for position, work in enumerate(batch.work):
-            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
+        """One call to the signers for each key and hash; usually that is one for the whole batch. A second round where
+        signatures cover signatures."""
         outputs: list[bytes] = [b""] * len(batch.work)
-        for (key, hash_name), positions in calls.items():
-            payloads = [digest for p in positions for digest in digests_of(batch.work[p].prepared)]
-            raw = iter(await signers.sign(key, payloads, hash=hash_name))
-            for p in positions:
-                signature = b"".join(islice(raw, batch.work[p].prepared.count))
-                outputs[p] = assemble_and_read(batch.work[p], signature, context)
+        todo = dict(enumerate(batch.work))
+        while todo:
+            todo = await self._round(todo, signers, context, outputs)
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
             batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
+
+    async def _round(
+        self, todo: dict[int, _Work], signers: Signers, context: Context, outputs: list[bytes]
+    ) -> dict[int, _Work]:
+        """Fills in the outputs, by position. Returns: what is to be signed after that."""
+        calls: dict[tuple[str, HashName], list[int]] = {}
+        for position, work in todo.items():
+            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
+        following = {}
+        for (key, hash_name), positions in calls.items():
+            payloads = [digest for p in positions for digest in digests_of(todo[p].prepared)]
+            raw = iter(await signers.sign(key, payloads, hash=hash_name))
+            for p in positions:
+                work = todo[p]
+                signature = b"".join(islice(raw, work.prepared.count))
+                if (then := work.format.follow(work.prepared, signature)) is not None:
+                    following[p] = work._replace(prepared=then)
+                else:
+                    outputs[p] = assemble_and_read(work, signature, context)
+        return following
 
 
 def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
@@ -159,6 +174,6 @@ def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
     """
     output = work.format.assemble(work.prepared, signature)
     claim = work.format.read(output, work.artifact, work.key, context)
-    if claim != Claim(work.prepared.payload, work.prepared.hash, signature):
+    if claim != claim_of(work.prepared, signature):
         raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
     return output

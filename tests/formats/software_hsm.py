@@ -88,6 +88,13 @@ def artifact_of(data: bytes, name: str = "x.whl", format_: Format | None = None)
     return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details)
 
 
+def sign_all(format_: Format, prepared: Prepared, number: int = 0) -> tuple[Prepared, bytes]:
+    """What is assembled, and the raw signature of it: the second one, where that covers the first."""
+    raw = sign_raw(prepared, number)
+    following = format_.follow(prepared, raw)
+    return (prepared, raw) if following is None else sign_all(format_, following, number)
+
+
 def make(format_, data: bytes, key: KeyRecord, number: int = 0, name: str = "x.whl") -> bytes:
     prepared = format_.prepare(artifact_of(data, name, format_), key, CONTEXT)
-    return format_.assemble(prepared, sign_raw(prepared, number))
+    return format_.assemble(*sign_all(format_, prepared, number))

@@ -46,6 +46,7 @@ from tests.envelope.team import team
 from tests.service.jobs import NIGHTLY, RELEASE, Job, release, store
 
 RELEASE_KEY = ec.derive_private_key(4711, ec.SECP256R1())
+MINISIGN_KEY = Ed25519PrivateKey.from_private_bytes(b"m" * 32)
 LOG_SIGNER = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 LOG_KEY = VerifierKey("keeper.example/log", LOG_SIGNER.public_key().public_bytes_raw())
 PEOPLE = {
@@ -74,7 +75,7 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "sdk-leads", count 
 expires = "72h"
 [project.nightly]
 requesters = [{{ issuer = "ci", repository = "example/nightly" }}]
-sign = [{{ key = "routine", formats = ["sshsig"] }}]
+sign = [{{ key = "routine", formats = ["sshsig"] }}, {{ key = "minisign", formats = ["minisign"] }}]
 approvals = []
 [administration.policy]
 approvals = [{{ group = "managers", count = 1 }}, {{ group = "security", count = 1 }}]
@@ -135,6 +136,9 @@ class SoftSigners:
         self.signed += len(items)
         if key == "log":
             return [LOG_SIGNER.sign(item) for item in items]
+        if key == "minisign":
+            assert hash == "none"
+            return [MINISIGN_KEY.sign(item) for item in items]
         private = ec.derive_private_key(4712, ec.SECP256R1()) if self.wrong_key else RELEASE_KEY
         made = []
         for item in items:
@@ -221,11 +225,15 @@ class Kept:
         )
 
     def _beginning(self, identity: Ed25519PrivateKey) -> list[e.Entry]:
-        pem = RELEASE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        pem, minisign = (
+            key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+            for key in (RELEASE_KEY, MINISIGN_KEY)
+        )
         keys = (
             KeyRecord("release", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
             KeyRecord("routine", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
             KeyRecord("log", "ed25519", "", 1),
+            KeyRecord("minisign", "ed25519", minisign, 1, ("minisign",)),
             KeyRecord("sealing", "aes256", "", 1),
             team().key,
         )

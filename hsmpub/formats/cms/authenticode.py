@@ -21,6 +21,7 @@ from hsmpub.formats.format import (
     DetailMalformed,
     OutputForAnother,
     Prepared,
+    SignedOnce,
     detail_of,
 )
 from hsmpub.formats.public_key import check_claim
@@ -35,7 +36,7 @@ _SPC_INDIVIDUAL = oid("1.3.6.1.4.1.311.2.1.21")
 _SPC_OPUS_INFO = oid("1.3.6.1.4.1.311.2.1.12")
 
 
-class Authenticode:
+class Authenticode(SignedOnce):
     """In the file's certificate table, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "authenticode"

@@ -1,0 +1,40 @@
+"""`hsmpub key`: the service's keys, as others verify with them. Offline."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from hsmpub.cli.options import Pins, pins
+from hsmpub.client.public_key import public_form
+from hsmpub.client.trust import pinned_key
+
+app = typer.Typer(no_args_is_help=True, help="Show the service's public keys.")
+
+
+class Form(StrEnum):
+    """minisign, signify: a public key file; ssh: one line; openpgp: a certificate; pem: the public key alone."""
+
+    minisign = "minisign"
+    signify = "signify"
+    ssh = "ssh"
+    openpgp = "openpgp"
+    pem = "pem"
+
+
+@app.callback()
+def _about() -> None:
+    """Show the service's public keys."""
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The key's name in the trust file.")],
+    form: Annotated[Form, typer.Option("--form", help="What is to verify with it.")] = Form.pem,
+    trust: Pins = None,
+) -> None:
+    """Print a public key for minisign, signify, ssh, gpg or openssl, out of the pins. Needs no service."""
+    sys.stdout.write(public_form(pinned_key(pins(trust), name), form.value))
