@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.edge import Edge
@@ -18,7 +20,7 @@ from api.front import Front
 from api.logs import JsonLog
 from api.metrics import Metrics
 from api.problem import BodyRefused, MethodNotAllowed, NoSuchRoute, Unprocessable
-from api.routes import artifacts, health, log, receipts, requests, sessions, sign, unseal
+from api.routes import artifacts, drill, health, log, receipts, requests, sessions, sign, unseal
 from api.served_log import ServedLog
 from api.sessions import Sessions
 from api.settings import Settings
@@ -32,6 +34,16 @@ _ABOUT = """Signs artifacts and publishes releases with keys that only a quorum 
 Every refusal is a problem document (RFC 9457) whose `type` names the rule, and which says what to do next."""
 
 
+class FrontApp(FastAPI):
+    """`hot`: what is answered at once, by method and path, past the router and every layer but the edge."""
+
+    hot: Mapping[tuple[str, str], ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self.hot.get((scope.get("method", ""), scope.get("path", "")), super().__call__)
+        await app(scope, receive, send)
+
+
 def create_app(settings: Settings, protections: Mapping[str, str] | None = None) -> FastAPI:
     """The application of one front process.
 
@@ -42,7 +54,7 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
     503 `keeper-unreachable`.
     """
     front = _front(settings, protections or {})
-    app = FastAPI(
+    app = FrontApp(
         title="hsmpub",
         version=_version(),
         description=_ABOUT,
@@ -56,12 +68,13 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
     app.state.readiness = health.Readiness()
     sign_route = sign.SignRoute(front)
     app.router.routes.insert(0, Route(sign.PATH, sign_route, methods=["POST"], name="sign"))
-    for routes in (sessions, requests, artifacts, receipts, unseal, health, log):
+    for routes in (sessions, requests, artifacts, receipts, unseal, drill, health, log):
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
-    direct = {("POST", sign.PATH): sign_route}
-    app.add_middleware(Edge, direct=direct, throttle=front.by_address, metrics=front.metrics, log=front.log)
+    edge = partial(Edge, throttle=front.by_address, metrics=front.metrics, log=front.log)
+    app.add_middleware(edge)
+    app.hot = {("POST", sign.PATH): edge(sign_route)}
     app.openapi = lambda: openapi.document(app, {sign.PATH: sign.described()})  # type: ignore[method-assign]
     return app
 

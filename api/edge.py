@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -28,21 +27,18 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 class Edge:
     """Args:
-    app: the layer below. direct: what is answered at once, by method and path, past router and other layers.
-    throttle: by address. metrics, log: where answers are counted and written.
+    app: the layer below. throttle: by address. metrics, log: where answers are counted and written.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         *,
-        direct: Mapping[tuple[str, str], ASGIApp],
         throttle: Throttle,
         metrics: Metrics,
         log: JsonLog,
     ) -> None:
         self._app = app
-        self._direct = direct
         self._throttle = throttle
         self._metrics = metrics
         self._log = log
@@ -54,7 +50,6 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        app = self._direct.get((scope["method"], scope["path"]), self._app)
         begun = time.perf_counter()
         name = f"{self._prefix}-{next(self._count):x}"
         status = 0
@@ -73,7 +68,7 @@ class Edge:
         try:
             try:
                 self._throttle.check(asker(scope.get("client")))
-                await app(scope, body or receive, observed)
+                await self._app(scope, body or receive, observed)
             except HsmpubError as e:
                 rule = problem_of(e)[0].rule
                 if status:  # too late for a document: end the connection, so that nobody takes a part for the whole

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import traceback
+from select import PIPE_BUF
 from typing import Any
 
 import msgspec
@@ -26,14 +28,33 @@ class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class JsonLog:
-    """Writes lines to a file descriptor (standard error), each with one call: lines of several processes do not mix."""
+    """Writes lines to a file descriptor (standard error). Those of one turn of the event loop share a system call, but
+    no call takes more than a pipe takes at once: lines of several processes do not mix."""
 
     def __init__(self, fd: int = 2) -> None:
         self.fd = fd
+        self._waiting = b""
 
     def write(self, line: msgspec.Struct | dict[str, Any]) -> None:
+        data = _encode(line) + b"\n"
+        if len(self._waiting) + len(data) > PIPE_BUF:
+            self.flush()
+        if not self._waiting:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:  # no loop runs yet, or any more
+                self._emit(data)
+                return
+        self._waiting += data
+
+    def flush(self) -> None:
+        data, self._waiting = self._waiting, b""
+        if data:
+            self._emit(data)
+
+    def _emit(self, data: bytes) -> None:
         try:
-            os.write(self.fd, _encode(line) + b"\n")
+            os.write(self.fd, data)
         except OSError:  # a log that cannot be written must not stop the service; /metrics still counts
             return
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -73,7 +74,9 @@ def main() -> None:
     protections = confine(settings)
     host, port = listener.getsockname()[:2]
     JsonLog().write({"event": "front", "listen": f"{host}:{port}", "protections": protections})
-    server(settings, protections).run(sockets=[listener])
+    front = server(settings, protections)
+    gc.freeze()  # modules and routes stay; collections need not walk them
+    front.run(sockets=[listener])
 
 
 if __name__ == "__main__":

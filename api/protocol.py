@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.body import ARRIVED
 from api.problem import MEDIA_TYPE, HeadersTooLarge, UnreadableHttp, document, problem_of
 from hsmpub.errors import HsmpubError
+from hsmpub.wire.outbox import Outbox
 
 
 class FrontProtocol(HttpToolsProtocol):
@@ -20,6 +21,7 @@ class FrontProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        self.transport = cast(asyncio.Transport, Outbox(self.transport))  # head and body of an answer in one packet
         self._heading = True  # waiting for, or within, the head of a request
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None

@@ -19,13 +19,13 @@ from typing import Literal
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ceremony.log_snapshot import measure_log
+from ceremony.log_snapshot import fold_log, measure_log
 from ceremony.place import OutputExists, OutputNotWritten, sync_directory
 from hsmpub.config import HomeMissing, load_config
 from hsmpub.errors import Conflict, Invalid
 from hsmpub.home import Home
 from hsmpub.model.trust import Trust, load_trust
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import Quorum, load_recovery_record, load_unseal_record
 from hsmpub.tlog.note import load_verifier_key
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -47,11 +47,29 @@ class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     size: int
 
 
+class GroupFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """name: empty for the only group of a quorum without groups."""
+
+    name: str
+    threshold: int
+    holders: tuple[str, ...]
+
+
+class QuorumFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose shares belong to this backup; so many of the groups are needed."""
+
+    epoch: int
+    group_threshold: int
+    groups: tuple[GroupFacts, ...]
+
+
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a backup says of itself, signed by the keeper's identity.
 
     at: seconds since 1970; epoch: of the unseal record; log_size, log_root (hex): the whole log in it;
-    module, token: of the HSM, module empty for the embedded SoftHSM; listen: of the front.
+    policy_sha256, roster_sha256: of the texts in force; keys: their names; vendor_backup: where the HSM maker's own
+    backup of the token is, empty for none; module, token: of the HSM, module empty for the embedded SoftHSM;
+    listen: of the front.
     """
 
     backup: Literal["hsmpub backup v1"]
@@ -60,10 +78,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epoch: int
     log_size: int
     log_root: str
+    policy_sha256: str
+    roster_sha256: str
+    unseal: QuorumFacts
+    recovery: QuorumFacts
+    keys: tuple[str, ...]
+    vendor_backup: str
     module: str
     token: str
     listen: str
     files: dict[str, FileFacts]
+
+
+def quorum_facts(quorum: Quorum) -> QuorumFacts:
+    groups = (
+        GroupFacts(group.name, group.threshold, tuple(holder.name for holder in group.holders))
+        for group in quorum.groups
+    )
+    return QuorumFacts(quorum.epoch, quorum.group_threshold, tuple(groups))
 
 
 def manifest_message(manifest: bytes) -> bytes:
@@ -89,7 +121,8 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
     if home.ceremony_journal.exists():
         raise BackupDuringCeremony("A ceremony is changing this home, or was interrupted.")
     identity = _identity(home)
-    record = load_unseal_record(home.unseal_record.read_bytes())
+    unseal = load_unseal_record(home.unseal_record.read_bytes())
+    recovery = load_recovery_record(home.recovery_record.read_bytes())
     try:
         with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
             snapshot = Path(folder) / "log.sqlite"
@@ -101,13 +134,22 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
                 for path in _files(home, artifacts):
                     name = str(path.relative_to(home.root))
                     files[name] = _add(tar, name, path, now)
+                state = fold_log(snapshot)
+                assert state.policy is not None  # a log begins with both
+                assert state.roster is not None
                 manifest = Manifest(
                     backup="hsmpub backup v1",
                     service=trust.service,
                     at=now,
-                    epoch=record.epoch,
+                    epoch=unseal.epoch,
                     log_size=size,
                     log_root=root.hex(),
+                    policy_sha256=state.policy.sha256,
+                    roster_sha256=state.roster.sha256,
+                    unseal=quorum_facts(unseal),
+                    recovery=quorum_facts(recovery),
+                    keys=tuple(key.name for key in trust.keys),
+                    vendor_backup=config.hsm.vendor_backup,
                     module="" if home.softhsm_conf.exists() else config.hsm.module,
                     token=config.hsm.token,
                     listen=config.front.listen,

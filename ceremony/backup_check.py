@@ -15,17 +15,23 @@ from pathlib import Path
 import msgspec
 from cryptography.exceptions import InvalidSignature
 
-from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message
-from ceremony.log_snapshot import measure_log
+from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message, quorum_facts
+from ceremony.log_snapshot import fold_log, measure_frontier
+from ceremony.place import OutputNotWritten
 from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
+from hsmpub.model.entry import EntryMalformed
+from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.note import load_verifier_key
+from hsmpub.tlog.tile import Frontier
 from hsmpub.transcript.check import check_hex_signature, keeper_public
 
 _NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,199}/){0,4}[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
 _MAX_MANIFEST = 64 << 20
 _CHUNK = 1 << 20
+VERSION = 1
 
 
 class BackupMissing(NotFound):
@@ -44,12 +50,21 @@ class BackupUntrusted(Forbidden):
     advice = "It is the backup of another service, or the pins are: compare trust.json with another participant's."
 
 
+class BackupOfNewerVersion(Invalid):
+    advice = "Use a version of hsmpub that is as new as the one that took the backup; CHANGELOG.md names them."
+
+
 @dataclass(frozen=True)
 class Backup:
-    """A checked backup, unpacked below `root`, which goes away with `open_backup`."""
+    """A checked backup, unpacked below `root`, which goes away with `open_backup`.
+
+    state: what the whole log says; frontier: of that log, to go on from.
+    """
 
     manifest: Manifest
     root: Path
+    state: ServiceState
+    frontier: Frontier
 
     def read(self, name: str) -> bytes:
         """Raises BackupMalformed: no such file in it."""
@@ -60,17 +75,18 @@ class Backup:
 
 @contextmanager
 def open_backup(
-    path: Path, trust: Trust, *, known: Checkpoint | None = None, folder: Path | None = None
-) -> Iterator[Backup]:
+    path: Path, trust: Trust, *, known: Checkpoint | None = None, folder: Path | None = None,
+) -> Iterator[Backup]:  # fmt: skip
     """Unpacks a backup whose manifest the pinned keeper signed, and whose every byte the manifest names.
 
     Args:
-        known: a checkpoint from elsewhere that the log must continue.
+        known: a checkpoint from elsewhere; the log may be shorter, but not another one.
         folder: where to unpack to; the system's temporary folder if None.
 
     Raises:
-        BackupMissing, BackupMalformed, BackupAltered, BackupUntrusted.
-        LogCopyAltered, BackupStale: of the log in it.
+        BackupMissing, BackupMalformed, BackupAltered, BackupUntrusted, BackupOfNewerVersion.
+        OutputNotWritten: there is no room to unpack it.
+        LogCopyAltered, LogForked: of the log in it.
     """
     with tempfile.TemporaryDirectory(prefix="hsmpub-backup-", dir=folder) as root:
         try:
@@ -80,12 +96,40 @@ def open_backup(
                     _unpack(tar, name, facts, Path(root) / name)
         except FileNotFoundError:
             raise BackupMissing(f"There is no file {path}.") from None
+        except (IsADirectoryError, PermissionError) as error:
+            raise BackupMissing(f"{path} cannot be read: {error.strerror}.") from None
+        except OSError as error:
+            raise OutputNotWritten(f"The backup cannot be unpacked in {root}: {error.strerror or error}.") from None
         except (tarfile.TarError, EOFError, UnicodeDecodeError):
             raise BackupMalformed(f"{path} is not a whole tar file.") from None
-        measured = measure_log(Path(root) / LOG, load_verifier_key(trust.log_key), known)
-        if measured != (manifest.log_size, bytes.fromhex(manifest.log_root)):
+        frontier = measure_frontier(Path(root) / LOG, load_verifier_key(trust.log_key), known)
+        if (frontier.size, frontier.root().hex()) != (manifest.log_size, manifest.log_root):
             raise BackupAltered("The log in the backup is not the one that its manifest names.")
-        yield Backup(manifest, Path(root))
+        backup = Backup(manifest, Path(root), _fold(Path(root) / LOG), frontier)
+        _check_whole(backup)
+        yield backup
+
+
+def _fold(db: Path) -> ServiceState:
+    """The log is the signed one, so what this version cannot read was written by a newer one."""
+    try:
+        return fold_log(db)
+    except EntryMalformed as error:
+        raise BackupOfNewerVersion(f"The log in the backup has entries of a newer version: {error.detail}") from None
+
+
+def _check_whole(backup: Backup) -> None:
+    """What the manifest says is what log and records say; otherwise the files are of different days."""
+    manifest, state = backup.manifest, backup.state
+    unseal = load_unseal_record(backup.read("keeper/unseal.json"))
+    recovery = load_recovery_record(backup.read("keeper/recovery.json"))
+    said = (manifest.policy_sha256, manifest.roster_sha256, manifest.epoch, manifest.unseal, manifest.recovery)
+    found = (
+        state.policy.sha256 if state.policy else "", state.roster.sha256 if state.roster else "", state.epoch,
+        quorum_facts(unseal), quorum_facts(recovery),
+    )  # fmt: skip
+    if said != found or manifest.epoch != unseal.epoch:
+        raise BackupAltered("Log, records and manifest of the backup do not tell the same.")
 
 
 def _check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
@@ -96,6 +140,7 @@ def _check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
     if not all(member.isreg() for member in members) or names[-2:] != [MANIFEST, SIGNATURE]:
         raise BackupMalformed("The backup holds something else than files, or does not end with its manifest.")
     body, signature = (_small(tar, member) for member in members[-2:])
+    _check_version(body)
     try:
         check_hex_signature(keeper_public(trust), signature.decode("ascii").removesuffix("\n"), manifest_message(body))
     except (InvalidSignature, ValueError):
@@ -103,12 +148,27 @@ def _check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
     try:
         manifest = msgspec.json.decode(body, type=Manifest)
     except msgspec.MsgspecError:
-        raise BackupMalformed("The backup's manifest is of another version.") from None
+        raise BackupMalformed("The backup's manifest cannot be read.") from None
     if manifest.service != trust.service:
         raise BackupUntrusted(f"The backup is of the service {manifest.service[:80]!r}.")
     if set(manifest.files) != set(names[:-2]) or LOG not in manifest.files:
         raise BackupAltered("The backup does not hold exactly the files that its manifest names.")
     return manifest
+
+
+def _check_version(body: bytes) -> None:
+    """Said before the signature, which a newer version may make in another way; nothing else is read of it."""
+    try:
+        said = msgspec.json.decode(body, type=_Version).backup
+    except msgspec.MsgspecError:
+        return  # the signature says what there is to say
+    version = re.fullmatch(r"hsmpub backup v([1-9][0-9]{0,5})", said)
+    if version is not None and int(version[1]) > VERSION:
+        raise BackupOfNewerVersion(f"The backup is of the form {said!r}; this version reads up to v{VERSION}.")
+
+
+class _Version(msgspec.Struct, frozen=True):
+    backup: str
 
 
 def _small(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:

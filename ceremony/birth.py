@@ -173,7 +173,8 @@ def fill_token(
     secrets.so_pin.take(new_pin(table.pin_length))
     init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
     import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born])
+    vendor = {"vendor_backup": table.vendor_backup} if table.vendor_backup else {}
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born], **vendor)
     return hsm
 
 

@@ -15,6 +15,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     resume,
     share,
     verify,
+    witness,
 )
 from ceremony.commands.app import app
 from hsmpub.errors import HsmpubError

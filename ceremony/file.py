@@ -31,11 +31,13 @@ from pydantic import Field, StrictBool, StrictInt, StringConstraints, Validation
 
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
 from ceremony.quorum_table import Name, QuorumTable, Table, check_quorum_table
+from ceremony.witness_table import Witnesses
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
 from hsmpub.model.toml_lines import TomlText, load_toml
 
 Label = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}\z")]
+VendorBackup = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*\z")]
 Origin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\z")]
 
 
@@ -47,12 +49,14 @@ class ServiceTable(Table):
 
 
 class HsmTable(Table):
-    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections."""
+    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections;
+    vendor_backup: in words, where the maker's own backup of the token is."""
 
     module: str = ""
     token: Label = "hsmpub"  # noqa: S105 - the label of the token
     pin_length: Annotated[StrictInt, Field(ge=8, le=255)] = 40
     network: StrictBool = False
+    vendor_backup: VendorBackup = ""
 
 
 class LogTable(Table):
@@ -84,6 +88,7 @@ class CeremonyFile(Table):
     log: LogTable
     files: FilesTable
     front: FrontTable = FrontTable()
+    witness: Witnesses = ()
 
 
 def load_ceremony_file(text: str) -> CeremonyFile:

@@ -30,6 +30,7 @@ from ceremony.log_write import begin_log
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig
@@ -121,7 +122,7 @@ class _Ceremony:
         plan, recorder = self._plan, self._recorder
         recorder.record(
             "ceremony file", sha256=plan.sha256, policy_sha256=sha256_hex(plan.policy.encode()),
-            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections,
+            roster_sha256=sha256_hex(plan.roster.encode()), protections=protections, **witness_facts(plan.file.witness),
         )  # fmt: skip
         recovery = self._split_recovery()
         born = self._bear()
@@ -188,7 +189,9 @@ class _Ceremony:
             if key.certificates:
                 self._output(self._home.genesis / f"{key.name}.crt", key.certificates.encode())
         self._output(self._home.trust, dump_trust(trust))
-        self._output(self._home.config, config_toml(hsm, self._plan.file.front.listen))
+        self._output(
+            self._home.config, config_toml(hsm, self._plan.file.front.listen, self._plan.file.hsm.vendor_backup)
+        )
         self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
 
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:

@@ -8,16 +8,17 @@ from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 
 
-def config_toml(hsm: HsmConfig, listen: str) -> bytes:
+def config_toml(hsm: HsmConfig, listen: str, vendor_backup: str = "") -> bytes:
     """The home's config.toml: where things are."""
     # JSON's strings are TOML's basic strings
+    vendor = f"vendor_backup = {json.dumps(vendor_backup)}\n" if vendor_backup else ""
     return (
-        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n"
+        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n{vendor}"
         f"\n[front]\nlisten = {json.dumps(listen)}\n"
     ).encode()
 
 
 def make_folders(home: Home) -> None:
     """Folders that the running service fills."""
-    for folder in (home.artifacts, home.courier, home.run):
+    for folder in (home.artifacts, home.ceremonies, home.courier, home.run):
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from hsmpub.errors import Broken, Conflict
+from hsmpub.model import entry as e
+from hsmpub.model.fold import ServiceState
 from hsmpub.tlog.checkpoint import Checkpoint, check_checkpoint
 from hsmpub.tlog.merkle import leaf_hash
 from hsmpub.tlog.note import VerifierKey
@@ -21,7 +23,14 @@ class LogCopyAltered(Broken):
 
 
 class BackupStale(Conflict):
-    advice = "Take a newer backup: with this one, entries that were published before would be missing."
+    advice = (
+        "Take a newer backup, or bring the missing entries with --entries from whoever kept them. If nobody did, "
+        "--accept-loss goes on without them, and the log says so for ever."
+    )
+
+
+class LogForked(Broken):
+    advice = "One key has signed two histories: find out which one is true before anything is restored."
 
 
 def iterate_log(db: Path) -> Iterator[list[bytes]]:
@@ -38,8 +47,20 @@ def measure_log(db: Path, log_key: VerifierKey, known: Checkpoint | None = None)
 
     Raises:
         LogCopyAltered: the entries are not those that the checkpoint in the log covers.
-        BackupStale: the log is shorter than `known`, or not its continuation.
+        BackupStale: the log is shorter than `known`.
+        LogForked: it is not the log that `known` is of.
     """
+    frontier = measure_frontier(db, log_key, known)
+    if known is not None and known.size > frontier.size:
+        raise BackupStale(
+            f"The log in the backup has {frontier.size} entries; a checkpoint of {known.size} is known. "
+            f"Entries {frontier.size} to {known.size - 1} are missing."
+        )
+    return frontier.size, frontier.root()
+
+
+def measure_frontier(db: Path, log_key: VerifierKey, known: Checkpoint | None = None) -> Frontier:
+    """As measure_log, for a log that may be shorter than `known`. Raises LogCopyAltered, LogForked."""
     with closing(LogReader.open(db)) as reader:
         own = check_checkpoint(reader.checkpoint(), log_key)
     roots = {own.size: b""} | ({known.size: b""} if known else {})
@@ -53,6 +74,14 @@ def measure_log(db: Path, log_key: VerifierKey, known: Checkpoint | None = None)
         frontier.extend(leaves)
     if roots[own.size] != own.root:
         raise LogCopyAltered(f"The log's entries are not those that its checkpoint of {own.size} covers.")
-    if known is not None and roots[known.size] != known.root:
-        raise BackupStale(f"The log has {frontier.size} entries and does not continue the checkpoint of {known.size}.")
-    return frontier.size, frontier.root()
+    if known is not None and known.size <= frontier.size and roots[known.size] != known.root:
+        raise LogForked(f"The log is another one than that of the known checkpoint of {known.size} entries.")
+    return frontier
+
+
+def fold_log(db: Path) -> ServiceState:
+    """What a measured copy says. Raises EntryMalformed, LogContradictsItself."""
+    state = ServiceState()
+    for index, data in enumerate(data for entries in iterate_log(db) for data in entries):
+        state.apply(index, e.load_entry(data))
+    return state

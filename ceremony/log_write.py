@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from ceremony.log_snapshot import LogCopyAltered, iterate_log
@@ -11,6 +11,8 @@ from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.tlog.log import Log
 from hsmpub.transcript.record import Sign
+
+_MANY = 4096
 
 
 def begin_log(home: Home, log_key: str, first: Sequence[e.Entry], sign: Sign) -> None:
@@ -20,10 +22,12 @@ def begin_log(home: Home, log_key: str, first: Sequence[e.Entry], sign: Sign) ->
     _run(log, lambda: _sign_checkpoint(log, sign))
 
 
-def continue_log(home: Home, log_key: str, copy: Path, measured: tuple[int, bytes], last: e.Entry, sign: Sign) -> None:
-    """A new log with the entries of a copy, then one more, and a checkpoint over all of them.
+def continue_log(
+    home: Home, log_key: str, copy: Path, measured: tuple[int, bytes], more: Sequence[bytes], last: e.Entry, sign: Sign
+) -> None:
+    """A new log with the entries of a copy, then these and a last one, and a checkpoint over all of them.
 
-    measured: size and root of the copy.
+    measured: size and root of the copy; more: exact bytes.
 
     Raises:
         LogCopyAltered: the copy is not what was measured.
@@ -37,31 +41,12 @@ def continue_log(home: Home, log_key: str, copy: Path, measured: tuple[int, byte
             await log.append(entries)
         if log.head != measured:
             raise LogCopyAltered("The restored log is not the one in the backup.")
+        for start in range(0, len(more), _MANY):
+            await log.append(list(more[start : start + _MANY]))
         await log.append([e.dump_entry(last)])
         await _sign_checkpoint(log, sign)
 
     _run(log, write)
-
-
-def last_time_and_epoch(copy: Path, at: int) -> tuple[int, int]:
-    """Time for the next entry (`at`, but never before the last one), and the last epoch that shares were made for.
-
-    Raises:
-        EntryMalformed: an entry of another version.
-    """
-    epoch = 0
-    for entry in _entries(copy):
-        at = max(at, entry.at)
-        if isinstance(entry, e.Genesis | e.Restored):
-            epoch = max(epoch, entry.epoch)
-        elif isinstance(entry, e.CeremonyHeld):
-            epoch = max(epoch, entry.epoch, entry.pending_epoch)
-    return at, epoch
-
-
-def _entries(copy: Path) -> Iterable[e.Entry]:
-    for entries in iterate_log(copy):
-        yield from map(e.load_entry, entries)
 
 
 async def _sign_checkpoint(log: Log, sign: Sign) -> None:

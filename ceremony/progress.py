@@ -19,13 +19,20 @@ def step_printer(console: Console) -> Print:
 
     def told(step: Step) -> None:
         console.print(f"[bold]{step.number:>3}[/bold]  {escape(_sentence(step))}", highlight=False, soft_wrap=True)
-        for line in _details(step):
+        for line in _safe_details(step):
             console.print(f"     [dim]{escape(line)}[/dim]", highlight=False, soft_wrap=True)
 
     return told
 
 
 def _sentence(step: Step) -> str:
+    try:
+        return _told(step)
+    except (KeyError, TypeError, AttributeError):  # a signed transcript may say anything; only its shape was checked
+        return f"{step.what} (its facts are not those of such a step)"
+
+
+def _told(step: Step) -> str:
     facts = step.facts
     match step.what:
         case "ceremony file":
@@ -48,6 +55,20 @@ def _sentence(step: Step) -> str:
             return "keys born in a throw-away token, wrapped, the token destroyed"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
+        case "keys found":
+            return "the token has the pinned keys, and each made a signature"
+        case "vendor token":
+            return f"token {facts['label']!r}, restored by its maker's means, has a new PIN that nobody saw"
+        case "entries brought":
+            return f"{facts['count']} entries after the backup were brought and are those of the known checkpoint"
+        case "loss accepted":
+            return f"entries {facts['first']} to {facts['size'] - 1} are lost; the log says so at each of them"
+        case "drill":
+            return f"drill of the {facts['quorum']} quorum, {facts['threshold']} of {len(facts['holders'])}"
+        case "drill share":
+            return f"share of {facts['holder']} accepted, {facts['accepted']}"
+        case "proven":
+            return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
         case "token":
             return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
         case "keeper identity":
@@ -59,6 +80,13 @@ def _sentence(step: Step) -> str:
         case "outputs":
             return f"{len(facts['sha256'])} files written"
     return step.what
+
+
+def _safe_details(step: Step) -> list[str]:
+    try:
+        return list(_details(step))
+    except (KeyError, TypeError, AttributeError):
+        return []
 
 
 def _details(step: Step) -> Iterator[str]:

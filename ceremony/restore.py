@@ -26,11 +26,19 @@ from ceremony.cards import open_cards
 from ceremony.file import CeremonyFile, HsmTable
 from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
-from ceremony.log_write import continue_log, last_time_and_epoch
-from ceremony.place import Place, check_free
-from hsmpub.errors import Broken
+from ceremony.log_write import continue_log
+from ceremony.lost_entries import After, apply_after, lost_entries
+from ceremony.place import OutputNotWritten, Place, check_free
+from ceremony.restore_token import (
+    RestoredKeysDiffer,
+    boxes_for,
+    check_not_embedded,
+    fill_from_backup,
+    take_vendor_token,
+)
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
-from hsmpub.hsm.config import BornKey, HsmConfig
+from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -50,9 +58,7 @@ from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import Cards, split_unseal
 from hsmpub.transcript.record import Recorder, Step
 
-
-class RestoredKeysDiffer(Broken):
-    advice = "Use nothing of this backup: its keys are not those that the service's trust.json pins."
+NOTHING_AFTER = After()
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,9 @@ def run_restore(
     *,
     now: Callable[[], int],
     file: CeremonyFile | None = None,
+    after: After = NOTHING_AFTER,
+    vendor_token: bool = False,
+    rehearsal: bool = False,
     told: Callable[[Step], None] = lambda step: None,
     protections: Mapping[str, str] | None = None,
     cards: Path | None = None,
@@ -82,27 +91,35 @@ def run_restore(
         backup: of open_backup, which has checked it against `trust`.
         shares: of the recovery holders; their private keys are wiped.
         file: who holds the new unseal shares, and the HSM; None: the holders, keys and HSM of the backup.
-        now, told, protections, cards: as for run_genesis.
+        after: what the log had after the backup; its entries are taken over, or their loss is logged.
+        vendor_token: the HSM's maker's means have restored the token; its keys are not imported.
+        now, told, protections, rehearsal, cards: as for run_genesis.
 
     Raises:
+        OutputNotWritten: nothing was kept.
         HomeExists, CeremonyUnfinished: before anything is done.
         TooFewHolders and the rules of a refused share: nothing was opened.
         RestoredKeysDiffer: nothing was kept.
+        VendorTokenIsEmbedded, and those of take_vendor_token.
         TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.tlog: nothing was kept, but for the new
             token in an HSM other than SoftHSM.
     """
     check_free(home)
-    recorder = Recorder("restore", trust.service, now, told, rehearsal=False)
+    recorder = Recorder("restore", trust.service, now, told, rehearsal)
     old = load_unseal_record(backup.read("keeper/unseal.json"))
     plan = file.unseal.plan if file is not None else plan_of(old)
-    with (
-        open_cards(cards, home, trust.service, {"unseal": plan}) as to_print,
-        Place(home) as place,
-        birth.open_secrets() as secrets,
-    ):
-        ceremony = _Ceremony(backup, trust, file, place, recorder, secrets, now(), plan, to_print["unseal"])
-        epoch, transcript = ceremony.run(shares, dict(protections or {}))
-        place.finish()
+    try:
+        with (
+            open_cards(cards, home, trust.service, {"unseal": plan}) as to_print,
+            Place(home) as place,
+            birth.open_secrets() as secrets,
+        ):
+            ceremony = _Ceremony(backup, trust, file, after, vendor_token, place, recorder, secrets, now(), plan,
+                                 to_print["unseal"])  # fmt: skip
+            epoch, transcript = ceremony.run(shares, dict(protections or {}))
+            place.finish()
+    except OSError as error:
+        raise OutputNotWritten(f"The home cannot be written: {error.strerror or error}.") from None
     return Restored(place.home, epoch, transcript)
 
 
@@ -110,20 +127,25 @@ class _Ceremony:
     """The state of one restore between its steps."""
 
     def __init__(
-        self, backup: Backup, trust: Trust, file: CeremonyFile | None, place: Place, recorder: Recorder,
-        secrets: birth.Secrets, at: int, plan: QuorumPlan, cards: Cards,
+        self, backup: Backup, trust: Trust, file: CeremonyFile | None, after: After, vendor_token: bool, place: Place,
+        recorder: Recorder, secrets: birth.Secrets, at: int, plan: QuorumPlan, cards: Cards,
     ) -> None:  # fmt: skip
         self._backup = backup
         self._trust = trust
         self._file = file
+        self._after = after
+        self._vendor_token = vendor_token
+        if vendor_token:
+            check_not_embedded(self._hsm_table())
         self._place = place
         self._home = Home(place.root)
         self._recorder = recorder
         self._secrets = secrets
         self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
-        self._at, last_epoch = last_time_and_epoch(backup.root / LOG, at)
-        self._epoch = last_epoch + 1
+        apply_after(backup.state, after)
+        self._at = max(at, backup.state.at)
+        self._epoch = backup.state.last_epoch + 1
         self._plan = plan
         self._cards = cards
         self._outputs: dict[str, str] = {}
@@ -133,8 +155,13 @@ class _Ceremony:
         manifest = self._backup.manifest
         self._recorder.record(
             "backup", taken_at=manifest.at, log_size=manifest.log_size, log_root=manifest.log_root,
-            log_sha256=manifest.files[LOG].sha256, protections=protections,
+            log_sha256=manifest.files[LOG].sha256, vendor_backup=manifest.vendor_backup, protections=protections,
+            **witness_facts(self._file.witness if self._file is not None else ()),
         )  # fmt: skip
+        if self._after.brought:
+            self._recorder.record("entries brought", first=manifest.log_size, count=len(self._after.brought))
+        if lost := self._after.lost:
+            self._recorder.record("loss accepted", first=manifest.log_size, size=lost.size, root=lost.root.hex())
         holders = self._gather(shares)
         hsm = self._fill_token()
         copy_into(self._backup, self._place.root)
@@ -155,27 +182,27 @@ class _Ceremony:
         def accepted(holders: tuple[str, ...]) -> None:
             self._recorder.record("recovery share", holder=holders[-1], accepted=progress_text(self._recovery, holders))
 
-        secrets = self._secrets
+        secrets, boxes = self._secrets, boxes_for(self._recovery, vendor_token=self._vendor_token)
+        first = secrets.so_pin if self._vendor_token else secrets.wrapping_key
         holders = asyncio.run(
-            gather_recovery(self._recovery, shares, secrets.wrapping_key, secrets.identity, now=self._at,
-                            accepted=accepted)
+            gather_recovery(self._recovery, shares, first, secrets.identity, now=self._at, accepted=accepted,
+                            boxes=boxes)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
         return holders
 
     def _fill_token(self) -> HsmConfig:
-        born = [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in self._recovery.wrapped]
-        pinned = [(key.name, key.kind, key.public) for key in self._trust.keys]
-        if [(key.name, key.kind, key.public_pem) for key in born] != pinned:
-            raise RestoredKeysDiffer("The keys in the backup are not the pinned ones.")
-        birth.record_keys(self._recorder, "keys restored", self._trust.keys)
-        return birth.fill_token(self._hsm_table(), self._place, self._recorder, self._secrets, born)
+        table, place, recorder, secrets = self._hsm_table(), self._place, self._recorder, self._secrets
+        if self._vendor_token:
+            return take_vendor_token(table, place, recorder, secrets, self._trust)
+        return fill_from_backup(table, place, recorder, secrets, self._recovery, self._trust)
 
     def _hsm_table(self) -> HsmTable:
         if self._file is not None:
             return self._file.hsm
-        return HsmTable(module=self._backup.manifest.module, token=self._backup.manifest.token)
+        said = self._backup.manifest
+        return HsmTable(module=said.module, token=said.token, vendor_backup=said.vendor_backup)
 
     def _split_unseal(self) -> None:
         avoid = [earlier.identifier for earlier in (*self._old.history, *self._recovery.history)]
@@ -197,13 +224,14 @@ class _Ceremony:
         self._home.trust.unlink()  # the pinned one, not that of the backup
         self._output(self._home.trust, dump_trust(self._trust))
         listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
-        self._output(self._home.config, config_toml(hsm, listen))
+        self._output(self._home.config, config_toml(hsm, listen, self._hsm_table().vendor_backup))
 
     def _continue(self, transcript: bytes, holders: tuple[str, ...], signer: TokenSigner) -> None:
         manifest, restored = self._backup.manifest, e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
         measured = (manifest.log_size, bytes.fromhex(manifest.log_root))
+        more = [*self._after.brought, *lost_entries(self._after, manifest.log_size, self._at)]
         continue_log(
-            self._home, self._trust.log_key, self._backup.root / LOG, measured, restored, birth.log_sign(signer)
+            self._home, self._trust.log_key, self._backup.root / LOG, measured, more, restored, birth.log_sign(signer)
         )
         make_folders(self._home)
 

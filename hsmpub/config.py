@@ -19,11 +19,13 @@ class _Section(BaseModel):
 
 
 class HsmSection(_Section):
-    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core."""
+    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core;
+    vendor_backup: where the maker's own backup of the token is, for the manifests of backups."""
 
     module: str
     token: str
     workers: int = Field(default=0, ge=0, le=64)
+    vendor_backup: str = ""
 
 
 class FrontSection(_Section):

@@ -22,7 +22,7 @@ class ShareBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     box: bytes
 
 
-_decoder = msgspec.json.Decoder(ShareBody)
+decode_share = msgspec.json.Decoder(ShareBody)
 
 
 @router.get(
@@ -50,5 +50,5 @@ async def hand_in(request: Request) -> Response:
     front = front_of(request)
     front.check_costly(request)
     caps = front.settings.front
-    share = await json_body(request, _decoder, cap=16 * 1024, timeout=caps.body_timeout)
+    share = await json_body(request, decode_share, cap=16 * 1024, timeout=caps.body_timeout)
     return json_reply(await front.keeper.call(m.HandIn(share.attempt, share.holder, share.box)))

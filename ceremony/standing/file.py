@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ceremony.file import first_refusal
 from ceremony.file_rules import MissingCeremonyKey, WrongCeremonyValue
 from ceremony.quorum_table import Name
+from ceremony.witness_table import Witnesses
 from hsmpub.model.toml_lines import TomlText, load_toml
 
 
@@ -27,6 +28,7 @@ class StandingFile(BaseModel):
 
     ceremony: str
     service: Name
+    witness: Witnesses = ()
 
     def check(self, toml: TomlText) -> None:
         """What a schema cannot say. Raises CeremonyFileRefused, with the line."""

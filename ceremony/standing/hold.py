@@ -16,6 +16,7 @@ from ceremony.standing.journal import Journal
 from ceremony.standing.kind import AnyKind, Papers
 from ceremony.standing.opened import open_home
 from ceremony.standing.quorum import AtHand
+from ceremony.witness_table import witness_facts
 from hsmpub.home import Home
 from hsmpub.model.digest import sha256_hex
 
@@ -79,6 +80,7 @@ def hold(
                     "ceremony file", sha256=sha256_hex(papers.text.encode()),
                     papers={use: sha256_hex(text.encode()) for use, text in papers.named.items()},
                     log_size=opened.log.size, log_root=opened.log.root.hex(), protections=dict(protections or {}),
+                    **witness_facts(papers.file.witness),
                 )  # fmt: skip
                 held.output("ceremony.toml", papers.text.encode())
                 for use, text in papers.named.items():

@@ -74,8 +74,10 @@ def play(world: World) -> None:
             acts.check(world)
         with stage.act("7 Routine signing"):
             acts.routine(world)
+        with stage.act("8 Drill"):
+            acts.drill(world)
     world.service = None
-    with stage.act("8 Recovery"):
+    with stage.act("9 Recovery"):
         fresh = acts.recover(world)
         with Service(stage, fresh) as world.service:
             acts.unseal(world, fresh, (holders[4], holders[3], holders[1]))

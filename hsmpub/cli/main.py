@@ -16,6 +16,7 @@ COMMANDS = {
     "serve": ("serve", "serve"),
     "status": ("status", "status"),
     "unseal": ("unseal", "unseal"),
+    "drill": ("drill", "drill"),
     "seal": ("seal", "seal"),
     "release": ("release", "app"),
     "approve": ("approve", "approve"),

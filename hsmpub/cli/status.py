@@ -13,7 +13,8 @@ from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
 from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.errors import Refused
-from hsmpub.wire.messages import AttemptReply, StatusReply
+from hsmpub.model.clock import rfc3339
+from hsmpub.wire.messages import AttemptReply, QuorumView, StatusReply
 
 
 def status(
@@ -32,6 +33,8 @@ def status(
     _say_state(found, attempt)
     _say_keys(found, tested)
     _say_protections(found)
+    for quorum in found.quorums:
+        _say_quorum(quorum)
     for warning in found.warnings:
         say(f"Warning: {visible(warning)}", "yellow")
 
@@ -70,3 +73,11 @@ def _say_protections(found: StatusReply) -> None:
     for name, why in sorted(found.protections.items()):
         if why != "on":
             say(f"  off: {visible(name)} ({visible(why)})", "yellow")
+
+
+def _say_quorum(quorum: QuorumView) -> None:
+    drilled = f"last drill {rfc3339(quorum.drilled_at)}" if quorum.drilled_at else "no drill yet"
+    people = ", ".join(visible(name) for name in quorum.holders)
+    say(f"The {visible(quorum.quorum)} quorum (epoch {quorum.epoch}): {quorum.threshold} of {people}; {drilled}.")
+    if quorum.unseen:
+        say(f"  shares not shown for long: {', '.join(visible(name) for name in quorum.unseen)}", "yellow")

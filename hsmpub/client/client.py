@@ -30,6 +30,8 @@ _ready = msgspec.json.Decoder(m.ReadyReply)
 _attempt = msgspec.json.Decoder(m.AttemptReply)
 _header = msgspec.json.Decoder(m.HeaderReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
+_drill = msgspec.json.Decoder(m.DrillReply)
+_drilled = msgspec.json.Decoder(m.DrillHandInReply)
 _personal: msgspec.json.Decoder[m.RequestView | m.Done] = msgspec.json.Decoder(m.RequestView | m.Done)
 
 
@@ -168,6 +170,15 @@ class Client:
         """box: the share, HPKE-sealed to the attempt's key."""
         body = _encode({"attempt": attempt, "holder": holder, "box": box})
         return self.http.call("POST", "/v1/unseal/shares", _handed, content=body, headers=_JSON)
+
+    def drill(self, quorum: m.QuorumName) -> m.DrillReply:
+        """The open drill as it came over the net; hsmpub.shares.drill checks it before it seals a share."""
+        return self.http.call("GET", f"/v1/drills/{quorum}", _drill)
+
+    def hand_in_drill(self, quorum: m.QuorumName, attempt: bytes, holder: str, box: bytes) -> m.DrillHandInReply:
+        """box: the share, HPKE-sealed to the drill's key."""
+        body = _encode({"attempt": attempt, "holder": holder, "box": box})
+        return self.http.call("POST", f"/v1/drills/{quorum}/shares", _drilled, content=body, headers=_JSON)
 
     def close(self) -> None:
         self.http.close()

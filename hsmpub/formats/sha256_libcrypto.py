@@ -1,7 +1,7 @@
 """SHA-256 in libcrypto from given chaining words: the same arithmetic as `sha256_block`, at native speed.
 
-It is the libcrypto that Python's own `hashlib` is linked to, so nothing foreign is loaded. Where its low-level
-functions are missing, or its context is laid out in another way, `find_libcrypto` says so with None.
+Where its low-level functions are missing, or its context is laid out in another way, `find_libcrypto` says so with
+None.
 Source: OpenSSL 3, openssl/sha.h, SHA256_CTX (h[8], Nl, Nh, data[64], num, md_len).
 """
 
@@ -11,12 +11,12 @@ import ctypes
 import functools
 import struct
 
+from hsmpub.formats.libcrypto import libcryptos
 from hsmpub.formats.sha256_block import IV, Words, finish
 
 _CONTEXT = struct.Struct("=8I2I64s2I")
 #: More than any libcrypto's context takes, should one be larger than the known 112 bytes.
 CONTEXT_BYTES = 256
-_LAST_RESORTS = ("libcrypto.so.3", "libcrypto.so.4", "libcrypto.so.1.1", "libcrypto.3.dylib")
 
 
 class Libcrypto:
@@ -65,23 +65,14 @@ class Libcrypto:
 @functools.cache
 def find_libcrypto() -> Libcrypto | None:
     """libcrypto with a context that was tried and found to be as expected, else None."""
-    for name in (_linked_to_hashlib(), *_LAST_RESORTS):
+    for library in libcryptos():
         try:
-            found = Libcrypto(ctypes.CDLL(name)) if name else None
-        except (OSError, AttributeError):
+            found = Libcrypto(library)
+        except AttributeError:
             continue
-        if found is not None and _is_as_expected(found):
+        if _is_as_expected(found):
             return found
     return None
-
-
-def _linked_to_hashlib() -> str | None:
-    """Looking a symbol up in the extension's handle searches the libraries that it is linked to."""
-    try:
-        import _hashlib
-    except ImportError:
-        return None
-    return getattr(_hashlib, "__file__", None)
 
 
 def _is_as_expected(library: Libcrypto) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import re
 import struct
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -45,27 +47,62 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str) -> C
     Raises:
         SshsigMalformed, SshsigKeyDiffers, SshsigNamespaceDiffers.
     """
-    cursor = Cursor(_dearmor(text), SshsigMalformed)
-    cursor.expect(b"SSHSIG\x00\x00\x00\x01", "magic or version")
-    public = load_public(key)
-    algorithm, blob = _expected(public)
-    if cursor.sized(4) != blob:
-        raise SshsigKeyDiffers(f"The signature does not hold the public key {key.name!r}.")
-    if cursor.sized(4) != namespace.encode():
-        raise SshsigNamespaceDiffers(f"The signature is not of the namespace {namespace!r}.")
-    cursor.expect(b"\x00\x00\x00\x00", "reserved member")
-    cursor.expect(b"\x00\x00\x00\x06sha256", "hash")
+    data = _dearmor(text)
+    expected = _expected(key, namespace)
+    if not data.startswith(expected.head):
+        raise _difference(Cursor(data, SshsigMalformed), expected, key, namespace)
+    cursor = Cursor(data[len(expected.head) :], SshsigMalformed)
     inner = Cursor(cursor.sized(4), SshsigMalformed)
     cursor.end()
-    if inner.sized(4) != algorithm:
+    if inner.sized(4) != expected.algorithm:
         raise SshsigMalformed("The signature names an algorithm that its key does not use.")
-    raw = _read_raw(inner.sized(4), public)
+    raw = _read_raw(inner.sized(4), load_public(key))
     inner.end()
-    name = namespace.encode()
-    message = struct.pack(f">6sI{len(name)}sII6sI32s", b"SSHSIG", len(name), name, 0, 6, b"sha256", 32, digest)
-    if algorithm == b"ssh-ed25519":
+    message = expected.message + digest
+    if key.kind == "ed25519":
         return Claim(message, "none", raw)
     return Claim(hashlib.sha256(message).digest(), "sha256", raw)
+
+
+class _Expected(NamedTuple):
+    """What is the same in every output of a key and namespace.
+
+    head: all bytes before the signature; blob: the public key in them; message: what is signed, up to the digest.
+    """
+
+    head: bytes
+    blob: bytes
+    algorithm: bytes
+    message: bytes
+
+
+@functools.lru_cache(maxsize=256)
+def _expected(key: KeyRecord, namespace: str) -> _Expected:
+    public, name = load_public(key), namespace.encode()
+    kind, text = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[:2]
+    blob = base64.b64decode(text)
+    rest = struct.pack(f">I{len(name)}sII6s", len(name), name, 0, 6, b"sha256")
+    return _Expected(
+        head=struct.pack(f">6sII{len(blob)}s", b"SSHSIG", 1, len(blob), blob) + rest,
+        blob=blob,
+        algorithm=b"rsa-sha2-256" if isinstance(public, RSAPublicKey) else kind,
+        message=b"SSHSIG" + rest + (32).to_bytes(4, "big"),
+    )
+
+
+def _difference(cursor: Cursor, expected: _Expected, key: KeyRecord, namespace: str) -> Exception:
+    """What is wrong with the bytes before the signature."""
+    try:
+        cursor.expect(b"SSHSIG\x00\x00\x00\x01", "magic or version")
+        if cursor.sized(4) != expected.blob:
+            return SshsigKeyDiffers(f"The signature does not hold the public key {key.name!r}.")
+        if cursor.sized(4) != namespace.encode():
+            return SshsigNamespaceDiffers(f"The signature is not of the namespace {namespace!r}.")
+        cursor.expect(b"\x00\x00\x00\x00", "reserved member")
+        cursor.expect(b"\x00\x00\x00\x06sha256", "hash")
+    except SshsigMalformed as malformed:
+        return malformed
+    return SshsigMalformed("What stands before the signature is not as expected.")
 
 
 def _dearmor(text: bytes) -> bytes:
@@ -80,12 +117,6 @@ def _dearmor(text: bytes) -> bytes:
     if base64.b64encode(data) != joined:  # bits beyond the last byte
         raise SshsigMalformed("The armour is spelled in an unusual way.")
     return data
-
-
-def _expected(public: PublicKey) -> tuple[bytes, bytes]:
-    """Signature algorithm and wire form of the pinned key."""
-    kind, text = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[:2]
-    return (b"rsa-sha2-256" if isinstance(public, RSAPublicKey) else kind), base64.b64decode(text)
 
 
 def _read_raw(signature: bytes, public: PublicKey) -> bytes:

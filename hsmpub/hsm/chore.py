@@ -6,7 +6,7 @@ from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.delivery import bear_in_token
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
-from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken, SetPin
+from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken, ResetPin, SetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
@@ -25,6 +25,10 @@ def _run(inside: Inside) -> Finished:
         return Finished()
     if isinstance(order, SetPin):
         return Finished(_set_pin(inside, so=order.so))
+    if isinstance(order, ResetPin):
+        so_pin, pin = inside.secrets
+        _reset_pin(inside, so_pin, pin)
+        return Finished()
     if isinstance(order, LocateToken):
         return Finished(_serial(inside))
     if isinstance(order, BearKeys):
@@ -58,6 +62,18 @@ def _set_pin(inside: Inside, *, so: bool) -> bytes:
             cryptoki.finalize()
             old.close()
             new.close()
+
+
+def _reset_pin(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
+    with inside.alone():
+        cryptoki = Cryptoki(inside.opening.hsm.module)
+        cryptoki.initialize()
+        try:
+            cryptoki.init_pin(inside.opening.hsm.token, so_pin, pin)
+        finally:
+            cryptoki.finalize()
+            so_pin.close()
+            pin.close()
 
 
 def _serial(inside: Inside) -> bytes:

@@ -2,7 +2,8 @@
 
 1. A request waits in the backlog until the current turn of the event loop ends, so that requests that came
    together travel together.
-2. Each signer has at most two frames at once. Every signature in an answer was verified by the signer.
+2. Each signer has at most two frames at once, and the second only if it is worth the trip: what comes while all are at
+   work waits a little and travels together. Every signature in an answer was verified by the signer.
 3. What a dead signer had in hand goes once to another; what only waited in its channel is not blamed.
 4. While no signer can start, requests fail at once with the reason.
 """
@@ -16,12 +17,14 @@ from hsmpub.errors import HsmpubError, Problem
 from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request, again
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.crew import Crew
-from hsmpub.hsm.lane import Groups, Lane
+from hsmpub.hsm.lane import FRAMES_IN_FLIGHT, Groups, Lane
 from hsmpub.hsm.messages import Made, Serve, WorkDone
 from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, SignerLost, SignersClosed, TokenGone, as_rule
 from hsmpub.secret.page import SecretPage
 
 _ATTEMPTS = 2
+#: What has to wait before a signer that is at work gets a second frame.
+SECOND_FRAME_COST = FRAME_COST // 2
 #: A signer answers all of a group or says what is wrong; anything else is blamed, so that nothing goes round for ever.
 _OUT_OF_TURN = Problem.of(SignerLost("A signer answered out of turn."))
 
@@ -71,9 +74,10 @@ class Dispatch:
         lanes = self.crew.lanes
         while self._backlog and lanes:
             lane = max(lanes, key=_free)
-            if lane.free <= 0:
+            idle = sum(one.free == FRAMES_IN_FLIGHT for one in lanes)
+            if lane.free <= 0 or (not idle and self._backlog.cost < SECOND_FRAME_COST):
                 return
-            share = -(-self._backlog.cost // len(lanes))
+            share = -(-self._backlog.cost // (idle or 1))
             pieces = self._backlog.take(min(share, FRAME_COST))
             if pieces:
                 lane.send(pieces)

@@ -70,6 +70,10 @@ class SetPin(_Order, frozen=True, tag="set-pin"):
     so: bool
 
 
+class ResetPin(_Order, frozen=True, tag="reset-pin"):
+    """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
+
+
 class LocateToken(_Order, frozen=True, tag="locate-token"):
     """No secret. Answered with the token's serial number."""
 
@@ -86,7 +90,10 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | LocateToken | BearKeys | ImportKeys
+Order = (
+    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | ResetPin | LocateToken | BearKeys
+    | ImportKeys
+)  # fmt: skip
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

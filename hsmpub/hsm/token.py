@@ -9,12 +9,12 @@ from pathlib import Path
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.messages import InitToken, LocateToken, SetPin
+from hsmpub.hsm.messages import InitToken, LocateToken, ResetPin, SetPin
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.hsm.softhsm import token_directory
 
-__all__ = ["change_pin", "destroy_token", "init_token", "new_pin"]
+__all__ = ["change_pin", "destroy_token", "init_token", "new_pin", "reset_pin"]
 
 CHORE = "hsmpub.hsm.chore"
 
@@ -40,6 +40,15 @@ def change_pin(hsm: HsmConfig, *, old: Secret, new: Secret, so: bool = False) ->
         PinNotChanged: the token keeps the old one. PinRefused: it takes neither.
     """
     return run_once(CHORE, hsm, SetPin(so), [old, new]).data == b"changed"
+
+
+def reset_pin(hsm: HsmConfig, *, so_pin: Secret, pin: Secret) -> None:
+    """Sets a new user PIN as security officer; the keys stay. Both are left as they are; wipe them when done.
+
+    Raises:
+        TokenGone: no token with this label. PinRefused: another SO PIN.
+    """
+    run_once(CHORE, hsm, ResetPin(), [so_pin, pin])
 
 
 def destroy_token(hsm: HsmConfig) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import logging
 import os
 import signal
@@ -24,7 +26,7 @@ from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
@@ -55,6 +57,8 @@ def main() -> None:
     try:
         home = Home(options.home.resolve())
         config = load_config(home)
+        with contextlib.suppress(OSError):  # a home of an earlier version; without it a drill leaves no evidence
+            home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         uvloop.run(serve(home, config, protections, token))
@@ -74,6 +78,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
             home=home,
             log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
+            recovery=load_recovery_record(home.recovery_record.read_bytes()),
             hsm=HsmConfig(
                 module=config.hsm.module,
                 token=config.hsm.token,
@@ -86,6 +91,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
         )
     )
     front, courier = _channels(home, config.keeper, keeper, token)
+    gc.freeze()  # modules and the state of the log stay; collections need not walk them
     await front.start()
     await courier.start()
     sweep = asyncio.get_running_loop().create_task(keeper.sweep())
@@ -129,7 +135,7 @@ def _readable(home: Home, module: str) -> list[str]:
 
 
 def _writable(home: Home) -> list[str]:
-    return [str(home.keeper), str(home.log.parent), str(home.run)]
+    return [str(home.keeper), str(home.log.parent), str(home.run), str(home.ceremonies)]
 
 
 async def _told_to_stop() -> None:

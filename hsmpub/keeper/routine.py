@@ -40,10 +40,11 @@ class OutputDiffers(Broken):
 
 @dataclass(frozen=True)
 class _Allowed:
-    """What the policy lets this session do with one project and set of formats: which key makes which."""
+    """What the policy lets this session do with one project and set of formats: which key makes which, for whom."""
 
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
+    requester: dict[str, str]
 
 
 class _Work(NamedTuple):
@@ -77,13 +78,13 @@ class Routine:
         """
         allowed = self._allowed(session, body)
         signers = self._unsealing.signers()
-        now = self._book.now()
+        now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
-            request=secrets.token_hex(8),
+            request=names[:16],
             kind="sign",
-            requester=requester_of(session),
+            requester=allowed.requester,
             policy_sha256=self._book.policy_sha256,
-            nonce=secrets.token_hex(16),
+            nonce=names[16:],
             requested_at=now,
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
@@ -108,7 +109,7 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing)
+        allowed = _Allowed(makes, signing, requester_of(session))
         session.decisions[question] = allowed
         return allowed
 

@@ -19,9 +19,11 @@ from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.drilling import Drilling
 from hsmpub.keeper.executing import Executing
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.publishing import Publishing
+from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
@@ -29,8 +31,9 @@ from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.keeper.views import Views
 from hsmpub.model import submission as s
-from hsmpub.shares.record import UnsealRecord
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 from hsmpub.tlog.log import Log
+from hsmpub.tlog.note import NoteSigner
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
@@ -45,6 +48,7 @@ class KeeperParts:
     home: Home
     log: Log
     record: UnsealRecord
+    recovery: RecoveryRecord
     hsm: HsmConfig
     identity: Ed25519PrivateKey
     workers: int
@@ -66,6 +70,9 @@ class Keeper:
             on_unsealed=self._unsealed,
             on_sealed=parts.log.stop_checkpoints,
         )
+        self.drilling = Drilling(
+            book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
+        )
         artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
@@ -77,7 +84,8 @@ class Keeper:
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
-        self.status = Status(book, self.unsealing, self.issuers, credentials, parts.identity, parts.protections)
+        watch = QuorumWatch(book, parts.record, parts.recovery)
+        self.status = Status(book, self.unsealing, self.issuers, credentials, parts.identity, parts.protections, watch)
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
@@ -107,6 +115,10 @@ class Keeper:
                 return await self.unsealing.attempt()
             case m.HandIn():
                 return await self.unsealing.hand_in(message)
+            case m.GetDrill():
+                return await self.drilling.attempt(message)
+            case m.HandInDrill():
+                return await self.drilling.hand_in(message)
             case _:
                 assert_never(message)
 
@@ -148,6 +160,7 @@ class Keeper:
 
     async def close(self) -> None:
         await self.unsealing.close()
+        await self.drilling.close()
         self.book.log.close()
 
     async def _submit(self, message: m.Submit) -> m.FrontReply:
@@ -177,11 +190,19 @@ class Keeper:
         self.sessions.forget_decisions()
 
     async def _unsealed(self) -> None:
+        sign = self._log_signature()
+        assert sign is not None  # it was unsealed just now
+        self.book.log.start_checkpoints(sign)
+        self.executing.start_all()
+
+    def _log_signature(self) -> NoteSigner | None:
+        """The signature function of the log key in the HSM; None while sealed."""
+        if not self.unsealing.is_unsealed:
+            return None
         signers = self.unsealing.signers()
 
         async def sign(message: bytes) -> bytes:
             [signature] = await signers.sign(self._log_key, [message], hash="none")
             return signature
 
-        self.book.log.start_checkpoints(sign)
-        self.executing.start_all()
+        return sign

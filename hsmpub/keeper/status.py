@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.wire import messages as m
 
@@ -24,6 +25,7 @@ class Status:
         credentials: Credentials,
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
+        quorums: QuorumWatch,
     ) -> None:
         self._book = book
         self._unsealing = unsealing
@@ -31,6 +33,7 @@ class Status:
         self._credentials = credentials
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
+        self._quorums = quorums
         self.counters: Counter[str] = Counter()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -61,6 +64,7 @@ class Status:
             protections=self.protections,
             warnings=tuple(self._warnings()),
             counters=self._counters(),
+            quorums=self._quorums.views(),
         )
 
     async def ready(self) -> m.ReadyReply:
@@ -87,12 +91,13 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass
+        return off + bearer + missing + glass + list(self._quorums.warnings())
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
         return {
             **{name: float(value) for name, value in self.counters.items()},
+            **self._quorums.counters(),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
         }

@@ -232,6 +232,27 @@ class Restored(_Entry, frozen=True, tag="restore"):
     holders: tuple[str, ...]
 
 
+class Lost(_Entry, frozen=True, tag="lost"):
+    """Another entry was at this index. A restore did not have it, and whoever restored accepted that.
+
+    size, root (hex): of the signed checkpoint that shows what was lost.
+    """
+
+    size: int
+    root: str
+
+
+class Drilled(_Entry, frozen=True, tag="drill"):
+    """A quorum showed that it could unseal, or restore; nothing was released. quorum: `unseal` or `recovery`;
+    epoch: that quorum's own; transcript_sha256: of the dated evidence."""
+
+    quorum: Literal["unseal", "recovery"]
+    epoch: int
+    holders: tuple[str, ...]
+    attempt: str
+    transcript_sha256: str
+
+
 class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
     """A ceremony on the home, the keeper stopped; `holders` opened it with their shares.
 
@@ -253,7 +274,7 @@ class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
-    | ShareHandedIn | UnsealedBy | SealedBy | Restored | CeremonyHeld
+    | ShareHandedIn | UnsealedBy | SealedBy | Restored | CeremonyHeld | Drilled | Lost
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

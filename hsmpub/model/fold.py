@@ -19,6 +19,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
@@ -93,6 +94,7 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    quorums: QuorumHistory = field(default_factory=QuorumHistory)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -103,6 +105,7 @@ class ServiceState:
         # Routine signatures are appended side by side and may be applied out of order: they change no state.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
+        self.quorums.apply(entry)
         match entry:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
@@ -151,7 +154,7 @@ class ServiceState:
             case e.SealedBy():
                 if entry.nonce:
                     self.used_nonces.add(f"{entry.person} {entry.nonce}")
-            case e.ShareHandedIn() | e.UnsealedBy():
+            case e.ShareHandedIn() | e.UnsealedBy() | e.Drilled() | e.Lost():
                 pass
             case _:
                 self._apply_to_request(index, entry)

@@ -17,6 +17,7 @@ from hsmpub.policy.version import Versions
 
 DEFAULT_EXPIRY = 72 * 3600
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
+MAX_DRILL_DAYS = 730
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
@@ -35,6 +36,17 @@ def parse_period(value: Any) -> Any:
 
 
 Period = Annotated[int, BeforeValidator(parse_period)]
+
+
+def parse_drill_period(value: Any) -> Any:
+    """`"180d"` as seconds."""
+    match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) > MAX_DRILL_DAYS:
+        raise ValueError(f'a time between drills is written in days, such as "180d", up to {MAX_DRILL_DAYS}')
+    return int(match[1]) * 86_400
+
+
+DrillPeriod = Annotated[int, BeforeValidator(parse_drill_period)]
 
 
 class _Table(BaseModel):
@@ -140,6 +152,12 @@ class Administration(_Table):
     decrypt: Rule | None = None
 
 
+class Ceremonies(_Table):
+    """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
+
+    drill: DrillPeriod = 180 * 86_400
+
+
 class PolicyFile(_Table):
     """The whole file; `hsmpub.policy.decide.Policy` answers questions about it."""
 
@@ -147,3 +165,4 @@ class PolicyFile(_Table):
     targets: dict[Name, Target] = Field(default={}, alias="target")
     projects: dict[Name, Project] = Field(default={}, alias="project")
     administration: Administration = Administration()
+    ceremonies: Ceremonies = Ceremonies()

@@ -53,8 +53,6 @@ class _Attempt:
     protections: of the child, name → "on" or why it is off.
     """
 
-    purpose: Purpose
-
     def __init__(self, record: UnsealRecord | RecoveryRecord, process: asyncio.subprocess.Process, *, attempt: bytes,
                  key: bytes, expires_at: int, deadline: float, release: int) -> None:  # fmt: skip
         self.record = record
@@ -67,13 +65,14 @@ class _Attempt:
         self._deadline = deadline
         self._release = release
         self._released: tuple[int, ...] = ()
+        self._proven: tuple[str, ...] = ()
         self.sealed = b""
         self._turn = asyncio.Lock()
 
     @classmethod
     async def _start(
         cls, record: UnsealRecord | RecoveryRecord, now: int, lifetime: int, boxes: Sequence[Box],
-        seal: SecretPage | None = None,
+        seal: SecretPage | None = None, drill: bool = False, keeper_key: bytes = b"",
     ) -> Self:  # fmt: skip
         release, to_release = os.pipe()
         try:
@@ -93,8 +92,9 @@ class _Attempt:
         made = cls(record, process, attempt=attempt, key=b"", expires_at=now + lifetime,
                    deadline=time.monotonic() + lifetime, release=release)  # fmt: skip
         try:
-            order = Gather(cls.purpose, dump_record(record), attempt, lifetime, to_release, tuple(boxes),
-                           len(seal) if seal is not None else 0)  # fmt: skip
+            purpose: Purpose = "unseal" if isinstance(record, UnsealRecord) else "recovery"
+            order = Gather(purpose, dump_record(record), attempt, lifetime, to_release, tuple(boxes),
+                           len(seal) if seal is not None else 0, drill, keeper_key)  # fmt: skip
             gathers = await made._ask(frame(order), Gathers, seal.view if seal is not None else None)
             made.key, made.protections = gathers.key, gathers.protections
         except BaseException:
@@ -105,12 +105,12 @@ class _Attempt:
     @property
     def is_complete(self) -> bool:
         """Enough shares are in, and what they open is ready to be taken."""
-        return bool(self._released)
+        return bool(self._released or self._proven)
 
     @property
     def is_open(self) -> bool:
         """Shares can still be handed in."""
-        return not self._released and self._process.returncode is None and time.monotonic() < self._deadline
+        return not self.is_complete and self._process.returncode is None and time.monotonic() < self._deadline
 
     async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
         """Hands in a share that its holder sealed to `key`, info = `b"hsmpub share v1" + attempt + holder`.
@@ -160,13 +160,14 @@ class _Attempt:
 
     async def _in_turn(self, message: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
         async with self._turn:
-            if self._released:
+            if self.is_complete:
                 raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
             if time.monotonic() >= self._deadline:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released, self.sealed = reply.holders, reply.released, reply.sealed
+            self.accepted, self._released = reply.holders, reply.released
+            self.sealed, self._proven = reply.sealed, reply.proven
             return self.accepted
 
     async def _take(self, *pages: SecretPage) -> None:
@@ -197,8 +198,6 @@ class _Attempt:
 
 class UnsealAttempt(_Attempt):
     """One attempt to unseal: at the last share that is needed the child opens the PIN box."""
-
-    purpose = "unseal"
 
     @classmethod
     async def start(
@@ -231,8 +230,6 @@ class UnsealAttempt(_Attempt):
 class RecoveryAttempt(_Attempt):
     """One gathering of the recovery quorum: at the last share that is needed the child opens what a restore, or a
     ceremony, needs."""
-
-    purpose = "recovery"
 
     @classmethod
     async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:

@@ -31,6 +31,7 @@ class Gather(_Msg, frozen=True, tag="gather"):
 
     record: JSON of the quorum's record; attempt: 16 bytes; lifetime: seconds, after which the child ends by itself;
     release_fd: the pipe to which it writes what the secret opens.
+    drill: prove and release nothing; keeper_key: the pinned one, raw Ed25519, for the drill of a recovery quorum.
     """
 
     purpose: Purpose
@@ -40,6 +41,8 @@ class Gather(_Msg, frozen=True, tag="gather"):
     release_fd: int
     boxes: tuple[Box, ...]
     seal_size: int = 0
+    drill: bool = False
+    keeper_key: bytes = b""
 
 
 class Gathers(_Msg, frozen=True, tag="gathers"):
@@ -67,11 +70,13 @@ class Accepted(_Msg, frozen=True, tag="accepted"):
     """released: bytes that were written to the release pipe, one number for each secret; empty before the k-th.
 
     sealed: the box of what was sent to be sealed.
+    proven: in a drill, what the secret was shown to open; empty before the k-th.
     """
 
     holders: tuple[str, ...]
     released: tuple[int, ...] = ()
     sealed: bytes = b""
+    proven: tuple[str, ...] = ()
 
 
 class Split(_Msg, frozen=True, tag="split"):

@@ -19,6 +19,7 @@ from hsmpub.shares.record import HolderRecord, Purpose, Quorum
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch, canonical, check_header, combine_shares, read_share
 
 SHARE_CONTEXT = b"hsmpub share v1"
+DRILL_CONTEXT = b"hsmpub drill share v1"
 MAX_BOX_BYTES = 4096
 
 
@@ -62,13 +63,17 @@ class Gathering:
         purpose: which quorum it is.
         attempt: its 16 bytes, bound into every box.
         private: raw X25519 key to which the boxes of this attempt are sealed.
+        context: what every box of this attempt is bound to, so that one for a drill unseals nothing.
     """
 
-    def __init__(self, record: Quorum, purpose: Purpose, attempt: bytes, private: bytearray) -> None:
+    def __init__(
+        self, record: Quorum, purpose: Purpose, attempt: bytes, private: bytearray, context: bytes = SHARE_CONTEXT
+    ) -> None:
         self._record = record
         self._purpose: Purpose = purpose
         self._attempt = attempt
         self._private = private
+        self._context = context
         self._shares: dict[str, bytearray] = {}
 
     @property
@@ -86,7 +91,7 @@ class Gathering:
         if len(box) > MAX_BOX_BYTES:
             raise ShareBoxUnreadable("The box is larger than any share.")
         try:
-            words = open_box(self._private, SHARE_CONTEXT + self._attempt + holder.encode(), box)
+            words = open_box(self._private, self._context + self._attempt + holder.encode(), box)
         except BoxNotOpened:
             raise ShareBoxUnreadable(f"The box from {holder} does not open in this attempt.") from None
         self.hand_in(holder, bytearray(words))

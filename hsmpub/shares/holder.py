@@ -78,7 +78,7 @@ def box_for_attempt(
     return seal_share(open_share_file(share_file, identity), attempt.attempt, attempt.key, holder)
 
 
-def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> bytes:
+def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str, context: bytes = SHARE_CONTEXT) -> bytes:
     """The box; `mnemonic` is wiped. A misspelt share is refused here already. Raises ShareMalformed."""
     try:
         words = canonical(mnemonic)
@@ -86,7 +86,7 @@ def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str) -> 
         wipe(mnemonic)
     try:
         read_share(words)
-        return seal_box(key, SHARE_CONTEXT + attempt + holder.encode(), words)
+        return seal_box(key, context + attempt + holder.encode(), words)
     finally:
         wipe(words)
 

@@ -24,6 +24,7 @@ from hsmpub.shares.identity import (
 )
 from hsmpub.shares.pgp_certificate import CertificateUnusable
 from hsmpub.shares.plan import PlanUnfit
+from hsmpub.shares.proving import BackupNotProven
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
 from hsmpub.shares.record import RecordMalformed, UnknownHolder
 from hsmpub.shares.recovery import RecoveryBoxAltered
@@ -32,7 +33,8 @@ from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnother
 RULES: dict[str, type[HsmpubError]] = {
     rule_name(rule): rule
     for rule in (
-        CardNotProven, CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted, IdentityMissing,
+        BackupNotProven, CardNotProven, CertificateUnusable, EnoughShares, GroupComplete, IdentityEncrypted,
+        IdentityMissing,
         IdentityUnusable, PinBoxAltered, PlanUnfit, RecipientUnusable, RecordMalformed, RecoveryBoxAltered,
         SecretFailsKeyCheck, ShareAlreadyHandedIn, ShareAltered, ShareBoxUnreadable, ShareFileForGpg,
         ShareFileNotProven, ShareFileOfAnother, ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch,

@@ -5,6 +5,8 @@
 3 at the k-th combines, tests the key-check value
 4 opens the box (PIN; or wrapping key and identity) and writes its content to the release pipe
 5 wipes and ends; it ends also when its time is over or its parent is gone
+
+In a drill, 4 proves what the secret opens (hsmpub.shares.proving), and nothing of it leaves.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from hsmpub.shares.channel import (
 )
 from hsmpub.shares.child import run_child
 from hsmpub.shares.derive import open_pin, seal_pin
-from hsmpub.shares.gathering import Gathering
+from hsmpub.shares.gathering import DRILL_CONTEXT, SHARE_CONTEXT, Gathering
 from hsmpub.shares.identity import open_share_file
+from hsmpub.shares.proving import prove_recovery, prove_unseal
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import open_boxes
 
@@ -51,18 +54,20 @@ def _serve(protections: dict[str, str]) -> None:
     record = _record(order)
     to_seal = receive(_IN, order.seal_size)
     key = X25519PrivateKey.generate()
-    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()))
+    context = DRILL_CONTEXT if order.drill else SHARE_CONTEXT
+    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()), context)
     send(_OUT, frame(Gathers(key.public_key().public_bytes_raw(), protections)))
     while True:
         try:
             _take(gathering)
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
-                reply = _release(gathering, record, order, to_seal)
+                finish = _prove if order.drill else _release
+                reply = finish(gathering, record, order, to_seal)
         except HsmpubError as error:
             reply = Problem.of(error)
         send(_OUT, frame(reply))
-        if isinstance(reply, Accepted) and reply.released:
+        if isinstance(reply, Accepted) and (reply.released or reply.proven):
             return
 
 
@@ -84,6 +89,16 @@ def _take(gathering: Gathering) -> None:
             wipe(identity)
     else:
         raise Broken("A gathering child takes shares only.")
+
+
+def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, _: bytearray) -> Accepted:
+    holders, secret = gathering.accepted, gathering.secret()
+    try:
+        if isinstance(record, RecoveryRecord):
+            return Accepted(holders, proven=prove_recovery(record, secret, order.boxes, order.keeper_key))
+        return Accepted(holders, proven=prove_unseal(record, secret))
+    finally:
+        wipe(secret)
 
 
 def _release(

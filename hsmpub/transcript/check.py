@@ -25,6 +25,7 @@ from hsmpub.transcript.record import (
     head_and_lines,
     message_to_sign,
 )
+from hsmpub.transcript.script import has_its_steps
 
 
 class TranscriptMalformed(Invalid):
@@ -33,6 +34,10 @@ class TranscriptMalformed(Invalid):
 
 class TranscriptAltered(Broken):
     advice = "This copy was altered or damaged: compare it with another participant's copy."
+
+
+class TranscriptIncomplete(Broken):
+    advice = "Steps are missing or out of order, and it was signed all the same: find out who signed it, and why."
 
 
 class TranscriptUntrusted(Forbidden):
@@ -77,9 +82,12 @@ def load_transcript(data: bytes) -> Transcript:
 def check_transcript(data: bytes, trust: Trust) -> Transcript:
     """The transcript that log key and keeper identity of a service signed, both of them.
 
+    A drill of a sealed service is signed by the keeper alone: the log has its digest.
+
     Raises:
         TranscriptMalformed, TranscriptAltered: see load_transcript.
         TranscriptUntrusted: of another service, or signed by other keys than the pinned ones.
+        TranscriptIncomplete: signed, but not with the steps of such a ceremony.
         TrustMalformed: of the pins.
     """
     transcript = load_transcript(data)
@@ -89,7 +97,8 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
         "log": (trust.log_key, load_verifier_key(trust.log_key).public),
         "keeper": (trust.keeper_key, keeper_public(trust)),
     }
-    if sorted(seal.signer for seal in transcript.seals) != sorted(pinned):
+    signers = sorted(seal.signer for seal in transcript.seals)
+    if signers != sorted(pinned) and (transcript.head.ceremony, signers) != ("drill", ["keeper"]):
         raise TranscriptUntrusted("The transcript is not signed by both the log key and the keeper.")
     message = message_to_sign(data.partition(OPEN_SEALS)[0])
     for seal in transcript.seals:
@@ -100,6 +109,8 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
             check_hex_signature(public, seal.signature, message)
         except (InvalidSignature, ValueError):
             raise TranscriptAltered(f"The {seal.signer} signature under the transcript is wrong.") from None
+    if not has_its_steps(transcript.head.ceremony, transcript.steps):
+        raise TranscriptIncomplete(f"The steps are not those of the ceremony {transcript.head.ceremony!r}.")
     return transcript
 
 

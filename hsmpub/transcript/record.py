@@ -21,7 +21,15 @@ from typing import Any, Literal, Self
 import msgspec
 
 Ceremony = Literal[
-    "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard"
+    "genesis",
+    "restore",
+    "reshare",
+    "reshare-finish",
+    "pin-change",
+    "so-pin-change",
+    "break-glass",
+    "offboard",
+    "drill",
 ]
 Signer = Literal["log", "keeper"]
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
@@ -124,10 +132,22 @@ class Recorder:
 
     def sign(self, signers: Sequence[tuple[Signer, str, Sign]]) -> bytes:
         """The finished file. signers: signer, its public key as trust.json has it, and its signature function."""
-        body = self._head + _OPEN_STEPS + b",\n".join(self._lines)
-        message, digest = message_to_sign(body), hashlib.sha256(body).hexdigest()
-        seals = [Seal(signer, key, digest, sign(message).hex()) for signer, key, sign in signers]
+        message = self.message()
+        return self.finish([(signer, key, sign(message)) for signer, key, sign in signers])
+
+    def message(self) -> bytes:
+        """What is to be signed of the steps so far."""
+        return message_to_sign(self._body())
+
+    def finish(self, signatures: Sequence[tuple[Signer, str, bytes]]) -> bytes:
+        """The finished file. signatures: signer, its public key as trust.json has it, its signature of `message`."""
+        body = self._body()
+        digest = hashlib.sha256(body).hexdigest()
+        seals = [Seal(signer, key, digest, signature.hex()) for signer, key, signature in signatures]
         return body + OPEN_SEALS + b",\n".join(_encoder.encode(seal) for seal in seals) + CLOSE
+
+    def _body(self) -> bytes:
+        return self._head + _OPEN_STEPS + b",\n".join(self._lines)
 
 
 def head_and_lines(body: bytes) -> tuple[bytes, list[bytes]]:

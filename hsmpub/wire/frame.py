@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from hsmpub.errors import Invalid
+from hsmpub.wire.outbox import Outbox
 
 #: More than any honest message takes: a batch of 256 files with names and hash states is under 128 KiB.
 MAX_FRAME_BYTES = 4 * 1024 * 1024
@@ -31,6 +32,7 @@ class Framed(asyncio.Protocol):
         self._on_lost = on_lost
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
+        self._outbox: Outbox | None = None
         self._drained = asyncio.Event()
         self._drained.set()
 
@@ -47,6 +49,7 @@ class Framed(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport) or hasattr(transport, "write"):
             self._transport = transport  # type: ignore[assignment]  # uvloop's is not a subclass
+            self._outbox = Outbox(self.transport)
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
@@ -76,10 +79,14 @@ class Framed(asyncio.Protocol):
         await self._drained.wait()
 
     def send(self, data: bytes) -> None:
-        """Queues one frame. Raises ConnectionError when the connection is gone."""
-        if not self.is_open:
+        """Queues one frame; those of one turn of the event loop leave together.
+
+        Raises:
+            ConnectionError: the connection is gone.
+        """
+        if self._outbox is None or self._outbox.is_closing():
             raise ConnectionError("the connection is closed")
-        self.transport.write(frame(data))
+        self._outbox.write(frame(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._drained.set()
@@ -87,5 +94,5 @@ class Framed(asyncio.Protocol):
             self._on_lost()
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self._outbox is not None:
+            self._outbox.close()

@@ -7,10 +7,14 @@ The keeper answers the frames of one connection in their order of completion; th
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from hsmpub.errors import Problem
 from hsmpub.model.entry import PublishResult
+
+QuorumName = Literal["unseal", "recovery"]
 
 
 class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -22,6 +26,24 @@ class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
 
 class GetStatus(_Msg, frozen=True, tag="status"):
     pass
+
+
+class QuorumView(msgspec.Struct, frozen=True):
+    """Who could open the service, or restore it, and when they last showed it. Times: seconds since 1970, 0: never.
+
+    drilled_at: the last drill; shown_at: the last drill, unsealing or restore; is_stale: that is too long ago;
+    unseen: holders who have not shown their share for as long; departed: holders who have left.
+    """
+
+    quorum: str
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    drilled_at: int
+    shown_at: int
+    is_stale: bool
+    unseen: tuple[str, ...]
+    departed: tuple[str, ...]
 
 
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
@@ -50,6 +72,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: dict[str, str]
     warnings: tuple[str, ...]
     counters: dict[str, float]
+    quorums: tuple[QuorumView, ...] = ()
 
 
 def intake_to_sign(key: bytes) -> bytes:
@@ -229,6 +252,53 @@ class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
     groups: tuple[GroupProgress, ...]
 
 
+class GetDrill(_Msg, frozen=True, tag="drill"):
+    """The drill of this quorum that is open now; one is opened where there is none. Sealed or not."""
+
+    quorum: QuorumName
+
+
+class DrillReply(_Msg, frozen=True, tag="drill-reply"):
+    """As AttemptReply; signature: of the keeper identity over `b"hsmpub drill v1 " + quorum + b"\\n" + attempt + key
+    + expires_at as 8 bytes big-endian`. The key opens no unseal share."""
+
+    quorum: QuorumName
+    attempt: bytes
+    key: bytes
+    signature: bytes
+    keeper_key: bytes
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    accepted: tuple[str, ...]
+    expires_at: int
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
+
+
+class HandInDrill(_Msg, frozen=True, tag="hand-in-drill"):
+    """As HandIn; info of the box = `b"hsmpub drill share v1" + attempt + holder`."""
+
+    quorum: QuorumName
+    attempt: bytes
+    holder: str
+    box: bytes
+
+
+class DrillHandInReply(_Msg, frozen=True, tag="hand-in-drill-reply"):
+    """proven: what the quorum was shown to open, empty before the last share; evidence: the transcript's path below
+    the home; entry: its index in the log."""
+
+    holder: str
+    accepted: tuple[str, ...]
+    threshold: int
+    group_threshold: int
+    groups: tuple[GroupProgress, ...]
+    proven: tuple[str, ...] = ()
+    evidence: str = ""
+    entry: int = 0
+
+
 class HeaderReply(_Msg, frozen=True, tag="header-reply"):
     """The header that stands in the place of the file's own; it opens for the request's recipient."""
 
@@ -241,11 +311,11 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | GetAttempt | HandIn
+    | GetAttempt | HandIn | GetDrill | HandInDrill
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | HeaderReply | Done | Problem
+    | DrillReply | DrillHandInReply | HeaderReply | Done | Problem
 )  # fmt: skip
 
 

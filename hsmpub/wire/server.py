@@ -152,9 +152,13 @@ class ChannelServer:
     def answer(self, connection: _Connection, data: bytes) -> None:
         task = asyncio.get_running_loop().create_task(self._answer(connection, data))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         connection.begin(len(data))
-        task.add_done_callback(lambda _: connection.end(len(data)))
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            connection.end(len(data))
+
+        task.add_done_callback(ended)
 
     async def _answer(self, connection: _Connection, data: bytes) -> None:
         try:

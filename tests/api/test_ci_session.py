@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Iterator
 
 import pytest
-from running import Running
+from running import Running, running
 
 from hsmpub.client.client import Client
 from hsmpub.client.session import KeeperNotThePinnedOne
@@ -31,6 +32,15 @@ class Source:
 
 def trust_of(front: Running) -> Trust:
     return Trust("hsmpub-test", "log-key", front.keeper.keeper_key, ())
+
+
+@pytest.fixture(scope="module", params=["the short way", "through the router"])
+def front(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """Both ways to the signing route keep the same contract."""
+    with running() as up:
+        if request.param == "through the router":
+            up.close_the_short_way()
+        yield up
 
 
 @pytest.fixture

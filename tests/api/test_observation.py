@@ -62,7 +62,8 @@ ROUTES = {
     ("get", "/v1/requests/{name}/outputs/{output}"), ("get", "/v1/requests/{name}/receipt"),
     ("get", "/v1/receipts/{entry}"), ("post", "/v1/sign"), ("post", "/v1/headers"), ("post", "/v1/seal"),
     ("get", "/v1/status"),
-    ("get", "/v1/unseal"), ("post", "/v1/unseal/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    ("get", "/v1/unseal"), ("post", "/v1/unseal/shares"), ("get", "/v1/drills/{quorum}"),
+    ("post", "/v1/drills/{quorum}/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
     ("get", "/log/checkpoint"), ("get", "/log/tile/{path}"), ("get", "/log/entries"),
 }  # fmt: skip
 

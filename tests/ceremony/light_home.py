@@ -72,6 +72,7 @@ def papers() -> Papers[StandingFile]:
 def _run(held: Held, papers: Papers[StandingFile], shares: AtHand) -> None:
     """Everything that a ceremony can do: outputs, files put in place and taken away, the token, the log."""
     held.holders = ("holder-1", "holder-2")
+    held.recorder.record("unseal share", holder="holder-1")
     if held.resumed is None:
         held.output("shares/holder-1.age", b"for a holder")
         held.replace(held.home.unseal_record, dump_record(record(AFTER)))
@@ -82,6 +83,7 @@ def _run(held: Held, papers: Papers[StandingFile], shares: AtHand) -> None:
         assert held.resumed == {"key": "one"}
         assert held.waiting(held.home.unseal_record) == dump_record(record(AFTER))
     token_of(held.home).write_bytes(AFTER)
+    held.recorder.record("PIN changed")
     signer: Any = SimpleNamespace(sign=lambda key, message, hash_name: LOG_SIGNER.sign(message))
     held.finish(signer)
 

@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from ceremony.backup import make_backup
 from ceremony.backup_check import BackupAltered, BackupMalformed, BackupMissing, BackupUntrusted, open_backup
 from ceremony.gather import ShareAtHand
-from ceremony.log_snapshot import BackupStale
+from ceremony.log_snapshot import BackupStale, LogForked
+from ceremony.lost_entries import what_follows
 from ceremony.place import HomeExists, OutputExists
 from ceremony.restore import Restored, RestoredKeysDiffer, run_restore
 from hsmpub.errors import HsmpubError
@@ -189,9 +190,13 @@ def test_refuses_keys_that_are_not_the_pinned_ones(born: Born, backup: Path, tmp
 def test_refuses_a_backup_that_lags_behind_a_known_checkpoint(born: Born, backup: Path) -> None:
     newer = Checkpoint("log.example.org/releases", 9, bytes(32))
     forked = Checkpoint("log.example.org/releases", 2, bytes(32))
-    for known in (newer, forked):
-        with pytest.raises(BackupStale), open_backup(backup, born.done.trust, known=known):
-            pytest.fail("it was opened")
+    with (
+        open_backup(backup, born.done.trust, known=newer) as checked,
+        pytest.raises(BackupStale, match="Entries 3 to 8 are missing"),
+    ):
+        what_follows(checked, newer, None, accept_loss=False)
+    with pytest.raises(LogForked), open_backup(backup, born.done.trust, known=forked):
+        pytest.fail("it was opened")
 
 
 def test_refuses_the_backup_of_another_service(born: Born, backup: Path) -> None:

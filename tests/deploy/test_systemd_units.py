@@ -60,7 +60,7 @@ def test_gives_up_what_none_of_them_needs(service: str) -> None:
 
 def test_writes_only_what_the_architecture_says() -> None:
     keeper, front, courier = (settings(service) for service in SERVICES)
-    assert keeper["ReadWritePaths"] == [f"{HOME.keeper} {HOME.log.parent} {HOME.run}"]
+    assert keeper["ReadWritePaths"] == [f"{HOME.keeper} {HOME.log.parent} {HOME.run} {HOME.ceremonies}"]
     assert front["ReadWritePaths"] == [f"{HOME.artifacts}"]
     assert courier["ReadWritePaths"] == [f"{HOME.courier}"]
     assert f"-{HOME.keeper}" in front["InaccessiblePaths"][0].split()

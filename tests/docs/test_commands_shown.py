@@ -35,6 +35,9 @@ def _check(words: list[str], *, whole: bool) -> None:
     command: Any = _PROGRAMS[words[0]]
     rest = words[1:]
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
+        fallback = getattr(command, "fallback", "")
+        if fallback and rest[0] not in command.commands:
+            rest = [fallback, *rest]
         assert rest[0] in command.commands, f"no command {rest[0]!r} in {' '.join(words)}"
         command, rest = command.commands[rest[0]], rest[1:]
     options = [param for param in command.params if param.param_type_name == "option"]

@@ -95,7 +95,8 @@ def test_every_key_of_the_configuration_is_described_with_its_default() -> None:
             assert f"`{name}`" in section, f"{table}.{name}"
             if not key.is_required() and key.default != ():
                 default = str(key.default).lower() if isinstance(key.default, bool) else key.default  # as TOML has it
-                assert f"`{default}`" in section, f"default of {table}.{name}: {default}"
+                shown = default if default != "" else '""'
+                assert f"`{shown}`" in section, f"default of {table}.{name}: {default}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -32,7 +32,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import HolderRecord, UnsealRecord
+from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.memory import MemoryStore
@@ -194,7 +194,11 @@ class OpenAttempt:
 class Kept:
     """One keeper with everything around it. `offset`: seconds by which its clock is ahead."""
 
-    def __init__(self, folder: Path, issuer: Issuer, protections: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, issuer: Issuer, protections: dict[str, str] | None = None,
+        record: UnsealRecord | None = None, recovery: RecoveryRecord | None = None,
+        identity: Ed25519PrivateKey | None = None,
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.issuer = issuer
         self.offset = 0
@@ -204,18 +208,19 @@ class Kept:
         self.store = FaultyStore()
         self.home = Home(folder)
         self.policy = POLICY.format(issuer=issuer.url)
-        for name in ("artifacts", "keeper"):
+        for name in ("artifacts", "ceremonies", "keeper"):
             (folder / name).mkdir()
         head = HeadFile.create(folder / "head", Head(0, EMPTY_ROOT))
         self.store.commit(Commit(0, [], {}, make_stamp(head.key, 0, EMPTY_ROOT)))
         log = Log(self.store, head, LOG_KEY)
-        identity = Ed25519PrivateKey.generate()
+        identity = identity or Ed25519PrivateKey.generate()
         asyncio.run(log.append([e.dump_entry(entry) for entry in self._beginning(identity)]))
         self.keeper = Keeper(
             KeeperParts(
                 home=self.home,
                 log=log,
-                record=_record(),
+                record=record or _record(),
+                recovery=recovery or _recovery(),
                 hsm=HsmConfig(module="none", token="none", lock=""),
                 identity=identity,
                 workers=1,
@@ -348,9 +353,12 @@ class Kept:
 
 
 @contextmanager
-def kept(folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None) -> Iterator[Kept]:
+def kept(
+    folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None,
+    record: UnsealRecord | None = None, identity: Ed25519PrivateKey | None = None,
+) -> Iterator[Kept]:  # fmt: skip
     issuer = Issuer()
-    made = Kept(folder, issuer, protections)
+    made = Kept(folder, issuer, protections, record, identity=identity)
     patch.setattr(unsealing, "UnsealAttempt", OpenAttempt)
 
     class Started:
@@ -398,6 +406,11 @@ def _record() -> UnsealRecord:
     )
     return UnsealRecord(epoch=1, identifier=1, extendable=True, iteration_exponent=1, threshold=3, holders=holders,
                         check="00" * 32, pin_box="")  # fmt: skip
+
+
+def _recovery() -> RecoveryRecord:
+    of_unseal = {name: getattr(_record(), name) for name in _record().__struct_fields__ if name != "pin_box"}
+    return RecoveryRecord(**of_unseal, public_key="", wrapping_key_box="", so_pin_box="", identity_box="", wrapped=())
 
 
 def _nonce() -> str:
