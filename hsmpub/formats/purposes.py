@@ -5,8 +5,8 @@ OpenPGP key certification, and the bare signature *is* that certification: a CI 
 subkey of the release key. The framed formats (openpgp, sshsig, dsse) cannot be turned into one another: each fixes
 the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
 their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
-of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own. `minisign` and
-`signify` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its own.
+of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own. `minisign`,
+`signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its own.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from hsmpub.formats.cms.detached import Cms
 from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
+from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
 from hsmpub.formats.minisign import Minisign
 from hsmpub.formats.openpgp import OpenPgp
@@ -28,6 +29,7 @@ _ALL: tuple[Format, ...] = (
     KernelModule(),
     Minisign(),
     Signify(),
+    Ed25519Signature(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -10,32 +10,15 @@ Source: signify(1); "signify: Securing OpenBSD From Us To You" (2015), section 3
 from __future__ import annotations
 
 import base64
-import hashlib
 
-from hsmpub.errors import Invalid
-from hsmpub.formats.format import (
-    Artifact,
-    Claim,
-    Context,
-    Detached,
-    DetailMalformed,
-    Prepared,
-    check_raw,
-    detail_of,
-)
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
 from hsmpub.formats.minisign import key_id
 from hsmpub.formats.minisign_read import read_signify
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
+from hsmpub.formats.whole import MOST_BYTES, extract_whole, whole_of
 from hsmpub.model.key import KeyKind, KeyRecord
-
-#: A list of some six hundred files.
-MOST_BYTES = 64 * 1024
-
-
-class FileTooLargeForSignify(Invalid):
-    advice = "Sign a list of checksums (sha256sum --tag FILE… > SHA256) instead, or use minisign."
 
 
 class Signify(Detached):
@@ -49,15 +32,11 @@ class Signify(Detached):
 
     def extract(self, source: Source) -> bytes:
         """The file."""
-        if source.size > MOST_BYTES:
-            raise FileTooLargeForSignify(
-                f"signify signs files of up to {MOST_BYTES:,} bytes; this has {source.size:,}."
-            )
-        return source.read(0, source.size)
+        return extract_whole(source)
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
-        return Prepared(_message_of(artifact, self), "none", key.kind, (key.name.encode(), key_id(key)))
+        return Prepared(whole_of(artifact, self), "none", key.kind, (key.name.encode(), key_id(key)))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)
@@ -67,14 +46,7 @@ class Signify(Detached):
         )
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
-        return read_signify(output, _message_of(artifact, self), key)
+        return read_signify(output, whole_of(artifact, self), key)
 
     def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
         check_claim(self.read(output, artifact, key, context), key)
-
-
-def _message_of(artifact: Artifact, form: Signify) -> bytes:
-    message = detail_of(artifact, form)
-    if hashlib.sha256(message).digest() != artifact.state.digest():
-        raise DetailMalformed(f"What came with {artifact.name!r} is not the file of its hash.")
-    return message

@@ -47,6 +47,9 @@ class _Allowed:
     requester: dict[str, str]
 
 
+_Given = s.HashState | s.FileRef | Artifact
+
+
 class _Work(NamedTuple):
     artifact: Artifact
     key: KeyRecord
@@ -70,8 +73,8 @@ class Routine:
         self._artifacts = artifacts
         self._unsealing = unsealing
 
-    async def sign(self, session: Session, body: s.AskSign) -> m.SignReply:
-        """Signs every file of the body that can be signed.
+    async def sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact] = ()) -> m.SignReply:
+        """Signs every file of the body that can be signed, and the artifacts beside it.
 
         Raises:
             The rules of hsmpub.policy; Sealed; those of the log when the entry cannot be made durable.
@@ -91,7 +94,7 @@ class Routine:
             sign=allowed.signing,
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        batch = await self._prepare(body, allowed, context)
+        batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
         await self._make(batch, signers, context)
         if not batch.outputs:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
@@ -113,9 +116,8 @@ class Routine:
         session.decisions[question] = allowed
         return allowed
 
-    async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
+    async def _prepare(self, everything: Sequence[_Given], allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
-        everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
         forms = [form for _, form in allowed.makes]
         for given in everything:
             try:
@@ -128,7 +130,9 @@ class Routine:
             batch.work += work
         return batch
 
-    async def _artifact(self, given: s.HashState | s.FileRef, forms: Sequence[Format]) -> Artifact:
+    async def _artifact(self, given: _Given, forms: Sequence[Format]) -> Artifact:
+        if isinstance(given, Artifact):
+            return given
         if isinstance(given, s.HashState):
             return Artifact(given.name, Sha256State.of_state(given), given.details)
         return await self._artifacts.check(given, forms)

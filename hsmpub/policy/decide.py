@@ -94,6 +94,15 @@ class Policy(PolicyFile):
             expires=table.expires,
         )
 
+    def check_routine(self, who: CiIdentity, project: str) -> None:
+        """Whether the identity may have anything of the project signed without approvals.
+
+        Raises:
+            UnknownProject, NotARequester, ApprovalNeeded.
+        """
+        if self._project_for(who, project).approvals:
+            raise ApprovalNeeded(f"Signatures for project {project!r} take approvals.")
+
     def decide_sign(self, who: CiIdentity, project: str, key: str, formats: Sequence[str]) -> SignGrant:
         """Routine signing with `key`, or, where it is empty, with the one key that makes all the formats.
 

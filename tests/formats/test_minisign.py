@@ -15,8 +15,8 @@ from hsmpub.formats.minisign_read import MinisignForAnother
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.formats.signify import MOST_BYTES, FileTooLargeForSignify
 from hsmpub.formats.source import BytesSource
+from hsmpub.formats.whole import MOST_BYTES, FileTooLargeToSignWhole
 
 DATA = b"A release.\r\n" * 9000
 MINISIGN, SIGNIFY = FORMATS["minisign"], FORMATS["signify"]
@@ -94,7 +94,7 @@ def test_details_that_do_not_fit_the_file_are_refused():
         of_another = Artifact("x", Sha256State.of(b"x"), {form.name: detail})
         with pytest.raises(DetailMalformed):
             form.prepare(of_another, key_record("ed25519", form.name), CONTEXT)
-    with pytest.raises(FileTooLargeForSignify):
+    with pytest.raises(FileTooLargeToSignWhole):
         SIGNIFY.extract(BytesSource(bytes(MOST_BYTES + 1)))
 
 
@@ -107,3 +107,15 @@ def test_a_public_key_is_shown_only_for_what_the_key_makes():
         with pytest.raises(FormUnfit):
             public_form(key, form)
     assert public_form(key_record("p256", "sshsig"), "ssh").startswith("ecdsa-sha2-nistp256 AAAA")
+
+
+def test_openssl_verifies_a_bare_ed25519_signature_for_its_file_only(tmp_path):
+    needs("openssl")
+    (tmp_path / "x").write_bytes(DATA[:100])
+    (tmp_path / "other").write_bytes(DATA[:101])
+    (tmp_path / "key.pem").write_text(pem_of("ed25519"))
+    key = key_record("ed25519", "ed25519-signature")
+    (tmp_path / "x.sig").write_bytes(make(FORMATS["ed25519-signature"], DATA[:100], key))
+    verify = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pem", "-sigfile", "x.sig", "-in"]
+    assert accepts(*verify, "x", cwd=tmp_path)
+    assert not accepts(*verify, "other", cwd=tmp_path)
