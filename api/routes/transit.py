@@ -133,9 +133,7 @@ async def sign(request: Request, name: str, hash_name: str = "") -> Response:
     "/v1/transit/verify/{name}",
     tags=["transit"],
     summary="Verify signatures",
-    openapi_extra=operation(
-        body=TransitBody, example=_TO_VERIFY, says="`valid`, for one signature or for each."
-    ),
+    openapi_extra=operation(body=TransitBody, example=_TO_VERIFY, says="`valid`, for one signature or for each."),
 )
 @_in_its_words
 async def verify(request: Request, name: str, hash_name: str = "") -> Response:

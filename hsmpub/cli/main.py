@@ -22,6 +22,7 @@ COMMANDS = {
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
+    "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
     "key": ("key", "app"),
     "backup-key": ("backup_key", "backup_key"),

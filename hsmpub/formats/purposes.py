@@ -2,11 +2,12 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, sshsig, dsse) cannot be turned into one another: each fixes
-the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509 chain have keys of
-their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other CMS formats sign
-of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its own. `minisign`,
-`signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its own.
+subkey of the release key. The framed formats (openpgp, sshsig, dsse, ssh-agent-file) cannot be turned into one
+another: each fixes the first or the last bytes of what is hashed, and no input fits two of them. Formats with an X.509
+chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a chosen file is what other
+CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart from it, on a key of its
+own. `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key
+of its own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 #: Formats that sign the file's own digest with nothing around it.
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
-FAMILIES: tuple[frozenset[str], ...] = (BARE_FORMATS, frozenset({"openpgp", "sshsig", "dsse"}))
+FAMILIES: tuple[frozenset[str], ...] = (BARE_FORMATS, frozenset({"openpgp", "sshsig", "dsse", "ssh-agent-file"}))
 
 
 class FormatNotAllowed(Forbidden):

@@ -16,6 +16,7 @@ from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.signify import Signify
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.sshsig import SshSig
+from hsmpub.formats.sshsig_agent import SshAgentSig
 from hsmpub.model.key import KeyRecord
 
 _ALL: tuple[Format, ...] = (
@@ -30,6 +31,8 @@ _ALL: tuple[Format, ...] = (
     Minisign(),
     Signify(),
     Ed25519Signature(),
+    SshAgentSig("file"),
+    SshAgentSig("git"),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -52,7 +52,7 @@ class SshSig(Detached):
 def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
     """digest: SHA-256 of the message, 32 bytes."""
     to_be_signed = _to_be_signed(namespace) + digest
-    parts = (_head(key, namespace),)
+    parts = (head(key, namespace),)
     if key.kind == "ed25519":
         return Prepared(to_be_signed, "none", key.kind, parts)
     return Prepared(hashlib.sha256(to_be_signed).digest(), "sha256", key.kind, parts)
@@ -87,10 +87,10 @@ def _to_be_signed(namespace: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=256)
-def _head(key: KeyRecord, namespace: str) -> bytes:
+def head(key: KeyRecord, namespace: str, hash_name: str = "sha256") -> bytes:
     """Everything before the signature: magic, version 1, public key, namespace, reserved, hash name."""
-    head = b"SSHSIG" + (1).to_bytes(4, "big") + string(public_blob(key))
-    return head + string(namespace.encode()) + string(b"") + string(b"sha256")
+    begun = b"SSHSIG" + (1).to_bytes(4, "big") + string(public_blob(key))
+    return begun + string(namespace.encode()) + string(b"") + string(hash_name.encode())
 
 
 @functools.lru_cache(maxsize=256)

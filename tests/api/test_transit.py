@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from running import Running, running
+from real_keeper import Place, real
 
 from hsmpub.model import entry as e
-from tests.keeper import keeping
-from tests.keeper.keeping import Kept, kept
+from tests.keeper.keeping import Kept
 from tests.service.jobs import AUDIENCE
 
 hvac = pytest.importorskip("hvac")
@@ -41,7 +40,6 @@ KEYS = {
     "bare-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("der-signature", "sigstore-bundle")),
     "bare-ed": (Ed25519PrivateKey.from_private_bytes(b"e" * 32), "ed25519", ("ed25519-signature",)),
 }
-Place = tuple[Running, Kept]
 DIGEST = hashlib.sha256(b"an image").digest()
 
 
@@ -51,25 +49,8 @@ def b64(data: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, key in KEYS.items():
-            patch.setitem(keeping.MORE_KEYS, name, key)
-        patch.setattr(keeping, "POLICY", keeping.POLICY.replace("loopback", "bearer = true\nloopback", 1)
-                      + PROJECTS.replace("{", "{{").replace("}", "}}"))  # fmt: skip
-        with kept(tmp_path_factory.mktemp("keeper"), patch) as made, running() as front:
-
-            class Real(dict[type, Any]):
-                def __missing__(self, kind: type) -> Callable[[Any], Any]:
-                    return made.keeper.front
-
-            front.keeper.script = Real()
-            front.do(made.unseal())
-            yield front, made
-
-            async def stop() -> None:
-                made.keeper.book.log.stop_checkpoints()
-
-            front.do(stop())
+    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS, bearer=True) as both:
+        yield both
 
 
 def token(made: Kept, audience: str = AUDIENCE, **claims: str) -> str:

@@ -24,6 +24,23 @@ def module_file(size: int = 900) -> bytes:
     return b"\x7fELF\x02\x01\x01" + bytes(9) + bytes(i * 11 % 256 for i in range(size))
 
 
-SAMPLES: dict[str, bytes] = {"authenticode": pe_file(), "kernel-module": module_file()}
+def asked_of_agent(namespace: str, hash_name: str = "sha512", fill: int = 7) -> bytes:
+    """What ssh-keygen asks an agent to sign."""
+    digest = bytes([fill]) * (64 if hash_name == "sha512" else 32)
+    fields = (namespace.encode(), b"", hash_name.encode(), digest)
+    return b"SSHSIG" + b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+SAMPLES: dict[str, bytes] = {
+    "authenticode": pe_file(),
+    "kernel-module": module_file(),
+    "ssh-agent-file": asked_of_agent("file"),
+    "ssh-agent-git": asked_of_agent("git"),
+}
 #: Another one of each kind.
-OTHERS: dict[str, bytes] = {"authenticode": pe_file(2048), "kernel-module": module_file(901)}
+OTHERS: dict[str, bytes] = {
+    "authenticode": pe_file(2048),
+    "kernel-module": module_file(901),
+    "ssh-agent-file": asked_of_agent("file", fill=8),
+    "ssh-agent-git": asked_of_agent("git", fill=8),
+}
