@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 from cryptography.exceptions import InvalidSignature
 
-from ceremony.backup import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message, quorum_facts
 from ceremony.log_snapshot import fold_log, measure_frontier
+from ceremony.manifest import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message, quorum_facts
 from ceremony.place import OutputNotWritten
 from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.model.entry import EntryMalformed

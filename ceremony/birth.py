@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ceremony.file import HsmTable
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.keys import LOG_KEY
+from ceremony.module_check import first_so_pin
 from ceremony.place import Place
 from ceremony.softhsm import find_softhsm
 from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
@@ -69,7 +70,8 @@ def prepare_hsm(table: HsmTable, place: Place) -> HsmConfig:
     home.sealed_credentials.mkdir(mode=0o700)
     lock = str(home.hsm_lock)
     if table.module:
-        return HsmConfig(table.module, table.token, lock=lock, network=table.network)
+        variables = tuple(table.environment.items())
+        return HsmConfig(table.module, table.token, lock=lock, network=table.network, environment=variables)
     home.tokens.mkdir(mode=0o700)
     place.write(home.softhsm_conf, softhsm_conf_text(home.tokens).encode())
     return HsmConfig(find_softhsm(), table.token, softhsm_conf=str(home.softhsm_conf), lock=lock)
@@ -171,10 +173,12 @@ def fill_token(
     hsm = prepare_hsm(table, place)
     secrets.pin.take(new_pin(table.pin_length))
     secrets.so_pin.take(new_pin(table.pin_length))
-    init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-    import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+    with first_so_pin(table) as first:
+        init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin, first_so_pin=first)
+    custody = import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
     vendor = {"vendor_backup": table.vendor_backup} if table.vendor_backup else {}
-    recorder.record("token", module=hsm.module, label=hsm.token, keys=[key.name for key in born], **vendor)
+    names = [key.name for key in born]
+    recorder.record("token", module=hsm.module, label=hsm.token, keys=names, custody=custody, **vendor)
     return hsm
 
 

@@ -8,6 +8,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     backup,
     break_glass,
     genesis,
+    hsm,
     offboard,
     pin_change,
     reshare,

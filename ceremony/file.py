@@ -32,6 +32,7 @@ from pydantic import Field, StrictBool, StrictInt, StringConstraints, Validation
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
 from ceremony.quorum_table import Name, QuorumTable, Table, check_quorum_table
 from ceremony.witness_table import Witnesses
+from hsmpub.config import ModuleVariables
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp_certificate import check_user_id
 from hsmpub.model.toml_lines import TomlText, load_toml
@@ -49,14 +50,19 @@ class ServiceTable(Table):
 
 
 class HsmTable(Table):
-    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections;
-    vendor_backup: in words, where the maker's own backup of the token is."""
+    """module: empty for the embedded SoftHSM, whose token lives in the home; network: the module opens connections.
+
+    vendor_backup: in words, where the maker's own backup of the token is. environment: variables for
+    the module. first_so_pin: file with the SO PIN that the token has from its maker; empty: it has none.
+    """
 
     module: str = ""
     token: Label = "hsmpub"  # noqa: S105 - the label of the token
     pin_length: Annotated[StrictInt, Field(ge=8, le=255)] = 40
     network: StrictBool = False
     vendor_backup: VendorBackup = ""
+    environment: ModuleVariables = Field(default={})
+    first_so_pin: Annotated[str, StringConstraints(pattern=r"^(/.*)?\z")] = ""
 
 
 class LogTable(Table):

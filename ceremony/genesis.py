@@ -1,6 +1,6 @@
 """Genesis: from one reviewed file to a home, its keys in the HSM, its shares with their holders, a signed transcript.
 
-    1 the file, policy and roster are read and checked (ceremony.plan)
+    1 the file, policy and roster are read and checked (ceremony.plan), and the HSM's module (ceremony.module_check)
     2 the recovery secret is split among the recovery holders, in a child process
     3 the keys are born in a throw-away token, wrapped, and that token is destroyed
     4 the production token gets a random PIN and SO PIN that nobody sees; the keys move in, never to come out
@@ -27,6 +27,7 @@ from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import LOG_KEY, key_records, key_specs
 from ceremony.log_write import begin_log
+from ceremony.module_check import check_module
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
@@ -78,12 +79,13 @@ def run_genesis(
         cards: folder for the share cards of holders with paper instead of a key.
 
     Raises:
-        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists: before anything
-            is done.
+        HomeExists, CeremonyUnfinished, OutputNotWritten, CardsMissing, CardsInHome, OutputExists,
+            ModuleUnfit: before anything is done.
         SoftHsmMissing, TokenExists and the other rules of hsmpub.hsm, hsmpub.shares, hsmpub.formats, hsmpub.tlog:
             nothing was kept, but for the new token in an HSM other than SoftHSM.
     """
     check_free(home)
+    check_module(plan.file.hsm)
     recorder = Recorder("genesis", plan.file.service.name, now, told, rehearsal)
     quorums: dict[Purpose, QuorumPlan] = {"unseal": plan.file.unseal.plan, "recovery": plan.file.recovery.plan}
     with (

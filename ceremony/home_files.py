@@ -12,8 +12,11 @@ def config_toml(hsm: HsmConfig, listen: str, vendor_backup: str = "") -> bytes:
     """The home's config.toml: where things are."""
     # JSON's strings are TOML's basic strings
     vendor = f"vendor_backup = {json.dumps(vendor_backup)}\n" if vendor_backup else ""
+    network = "network = true\n" if hsm.network else ""
+    variables = "".join(f"{name} = {json.dumps(value)}\n" for name, value in hsm.environment)
+    environment = f"\n[hsm.environment]\n{variables}" if variables else ""
     return (
-        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n{vendor}"
+        f"[hsm]\nmodule = {json.dumps(hsm.module)}\ntoken = {json.dumps(hsm.token)}\n{network}{vendor}{environment}"
         f"\n[front]\nlisten = {json.dumps(listen)}\n"
     ).encode()
 

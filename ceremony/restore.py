@@ -20,7 +20,6 @@ from pathlib import Path
 import msgspec
 
 from ceremony import birth
-from ceremony.backup import LOG
 from ceremony.backup_check import Backup, copy_into
 from ceremony.cards import open_cards
 from ceremony.file import CeremonyFile, HsmTable
@@ -28,6 +27,8 @@ from ceremony.gather import ShareAtHand, gather_recovery
 from ceremony.home_files import config_toml, make_folders
 from ceremony.log_write import continue_log
 from ceremony.lost_entries import After, apply_after, lost_entries
+from ceremony.manifest import LOG
+from ceremony.module_check import check_module
 from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restore_token import (
     RestoredKeysDiffer,
@@ -97,7 +98,7 @@ def run_restore(
 
     Raises:
         OutputNotWritten: nothing was kept.
-        HomeExists, CeremonyUnfinished: before anything is done.
+        HomeExists, CeremonyUnfinished, ModuleUnfit: before anything is done.
         TooFewHolders and the rules of a refused share: nothing was opened.
         RestoredKeysDiffer: nothing was kept.
         VendorTokenIsEmbedded, and those of take_vendor_token.
@@ -105,6 +106,8 @@ def run_restore(
             token in an HSM other than SoftHSM.
     """
     check_free(home)
+    if file is not None and not vendor_token:
+        check_module(file.hsm)
     recorder = Recorder("restore", trust.service, now, told, rehearsal)
     old = load_unseal_record(backup.read("keeper/unseal.json"))
     plan = file.unseal.plan if file is not None else plan_of(old)

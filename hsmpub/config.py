@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from hsmpub.errors import Invalid
 from hsmpub.home import Home
@@ -18,13 +20,31 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _check_variables(variables: dict[str, str]) -> dict[str, str]:
+    for name in variables:
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"{name!r} is not the name of a variable")
+        if name.startswith(("PYTHON", "LD_", "HSMPUB_")):
+            raise ValueError(f"{name} would change the program itself")
+    return variables
+
+
+#: Variables for the processes that load the PKCS#11 module.
+ModuleVariables = Annotated[dict[str, str], AfterValidator(_check_variables)]
+
+
 class HsmSection(_Section):
-    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core;
-    vendor_backup: where the maker's own backup of the token is, for the manifests of backups."""
+    """module: path of the PKCS#11 module; token: its label; workers: signer processes, 0 for one a core.
+
+    network: the module opens network connections, so its processes may. environment: variables for the module.
+    vendor_backup: where the maker's own backup of the token is, for the manifests of backups.
+    """
 
     module: str
     token: str
     workers: int = Field(default=0, ge=0, le=64)
+    network: bool = False
+    environment: ModuleVariables = {}
     vendor_backup: str = ""
 
 

@@ -47,8 +47,11 @@ def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: G
     )
 
 
-def genesis(world: World, *, policy: str = "", added: str = "") -> None:
-    """The ceremony, with the demo's policy, with something added to it, or with another one."""
+def genesis(world: World, *, policy: str = "", added: str = "", hsm: str = "") -> None:
+    """The ceremony, with the demo's policy, with something added to it, or with another one.
+
+    hsm: lines for the table [hsm] of the ceremony file; none: SoftHSM in the home.
+    """
     papers = world.stage.root / "ceremony"
     papers.mkdir()
     write_policy(papers / "policy.toml", world.issuer, world.index, world.git)
@@ -56,6 +59,8 @@ def genesis(world: World, *, policy: str = "", added: str = "") -> None:
     file.write_text((policy or file.read_text()) + added)
     write_roster(papers / "roster.toml", world.people)
     write_ceremony(papers / "ceremony.toml", world.people)
+    ceremony = papers / "ceremony.toml"
+    ceremony.write_text(ceremony.read_text().replace("[hsm]\n", f"[hsm]\n{hsm}"))
     world.stage.run(world.stage.bin / "hsmpub-ceremony", "genesis", papers / "ceremony.toml", "--home", world.home)
 
 

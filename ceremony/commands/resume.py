@@ -9,6 +9,7 @@ from ceremony.commands.standing import Identities, RecoveryIdentities, RecoveryS
 from ceremony.progress import step_printer
 from ceremony.standing.hold import resume
 from ceremony.standing.kinds import KINDS
+from hsmpub.config import load_config
 from hsmpub.home import Home
 from hsmpub.sandbox import harden
 
@@ -28,7 +29,7 @@ def resume_ceremony(
 
     Shares are needed only if it had begun to change the HSM; a refusal says so.
     """
-    harden("keeper")
+    harden("keeper", network=load_config(Home(home.resolve())).hsm.network)
     say = console()
     shares = at_hand(share, identity, recovery_share, recovery_identity)
     ended = resume(KINDS, Home(home.resolve()), shares, now=now, told=step_printer(say))

@@ -17,6 +17,7 @@ from ceremony.standing.kind import AnyKind
 from ceremony.standing.quorum import AtHand
 from ceremony.standing.rehearsal import rehearse
 from ceremony.standing.stand import layout_of
+from hsmpub.config import load_config
 from hsmpub.home import Home
 from hsmpub.sandbox import harden
 from hsmpub.shares.confirmation import load_confirmation
@@ -70,7 +71,7 @@ def hold_or_rehearse(kind: AnyKind, file: Path, home: Path, shares: AtHand, dry_
         sys.stdout.write(rehearsed.transcript.decode())
         out.print("Rehearsed; nothing was kept.")
         return None
-    protections = harden("keeper")
+    protections = harden("keeper", network=load_config(place).hsm.network)
     out = console()
     done = hold(kind, papers, place, shares, now=now, told=step_printer(out), protections=protections)
     out.print(f"\nDone; transcript and outputs are in {done.folder}. Every participant keeps a copy of the transcript.")

@@ -12,6 +12,7 @@ from hsmpub.config import HomeMissing, load_config
 from hsmpub.errors import Broken, Conflict, Forbidden
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.configured import hsm_of
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust, load_trust
@@ -98,9 +99,7 @@ def open_home(home: Home, *, resuming: bool = False) -> Iterator[OpenHome]:
             raise CeremonyHalfDone(f"The ceremony {journal.name} was interrupted in this home.")
         if journal is None and resuming:
             raise NothingToResume("No ceremony was interrupted in this home.")
-        softhsm = str(home.softhsm_conf) if home.softhsm_conf.exists() else ""
-        hsm = HsmConfig(config.hsm.module, config.hsm.token, softhsm_conf=softhsm, lock=str(home.hsm_lock))
-        opened = OpenHome(home, hsm, trust, log, _fold(log), journal)
+        opened = OpenHome(home, hsm_of(home, config), trust, log, _fold(log), journal)
         _check(opened)
         yield opened
     finally:

@@ -6,9 +6,7 @@ A child gets one inherited socket as its standard input, an environment without 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import subprocess
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self, TypeVar
@@ -20,12 +18,35 @@ from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.messages import Answer, Finished, Opening, Order
 from hsmpub.hsm.rules import HsmFailed, SignerLost, as_rule
-from hsmpub.sandbox.python import python_command
+from hsmpub.hsm.start import Process, Spawner, Starter, start_child
 from hsmpub.secret.page import SecretPage
 
 _T = TypeVar("_T")
 Secret = bytes | bytearray | SecretPage
 ANSWER: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+
+_starter: Starter = start_child
+
+
+def start_with(starter: Starter) -> None:
+    """From now on every process of this package that this process asks for is started so."""
+    global _starter
+    _starter = starter
+
+
+def start_outside_sandbox(hsm: HsmConfig) -> Spawner | None:
+    """For a keeper, before it gives up its rights: from now on its signers and vaults are started by a process that
+    keeps what the module needs. SoftHSM needs nothing, and None is returned.
+
+    Raises:
+        HsmFailed: the system starts no more processes.
+    """
+    if hsm.softhsm_conf:
+        return None
+    spawner = Spawner.started_before_exec() or Spawner.start(hsm)
+    start_with(spawner)
+    return spawner
 
 
 class Child:
@@ -36,30 +57,32 @@ class Child:
         order: what it is to do.
         secrets: sent right after the order, from where they are, and left as they are.
         timeout: seconds that each later `receive` waits at most.
+        follows: another process has logged in with the same PIN; see `Opening`.
     """
 
     def __init__(
-        self, module: str, hsm: HsmConfig, order: Order, secrets: Sequence[Secret], *, timeout: float = 60
+        self,
+        module: str,
+        hsm: HsmConfig,
+        order: Order,
+        secrets: Sequence[Secret],
+        *,
+        timeout: float = 60,
+        follows: bool = False,
     ) -> None:
         ours, theirs = socket.socketpair()
         try:
-            self.process = subprocess.Popen(
-                python_command(module),
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                env=_environment(hsm),
-                start_new_session=True,  # an interrupt at the terminal is for the parent to handle
-            )
-        except OSError as error:
+            self.process: Process = _starter(module, hsm, theirs)
+        except BaseException:
             ours.close()
-            raise HsmFailed(f"A process for the HSM cannot be started ({error.strerror}).") from error
+            raise
         finally:
             theirs.close()
         self.channel = ours
         self.channel.settimeout(timeout)
         self._detached = False
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # then `receive` tells why
-            self.channel.sendall(pack_frame(Opening(hsm, order, tuple(len(secret) for secret in secrets))))
+            self.channel.sendall(pack_frame(Opening(hsm, order, tuple(len(secret) for secret in secrets), follows)))
             for secret in secrets:
                 self.channel.sendall(secret.view if isinstance(secret, SecretPage) else secret)
 
@@ -118,10 +141,3 @@ def finished(answer: Answer) -> Finished:
     if not isinstance(answer, Finished):
         raise HsmFailed("A process of the HSM answered out of turn.")
     return answer
-
-
-def _environment(hsm: HsmConfig) -> dict[str, str]:
-    """SoftHSM needs its configuration and nothing else; other modules may be configured by variables of their own."""
-    if hsm.softhsm_conf:
-        return {"SOFTHSM2_CONF": hsm.softhsm_conf, "LC_ALL": "C.UTF-8"}
-    return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}

@@ -1,12 +1,22 @@
-"""A process for one chore of a ceremony: make a token, change its PIN, bear keys, take keys into custody."""
+"""A process for one chore of a ceremony: make a token, bear keys, take keys into custody. It ends when done."""
 
 from __future__ import annotations
 
+from hsmpub.hsm.capability import look_at_module
 from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.delivery import bear_in_token
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
-from hsmpub.hsm.messages import BearKeys, Finished, ImportKeys, InitToken, LocateToken, ResetPin, SetPin
+from hsmpub.hsm.messages import (
+    BearKeys,
+    Finished,
+    ImportKeys,
+    InitToken,
+    LocateToken,
+    LookAtModule,
+    ResetPin,
+    SetPin,
+)
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
@@ -20,15 +30,14 @@ def main() -> int:
 def _run(inside: Inside) -> Finished:
     order = inside.opening.order
     if isinstance(order, InitToken):
-        so_pin, pin = inside.secrets
-        _make_token(inside, so_pin, pin)
+        so_pin, pin, *first = inside.secrets
+        _make_token(inside, so_pin, pin, first[0] if first else None)
         return Finished()
-    if isinstance(order, SetPin):
-        return Finished(_set_pin(inside, so=order.so))
-    if isinstance(order, ResetPin):
-        so_pin, pin = inside.secrets
-        _reset_pin(inside, so_pin, pin)
-        return Finished()
+    if isinstance(order, SetPin | ResetPin):
+        return Finished(_set_pin(inside, order))
+    if isinstance(order, LookAtModule):
+        with inside.alone():
+            return Finished(report=look_at_module(inside.opening.hsm, order))
     if isinstance(order, LocateToken):
         return Finished(_serial(inside))
     if isinstance(order, BearKeys):
@@ -40,40 +49,32 @@ def _run(inside: Inside) -> Finished:
     raise HsmFailed("A ceremony has no such chore.")
 
 
-def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
+def _make_token(inside: Inside, so_pin: SecretPage, pin: SecretPage, first: SecretPage | None = None) -> None:
     label = inside.opening.hsm.token
     with inside.alone():
         cryptoki = Cryptoki(inside.opening.hsm.module)
         cryptoki.initialize()
-        cryptoki.init_token(label, so_pin)
-        cryptoki.init_pin(label, so_pin, pin)
+        slot = cryptoki.init_token(label, so_pin, first)
+        cryptoki.init_pin(label, so_pin, pin, slot=slot)
         cryptoki.finalize()  # python-pkcs11 wants to initialise the module itself
     so_pin.close()
 
 
-def _set_pin(inside: Inside, *, so: bool) -> bytes:
+def _set_pin(inside: Inside, order: SetPin | ResetPin) -> bytes:
     old, new = inside.secrets
     with inside.alone():
         cryptoki = Cryptoki(inside.opening.hsm.module)
         cryptoki.initialize()
+        label = inside.opening.hsm.token
         try:
-            return b"changed" if cryptoki.set_pin(inside.opening.hsm.token, old, new, so=so) else b"was"
+            if isinstance(order, SetPin):
+                return b"changed" if cryptoki.set_pin(label, old, new, so=order.so) else b"was"
+            cryptoki.init_pin(label, old, new)
+            return b"changed"
         finally:
             cryptoki.finalize()
             old.close()
             new.close()
-
-
-def _reset_pin(inside: Inside, so_pin: SecretPage, pin: SecretPage) -> None:
-    with inside.alone():
-        cryptoki = Cryptoki(inside.opening.hsm.module)
-        cryptoki.initialize()
-        try:
-            cryptoki.init_pin(inside.opening.hsm.token, so_pin, pin)
-        finally:
-            cryptoki.finalize()
-            so_pin.close()
-            pin.close()
 
 
 def _serial(inside: Inside) -> bytes:

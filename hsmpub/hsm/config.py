@@ -13,6 +13,10 @@ from hsmpub.model.key import KeyKind
 HashName = Literal["sha256", "sha512", "none"]
 
 
+#: Variable with the one HsmConfig (JSON) that a process of a spawner may serve.
+PINNED_HSM = "HSMPUB_HSM"
+
+
 @dataclass(frozen=True)
 class HsmConfig:
     """Where the HSM is.
@@ -23,6 +27,7 @@ class HsmConfig:
         softhsm_conf: path of `softhsm2.conf`; empty for other modules.
         lock: path of a file that is locked while a process loads the module and logs in; it is created.
         network: the module reaches its HSM over the network, so its processes keep that right.
+        environment: variables that the module is configured by, name and value; its processes get no others.
     """
 
     module: str
@@ -30,6 +35,7 @@ class HsmConfig:
     softhsm_conf: str = ""
     lock: str = ""
     network: bool = False
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class KeySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -15,7 +15,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.lane import Groups, Lane
 from hsmpub.hsm.messages import Serve, WorkDone
-from hsmpub.hsm.rules import PinRefused, SignersClosed
+from hsmpub.hsm.rules import PinRefused, SessionsExhausted, SignersClosed
 from hsmpub.secret.page import SecretPage
 
 _START_SECONDS = 30.0
@@ -47,6 +47,7 @@ class Crew:
         trouble: why none can work, while that is so; a crew that only waits for a fresh process has none.
         generation: how many were started so far.
         protections: what their sandbox could do, name → "on" or why not.
+        fewer: why there are fewer than were asked for; empty: there are not.
     """
 
     def __init__(self, owner: CrewOwner, hsm: HsmConfig, order: Serve, pin: SecretPage, workers: int) -> None:
@@ -54,6 +55,7 @@ class Crew:
         self.trouble: HsmpubError | None = None
         self.generation = 0
         self.protections: dict[str, str] = {}
+        self.fewer = ""
         self._owner = owner
         self._hsm = hsm
         self._order = order
@@ -67,10 +69,27 @@ class Crew:
         self._loop = asyncio.get_running_loop()
 
     async def start(self) -> None:
-        """Starts all and returns when all have logged in; one alone first, so that a wrong PIN is tried once."""
+        """Starts all and returns when all have logged in; one alone first, so that a wrong PIN is tried once.
+
+        A token with few sessions gets fewer signers than were asked for.
+        """
         await self._start_one()
-        await asyncio.gather(*(self._start_one() for _ in range(self._workers - 1)))
+        outcomes = await asyncio.gather(*(self._start_one() for _ in range(self._workers - 1)), return_exceptions=True)
+        failed = [outcome for outcome in outcomes if outcome is not None]
+        for error in failed:
+            if not isinstance(error, SessionsExhausted):
+                raise error
+        if failed:
+            self._be_fewer()
         self._behind(self._watch())
+
+    def _be_fewer(self) -> None:
+        """As many signers as the token has sessions for, less one where there is more than one: vaults need it."""
+        if len(self.lanes) > 1:
+            self.lanes.pop().stop()
+        self.fewer = f"the token has sessions for {len(self.lanes)} of {self._workers} signers"
+        self._workers = len(self.lanes)
+        self._whole.set()
 
     async def whole(self) -> None:
         """Returns when all are logged in, or the crew is closed."""

@@ -16,18 +16,20 @@ import msgspec
 import pkcs11
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.config import PINNED_HSM, HsmConfig
 from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.messages import Opening
 from hsmpub.hsm.objects import Session
-from hsmpub.hsm.rules import HsmFailed, TokenGone
+from hsmpub.hsm.rules import HsmFailed, PinRefused, SessionsExhausted, TokenGone
 from hsmpub.hsm.softhsm import token_directory
 from hsmpub.hsm.template import attribute_mapper
 from hsmpub.sandbox.hardening import harden
 from hsmpub.sandbox.role import RoleName
 from hsmpub.secret.page import SecretPage
 
+#: In the lock file: the PIN that this pool of processes got was refused.
+_REFUSED = b"PIN refused"
 _OPENING: msgspec.msgpack.Decoder[Opening] = msgspec.msgpack.Decoder(Opening)
 
 
@@ -44,6 +46,9 @@ class Inside:
         self.channel = channel
         self.opening = read_frame(channel, _OPENING)
         hsm = self.opening.hsm
+        pinned = os.environ.pop(PINNED_HSM, "")
+        if pinned and msgspec.json.decode(pinned, type=HsmConfig) != hsm:
+            raise HsmFailed("The order names another HSM than the configuration.", next_step="Restart the keeper.")
         self._lock = os.open(hsm.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600) if hsm.lock else -1
         self.protections = _harden(hsm, role)
         self.secrets = [_receive(channel, length) for length in self.opening.secrets]
@@ -61,29 +66,49 @@ class Inside:
             fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     def open_session(self, pin: SecretPage, *, rw: bool = False) -> tuple[Cryptoki, Session]:
-        """Loads the module, logs in with an anchor session, and opens a second one for work.
+        """Loads the module, opens the one session of this process and logs in through it. The PIN is wiped.
 
-        The anchor has no owner: it ends with the process, and the login with it. The PIN is wiped.
+        The session ends with the process, and the login with it: one session for each process, for tokens have few.
 
         Raises:
-            TokenGone, PinRefused, HsmFailed
+            TokenGone, PinRefused, PinLocked, SessionsExhausted, HsmFailed
         """
         hsm = self.opening.hsm
         with self.alone():
             try:
                 if hsm.softhsm_conf and not token_directory(hsm.softhsm_conf).is_dir():
                     raise TokenGone("The directory with the tokens is not there.")
-                cryptoki = Cryptoki(hsm.module)
+                Cryptoki(hsm.module)  # says in plain words when it is no module
                 library = pkcs11.lib(hsm.module)
-                cryptoki.login(hsm.token, pin)
-                session = library.get_token(token_label=hsm.token).open(rw=rw, attribute_mapper=attribute_mapper())
+                cryptoki = Cryptoki(hsm.module, library)
+                session: Session = library.get_token(token_label=hsm.token).open(
+                    rw=rw, attribute_mapper=attribute_mapper()
+                )
+                self._log_in(cryptoki, session.handle, pin)
             except pkcs11.NoSuchToken as error:
                 raise TokenGone(f"The module shows no token named {hsm.token!r}.") from error
+            except pkcs11.SessionCount as error:
+                raise SessionsExhausted("The token has no session left for another process.") from error
             except pkcs11.PKCS11Error as error:
                 raise HsmFailed(f"The HSM failed ({type(error).__name__}).") from error
             finally:
                 pin.close()
         return cryptoki, session
+
+    def _log_in(self, cryptoki: Cryptoki, session: int, pin: SecretPage) -> None:
+        """One attempt. What the token refused once is refused to every process that follows, without another attempt:
+        it counts wrong PINs, and those that start at the same moment would use up its patience."""
+        mark = self._lock if self.opening.follows else -1
+        if mark >= 0 and os.pread(mark, len(_REFUSED), 0) == _REFUSED:
+            raise PinRefused("The token has refused the PIN; it is not tried again.")
+        try:
+            cryptoki.login_session(session, pin)
+        except PinRefused:
+            if mark >= 0:
+                os.pwrite(mark, _REFUSED, 0)
+            raise
+        if not self.opening.follows and self._lock >= 0:
+            os.ftruncate(self._lock, 0)
 
 
 def run_inside(role: RoleName, work: Callable[[Inside], msgspec.Struct | None]) -> int:
@@ -112,9 +137,9 @@ def _receive(channel: socket.socket, length: int) -> SecretPage:
 
 
 def _harden(hsm: HsmConfig, role: RoleName) -> dict[str, str]:
-    """Files are confined for SoftHSM, whose paths are known; other modules read whatever their vendor likes."""
+    """SoftHSM needs nothing but its files. Other modules read what their makers like, and some ask a daemon."""
     if not hsm.softhsm_conf:
-        return harden(role, network=hsm.network)
+        return harden(role, local=True, network=hsm.network)
     tokens = token_directory(hsm.softhsm_conf)
     return harden(
         role,

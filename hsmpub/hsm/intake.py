@@ -6,24 +6,26 @@ from collections.abc import Sequence
 
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pkcs11 import Attribute, KeyType, ObjectClass
 
+from hsmpub.hsm.by_value import EDWARDS25519, values
 from hsmpub.hsm.config import BornKey
 from hsmpub.hsm.cryptoki import Cryptoki
-from hsmpub.hsm.delivery import ED25519_PKCS8
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.proof import check_custody
 from hsmpub.hsm.public import P256_PARAMETERS
-from hsmpub.hsm.rules import KeyExists, KeyUnfit, WrappingRefused
+from hsmpub.hsm.rules import KeyExists, KeyUnfit, ModuleUnfit
 from hsmpub.hsm.template import Template, custody, unwrapping, wrapping_key
 from hsmpub.model.key import DECRYPTS
 from hsmpub.secret.page import SecretPage
 
-#: The curve as SoftHSM writes it; it takes the OID for generating but stores this. Source: PKCS#11 3.0, 2.3.5.
-_EDWARDS25519 = b"\x13\x0cedwards25519"
-_CANNOT_PIN = (pkcs11.AttributeTypeInvalid, pkcs11.AttributeValueInvalid, pkcs11.TemplateInconsistent)
+#: How modules say that they know no such attribute, or no such way to take a key in.
+_CANNOT = (
+    pkcs11.AttributeTypeInvalid, pkcs11.AttributeValueInvalid, pkcs11.AttributeReadOnly, pkcs11.TemplateInconsistent,
+    pkcs11.TemplateIncomplete, pkcs11.MechanismInvalid, pkcs11.MechanismParamInvalid, pkcs11.FunctionNotSupported,
+    pkcs11.KeyTypeInconsistent,
+)  # fmt: skip
 
 
 def import_into_token(cryptoki: Cryptoki, session: Session, born: Sequence[BornKey], key: SecretPage) -> dict[str, str]:
@@ -32,7 +34,10 @@ def import_into_token(cryptoki: Cryptoki, session: Session, born: Sequence[BornK
         if list(session.get_objects({Attribute.LABEL: one.name})):
             raise KeyExists(f"The token already has an object named {one.name!r}.")
     raw = bytes(key.view)
-    wrapper = wrapping_key(session, raw)
+    try:
+        wrapper = wrapping_key(session, raw)
+    except _CANNOT as error:
+        raise _not_taken(error) from error
     made: list[TokenKey] = []
     notes: dict[str, str] = {}
     try:
@@ -50,48 +55,47 @@ def import_into_token(cryptoki: Cryptoki, session: Session, born: Sequence[BornK
 
 
 PINNED = "pinned to its mechanism"
-_NOT_PINNED = "this module cannot pin a key to its mechanism"
+#: note → mechanism pinned, copies forbidden by attribute; the proof tries both, whatever the attributes say.
+_LADDER = {
+    PINNED: (True, True),
+    "this module cannot pin a key to its mechanism": (False, True),
+    "this module cannot pin a key to its mechanism, nor forbid a copy with another use": (False, False),
+}
 
 
 def _take_in(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey) -> tuple[TokenKey, str]:
-    """One key with its mechanism pinned, or without where the module knows no CKA_ALLOWED_MECHANISMS."""
+    """One key with its mechanism pinned, or without where the module knows no CKA_ALLOWED_MECHANISMS; unwrapped inside,
+    or created by value where the module does not unwrap it."""
     named = {Attribute.LABEL: one.name, Attribute.ID: one.name.encode()}
-    try:
-        return _make(session, wrapper, raw, one, {**named, **custody(one.kind, pin_mechanism=True)}), PINNED
-    except _CANNOT_PIN:
-        return _make(session, wrapper, raw, one, {**named, **custody(one.kind, pin_mechanism=False)}), _NOT_PINNED
+    refused: Exception | None = None
+    for make in _unwrapped, _created:
+        for note, (pinned, forbid) in _LADDER.items():
+            try:
+                template = custody(one.kind, pin_mechanism=pinned, forbid_copies=forbid)
+                return make(session, wrapper, raw, one, {**named, **template}), note
+            except (*_CANNOT, *_UNWRAP_TROUBLE) as error:  # the bytes or the module: `values` tells which
+                refused = error
+    raise _not_taken(refused) from refused
 
 
-def _make(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey, template: Template) -> TokenKey:
+def _not_taken(error: Exception | None) -> ModuleUnfit:
+    return ModuleUnfit(f"The module takes no key that was born outside ({type(error).__name__}).")
+
+
+def _unwrapped(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey, template: Template) -> TokenKey:
     if one.kind == "ed25519":
-        return _make_ed25519(session, raw, one, template)
-    try:
-        return wrapper.unwrap_key(key_data=one.wrapped, **unwrapping(one.kind, template))
-    except _UNWRAP_TROUBLE as error:
-        raise WrappingRefused(f"The wrapped key {one.name!r} does not unwrap.") from error
+        raise pkcs11.MechanismInvalid  # SoftHSM 2.6.1 cannot unwrap these, and says so in many ways
+    return wrapper.unwrap_key(key_data=one.wrapped, **unwrapping(one.kind, template))
+
+
+def _created(session: Session, wrapper: TokenKey, raw: bytes, one: BornKey, template: Template) -> TokenKey:
+    return session.create_object({**values(one, raw), **template})
 
 
 _UNWRAP_TROUBLE = (
     pkcs11.WrappedKeyInvalid, pkcs11.WrappedKeyLenRange, pkcs11.GeneralError, pkcs11.EncryptedDataInvalid,
     pkcs11.EncryptedDataLenRange, pkcs11.FunctionFailed,
 )  # fmt: skip
-
-
-def _make_ed25519(session: Session, raw: bytes, one: BornKey, template: Template) -> TokenKey:
-    """SoftHSM 2.6.1 cannot unwrap these: unwrapped in this short-lived process and created in the token."""
-    try:
-        pkcs8 = aes_key_unwrap_with_padding(raw, one.wrapped)
-    except (InvalidUnwrap, ValueError) as error:
-        raise WrappingRefused(f"The wrapped key {one.name!r} does not unwrap.") from error
-    if not pkcs8.startswith(ED25519_PKCS8) or len(pkcs8) != len(ED25519_PKCS8) + 32:
-        raise WrappingRefused(f"The wrapped key {one.name!r} is not an Ed25519 key.")
-    head = {
-        Attribute.CLASS: ObjectClass.PRIVATE_KEY,
-        Attribute.KEY_TYPE: KeyType.EC_EDWARDS,
-        Attribute.EC_PARAMS: _EDWARDS25519,
-        Attribute.VALUE: pkcs8[len(ED25519_PKCS8) :],
-    }
-    return session.create_object({**head, **template})
 
 
 def _show_public(session: Session, one: BornKey) -> TokenKey:
@@ -123,7 +127,7 @@ def _public_values(one: BornKey) -> Template:
         point_bytes = b"\x04" + point.x.to_bytes(32, "big") + point.y.to_bytes(32, "big")
         return _curve(KeyType.EC, P256_PARAMETERS, point_bytes)
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return _curve(KeyType.EC_EDWARDS, _EDWARDS25519, key.public_bytes_raw())
+        return _curve(KeyType.EC_EDWARDS, EDWARDS25519, key.public_bytes_raw())
     raise KeyUnfit(f"The public key of {one.name!r} is of no known kind.")
 
 

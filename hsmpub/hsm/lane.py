@@ -54,7 +54,7 @@ class Lane(asyncio.Protocol):
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
         self._on_frame: Callable[[bytes], None] = self._first
-        self._child = Child(SIGNING_PROCESS, hsm, order, [pin])
+        self._child = Child(SIGNING_PROCESS, hsm, order, [pin], follows=generation > 1)
         self.born = self._loop.time()
 
     @property

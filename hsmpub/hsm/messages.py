@@ -11,7 +11,7 @@ import msgspec
 from hsmpub.envelope.header import Form
 from hsmpub.errors import Problem
 from hsmpub.hsm.config import BornKey, HashName, HsmConfig, KeySpec
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import KeyKind, KeyRecord
 
 
 class _Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type"):
@@ -61,7 +61,7 @@ class ResealHeader(_Order, frozen=True, tag="reseal-header"):
 
 
 class InitToken(_Order, frozen=True, tag="init-token"):
-    """Secrets: SO PIN, user PIN."""
+    """Secrets: SO PIN, user PIN; and the SO PIN of its maker, where the token has one."""
 
 
 class SetPin(_Order, frozen=True, tag="set-pin"):
@@ -72,6 +72,16 @@ class SetPin(_Order, frozen=True, tag="set-pin"):
 
 class ResetPin(_Order, frozen=True, tag="reset-pin"):
     """As security officer: a new user PIN; the keys stay. Secrets: SO PIN, user PIN."""
+
+
+class LookAtModule(_Order, frozen=True, tag="look-at-module"):
+    """What can the module do, without logging in? No secret. Answered with a ModuleReport.
+
+    kinds: of the keys that it is to hold; pin_length: of its PINs, in characters.
+    """
+
+    kinds: tuple[KeyKind, ...]
+    pin_length: int
 
 
 class LocateToken(_Order, frozen=True, tag="locate-token"):
@@ -90,18 +100,18 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-Order = (
-    Serve | SealSecret | LeaseSecret | ResealHeader | InitToken | SetPin | ResetPin | LocateToken | BearKeys
-    | ImportKeys
-)  # fmt: skip
+_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
+Order = Serve | SealSecret | LeaseSecret | ResealHeader | _Chore
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """secrets: length of each raw secret that follows, in bytes."""
+    """secrets: length of each raw secret that follows, in bytes; follows: another process has logged in with this PIN,
+    and if the token has refused it since, it is not tried again."""
 
     hsm: HsmConfig
     order: Order
     secrets: tuple[int, ...]
+    follows: bool = False
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
@@ -111,12 +121,27 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
     missing: tuple[str, ...]
 
 
+class ModuleReport(msgspec.Struct, frozen=True):
+    """What a module says of itself.
+
+    Attributes:
+        name: maker, product and version.
+        rows: what it was asked for → "yes", "by value" or why not, in words.
+        lacks: rows without which the service cannot run.
+    """
+
+    name: str
+    rows: dict[str, str]
+    lacks: tuple[str, ...]
+
+
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
-    """A one-shot process did what it was told; notes: key name → how far its mechanisms could be pinned."""
+    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned."""
 
     data: bytes = b""
     born: tuple[BornKey, ...] = ()
     notes: dict[str, str] = {}
+    report: ModuleReport | None = None
 
 
 Answer = Ready | Finished | Problem

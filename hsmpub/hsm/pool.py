@@ -83,6 +83,11 @@ class Signers:
         return self._dispatch.crew.protections
 
     @property
+    def fewer(self) -> str:
+        """Why there are fewer signers than were asked for; empty: there are not."""
+        return self._dispatch.crew.fewer
+
+    @property
     def pids(self) -> tuple[int, ...]:
         return tuple(lane.pid for lane in self._dispatch.crew.lanes)
 

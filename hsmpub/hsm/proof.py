@@ -3,12 +3,14 @@
 1. Its attributes read back as they were asked for.
 2. A signature that it makes verifies against the public key of its birth; an AES key seals and opens; a decryption
    key opens what was encrypted to that public key.
-3. Wrapping it, reading its value, giving it another use and copying it are refused.
+3. Wrapping it, reading its value and giving it another use are refused.
+4. Copying it is refused; where the module knows no attribute against copies, a copy cannot be read or leave either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pkcs11
 from pkcs11 import Attribute, Mechanism
@@ -46,10 +48,11 @@ def check_custody(
         KeyBook(cryptoki, session, [pin]).signer(born.name, SELF_TEST)([b""])
     except (HsmpubError, pkcs11.PKCS11Error) as error:
         raise KeyNotProven(f"The key {born.name!r} does not do what its public key promises.") from error
-    _check_refused(born, "wrapped", lambda: wrapper.wrap_key(private, mechanism=Mechanism.AES_KEY_WRAP_PAD))
+    for mechanism in Mechanism.AES_KEY_WRAP_PAD, Mechanism.AES_KEY_WRAP, Mechanism.AES_ECB:
+        _check_refused(born, "wrapped", partial(wrapper.wrap_key, private, mechanism=mechanism))
     _check_refused(born, "read", lambda: private[_SECRET_PART[born.kind]])
     _check_refused(born, "given another use", lambda: private.__setitem__(Attribute.DERIVE, True))
-    _check_refused(born, "copied", lambda: private.copy({Attribute.TOKEN: False}))
+    _check_copies(private, born)
 
 
 _SECRET_PART = {
@@ -69,6 +72,21 @@ def _check_attributes(private: TokenKey, born: BornKey, *, pinned: bool) -> None
             found = False  # an attribute that this kind of key does not have grants nothing
         if found != wanted:
             raise KeyNotProven(f"The key {born.name!r} has {attribute.name} {found}, not {wanted}.")
+
+
+def _check_copies(private: TokenKey, born: BornKey) -> None:
+    """Raises KeyNotProven if the key can be copied against its attributes, or into one that could leave the token."""
+    changes = [{Attribute.EXTRACTABLE: True}, {Attribute.SENSITIVE: False}]
+    for change in [{}, *changes] if _knows(private, Attribute.COPYABLE) else changes:
+        _check_refused(born, "copied", partial(private.copy, {Attribute.TOKEN: False, **change}))
+
+
+def _knows(private: TokenKey, attribute: Attribute) -> bool:
+    try:
+        private[attribute]
+    except pkcs11.PKCS11Error:
+        return False
+    return True
 
 
 def _check_refused(born: BornKey, what: str, attempt: Callable[[], object]) -> None:

@@ -64,10 +64,34 @@ class PinRefused(Forbidden):
     advice = "Seal, find out who holds the SO PIN, and restore from the recovery quorum."
 
 
+class PinLocked(PinRefused):
+    """The token counted wrong PINs and has locked the user PIN: it refuses the right one as well."""
+
+    advice = "Find out who tried PINs. The SO PIN, under the recovery quorum, sets a new PIN; restore does both."
+
+
+class PinLengthUnfit(Invalid):
+    """A PIN of this length does not fit the token."""
+
+    advice = "Set pin_length under [hsm] of the ceremony file; the lengths that fit are in the message."
+
+
 class PinNotChanged(Conflict):
     """The token keeps its PIN: it may want another length."""
 
     advice = "The PIN is as it was. Try another length: pin_length in the ceremony file."
+
+
+class SessionsExhausted(Unavailable):
+    """The token takes no more sessions: other programs use it, or it has few."""
+
+    advice = "Close what else uses the token, or set fewer workers under [hsm] of config.toml."
+
+
+class ModuleUnfit(Invalid):
+    """The module lacks something that the service cannot do without. Nothing was done."""
+
+    advice = "Choose another module, token label or pin_length; 'hsmpub-ceremony hsm check' shows the whole table."
 
 
 class SignatureNotVerified(Broken):
@@ -122,10 +146,10 @@ class SealedSecretRefused(Broken):
 
 
 _RULES: tuple[type[HsmpubError], ...] = (
-    TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, SignatureNotVerified, TokenExists,
-    NoFreeSlot, KeyExists, KeyNotProven, KeyUnfit, UnknownKey, WrappingRefused, SealedSecretRefused,
-    ItemTooLarge, BoxNotOpened, BoxKeyMalformed, HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge,
-    RecipientRefused, PinNotChanged,
+    TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, PinLocked, PinLengthUnfit,
+    SessionsExhausted, SignatureNotVerified, TokenExists, NoFreeSlot, ModuleUnfit, KeyExists, KeyNotProven, KeyUnfit,
+    UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened, BoxKeyMalformed, PinNotChanged,
+    HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge, RecipientRefused,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

@@ -60,10 +60,14 @@ def usages(kind: KeyKind) -> dict[Attribute, bool]:
     return {usage: usage == own for usage in _PRIVATE_USAGES}
 
 
-def custody(kind: KeyKind, *, pin_mechanism: bool) -> Template:
+def custody(kind: KeyKind, *, pin_mechanism: bool, forbid_copies: bool = True) -> Template:
     """The attributes of a key that stays: it never leaves, does one thing, and cannot be changed or copied.
 
     `MODIFIABLE` comes last: SoftHSM 2.6.1 refuses every attribute after it.
+
+    Args:
+        pin_mechanism: say CKA_ALLOWED_MECHANISMS, which some modules do not know.
+        forbid_copies: say CKA_COPYABLE, which modules before PKCS#11 2.30 do not know.
     """
     template: Template = {
         Attribute.TOKEN: True,
@@ -74,7 +78,9 @@ def custody(kind: KeyKind, *, pin_mechanism: bool) -> Template:
     }
     if pin_mechanism:
         template[Attribute.ALLOWED_MECHANISMS] = (MECHANISMS[kind],)
-    return {**template, Attribute.COPYABLE: False, Attribute.MODIFIABLE: False}
+    if forbid_copies:
+        template[Attribute.COPYABLE] = False
+    return {**template, Attribute.MODIFIABLE: False}
 
 
 def unwrapping(kind: KeyKind, template: Template) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Vaults:
         """Runs one order; see `Signers.seal_secret`, `Signers.lease_secret` and `Signers.reseal_header`."""
         async with self._room:
             secrets = [self._pin] if private is None else [self._pin, private]
-            child = Child(_VAULT_PROCESS, self._hsm, order, secrets)
+            child = Child(_VAULT_PROCESS, self._hsm, order, secrets, follows=True)
             self._running.add(child)
             try:
                 async with asyncio.timeout(_SECONDS):

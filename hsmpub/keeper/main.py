@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.config import Config, KeeperSection, load_config
 from hsmpub.errors import Conflict, HsmpubError, Invalid
 from hsmpub.home import Home
-from hsmpub.hsm.config import HsmConfig
+from hsmpub.hsm.child import start_outside_sandbox
+from hsmpub.hsm.configured import hsm_of
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
@@ -60,6 +61,7 @@ def main() -> None:
         with contextlib.suppress(OSError):  # a home of an earlier version; without it a drill leaves no evidence
             home.ceremonies.mkdir(mode=0o755, exist_ok=True)
         # Before the event loop is made: it takes what the kernel refuses now as absent, and does without.
+        start_outside_sandbox(hsm_of(home, config))
         protections = harden("keeper", read=_readable(home, config.hsm.module), write=_writable(home))
         uvloop.run(serve(home, config, protections, token))
     except HsmpubError as error:
@@ -79,12 +81,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], token: 
             log=opened,
             record=load_unseal_record(home.unseal_record.read_bytes()),
             recovery=load_recovery_record(home.recovery_record.read_bytes()),
-            hsm=HsmConfig(
-                module=config.hsm.module,
-                token=config.hsm.token,
-                softhsm_conf=str(home.softhsm_conf) if home.softhsm_conf.exists() else "",
-                lock=str(home.hsm_lock),
-            ),
+            hsm=hsm_of(home, config),
             identity=Ed25519PrivateKey.from_private_bytes(home.identity_key.read_bytes()),
             workers=config.hsm.workers or os.cpu_count() or 1,
             protections=protections,

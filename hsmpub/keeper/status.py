@@ -91,7 +91,9 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        return off + bearer + missing + glass + list(self._quorums.warnings())
+        fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
+        few = [f"fewer signers: {fewer}"] if fewer else []
+        return off + bearer + missing + glass + list(self._quorums.warnings()) + few
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.pool import Signers
+from hsmpub.hsm.rules import PinRefused
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.secret.page import SecretPage
@@ -194,7 +195,10 @@ class Unsealing:
             pin.close()
             self.why = f"The HSM did not open: {error.detail}"
             log.error("the HSM did not open: %s", error.detail, extra={"rule": error.rule})
-            raise HsmDidNotOpen(f"The quorum is complete, but the HSM did not open: {error.detail}") from error
+            raise HsmDidNotOpen(
+                f"The quorum is complete, but the HSM did not open: {error.detail}",
+                next_step=error.next_step if isinstance(error, PinRefused) else None,
+            ) from error
         finally:
             await self._end_attempt()
         try:

@@ -48,6 +48,7 @@ def harden(
     read: Iterable[str] = (),
     write: Iterable[str] = (),
     execute: Iterable[str] = (),
+    local: bool = False,
     network: bool = False,
     required: Collection[str] = (),
 ) -> dict[str, str]:
@@ -57,7 +58,8 @@ def harden(
         read, write, execute: paths that stay usable, with all beneath them. The interpreter and its
             libraries are readable anyway; a role that spawns may execute the interpreter. With none of
             the three the file system stays open, and the report says so.
-        network: this process needs the network although its role does not (an HSM behind TCP).
+        local: this process needs Unix sockets although its role does not (an HSM behind a daemon of its maker).
+        network: it needs the network too (an HSM behind TCP).
         required: protections that must be on.
 
     Returns:
@@ -69,6 +71,8 @@ def harden(
     rights = ROLES[role]
     if network:
         rights = Role(sockets="any", spawn=rights.spawn)
+    elif local and rights.sockets == "none":
+        rights = Role(sockets="unix", spawn=rights.spawn)
     report = {
         "no-debugger": _prctl(_PR_SET_DUMPABLE, 0),
         "no-core-file": _no_core_file(),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from faulty import Faults, compile_module, with_module
 
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, HsmConfig, KeySpec
@@ -117,6 +118,22 @@ def own_token(token: Token, tmp_path: Path) -> Token:
     """A copy that a test may harm."""
     shutil.copytree(token.tokens, tmp_path / "tokens")
     return replace(token, home=tmp_path, hsm=hsm_at(tmp_path, token.hsm.module))
+
+
+@pytest.fixture(scope="session")
+def failing_module(tmp_path_factory: pytest.TempPathFactory, module: str) -> str:
+    return compile_module(tmp_path_factory.mktemp("faults"), module)
+
+
+@pytest.fixture
+def faulty(own_token: Token, failing_module: str) -> Token:
+    """`own_token` behind a module that fails as `faults` says."""
+    return with_module(own_token, failing_module)
+
+
+@pytest.fixture
+def faults(faulty: Token) -> Faults:
+    return Faults(faulty.tokens)
 
 
 Body = Callable[[Signers], Awaitable[None]]

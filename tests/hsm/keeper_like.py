@@ -10,6 +10,7 @@ import json
 import os
 import sys
 
+from hsmpub.hsm.child import start_outside_sandbox
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.pool import Signers
 from hsmpub.model.key import KeyRecord
@@ -25,12 +26,16 @@ def line() -> dict[str, str]:
 
 
 async def serve() -> None:
-    harden("keeper")
     order = line()
+    hsm = HsmConfig(**order["hsm"])
+    start_outside_sandbox(hsm)
+    harden("keeper")
+    if order.get("exec"):  # another order follows, for the program that this one turns into
+        os.execv(sys.executable, sys.orig_argv)
     page = SecretPage()
     page.fill_from(0, order["pin_bytes"])
     keys = [KeyRecord(**key) for key in order["keys"]]
-    pool = await Signers.start(HsmConfig(**order["hsm"]), keys, page, workers=2, on_alarm=print)
+    pool = await Signers.start(hsm, keys, page, workers=2, on_alarm=print)
     report = {"pids": pool.pids, "page": page.protection, "test": await pool.self_test()}
     print(json.dumps(report), flush=True)
     while order := line():  # each line is a secret to seal and lease; an empty one ends it

@@ -139,8 +139,8 @@ def test_what_is_in_custody_does_one_thing_and_never_leaves(token: Token) -> Non
 
 SIGN_INIT = """
 import ctypes
-from hsmpub.hsm import cryptoki
-cryptoki._ARGUMENTS[42] = (cryptoki.Ulong, ctypes.c_void_p, cryptoki.Ulong)  # C_SignInit
+from hsmpub.hsm import cryptoki, functions
+functions.ARGUMENTS[42] = (cryptoki.Ulong, ctypes.c_void_p, cryptoki.Ulong)  # C_SignInit
 session = open_token()
 module = cryptoki.Cryptoki(MODULE)
 for name in ("backup", "release-openpgp"):

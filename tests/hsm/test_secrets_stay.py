@@ -31,11 +31,13 @@ HERE = Path(__file__).parent
 
 
 class KeeperLike:
-    def __init__(self, token: Token) -> None:
+    def __init__(self, token: Token, *, exec_first: bool = False) -> None:
         self.process = subprocess.Popen(
             python_command("keeper_like"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         keys = [msgspec.to_builtins(key) for key in token.keys]
+        if exec_first:
+            self.say({"hsm": asdict(token.hsm), "exec": True})
         self.say({"hsm": asdict(token.hsm), "keys": keys, "pin_bytes": len(token.pin)})
         assert self.process.stdin is not None
         self.process.stdin.write(token.pin)
