@@ -15,7 +15,7 @@ PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "pem"]
 _MAKES: dict[PublicForm, frozenset[str]] = {
     "minisign": frozenset({"minisign"}),
     "signify": frozenset({"signify"}),
-    "ssh": frozenset({"sshsig", "ssh-agent-file", "ssh-agent-git"}),
+    "ssh": frozenset({"sshsig", "ssh-agent-file", "ssh-agent-git", "ssh-certificate"}),
     "openpgp": frozenset({"openpgp"}),
 }
 

@@ -31,6 +31,7 @@ from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.statement import SshProfile
 
 HashName = Literal["sha256", "sha512", "none"]
 
@@ -50,7 +51,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a signature may say beside the file. One context serves a whole batch.
 
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations.
+    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates.
     """
 
     at: int
@@ -61,6 +62,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commit: str = ""
     policy_sha256: str = ""
     requester: Mapping[str, str] = {}
+    ssh: SshProfile | None = None
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.signify import Signify
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
+from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
 from hsmpub.model.key import KeyRecord
@@ -33,6 +34,7 @@ _ALL: tuple[Format, ...] = (
     Ed25519Signature(),
     SshAgentSig("file"),
     SshAgentSig("git"),
+    SshCertificate(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -61,12 +61,17 @@ def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
 def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:
     """Armoured, lines of 70 characters as ssh-keygen writes them. Raises RawSignatureMalformed."""
     check_raw(prepared, signature)
-    if prepared.kind == "p256":
-        signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
-    blob = prepared.parts[0] + string(string(_ALGORITHM[prepared.kind]) + string(signature))
+    blob = prepared.parts[0] + string(ssh_signature(prepared.kind, signature))
     text = binascii.b2a_base64(blob, newline=False)
     lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""))
+
+
+def ssh_signature(kind: KeyKind, signature: bytes) -> bytes:
+    """A raw signature in SSH's wire form: algorithm, then its blob."""
+    if kind == "p256":
+        signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
+    return string(_ALGORITHM[kind]) + string(signature)
 
 
 def string(data: bytes) -> bytes:

@@ -64,6 +64,19 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash
     return Claim(hashlib.sha256(message).digest(), "sha256", raw)
 
 
+def read_signature(signature: bytes, key: KeyRecord, malformed: type[OutputMalformed]) -> bytes:
+    """The raw form of an SSH signature: algorithm and blob. Raises `malformed`."""
+    inner = Cursor(signature, malformed)
+    if inner.sized(4) != _expected(key, "", "sha256").algorithm:
+        raise malformed("The signature names an algorithm that its key does not use.")
+    try:
+        raw = _read_raw(inner.sized(4), load_public(key))
+    except SshsigMalformed as e:
+        raise malformed(e.detail) from None
+    inner.end()
+    return raw
+
+
 class _Expected(NamedTuple):
     """What is the same in every output of a key and namespace.
 

@@ -165,6 +165,7 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
+        ssh=predicate.ssh,
     )
 
 

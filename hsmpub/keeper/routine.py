@@ -27,7 +27,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -45,6 +45,7 @@ class _Allowed:
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     requester: dict[str, str]
+    ssh: SshProfile | None
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -92,6 +93,7 @@ class Routine:
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
             sign=allowed.signing,
+            ssh=allowed.ssh,
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
@@ -112,7 +114,7 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing, requester_of(session))
+        allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
         session.decisions[question] = allowed
         return allowed
 

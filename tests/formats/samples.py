@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 
 
@@ -31,11 +32,18 @@ def asked_of_agent(namespace: str, hash_name: str = "sha512", fill: int = 7) -> 
     return b"SSHSIG" + b"".join(len(field).to_bytes(4, "big") + field for field in fields)
 
 
+def ssh_public_key(fill: int) -> bytes:
+    """A public key file."""
+    blob = len(b"ssh-ed25519").to_bytes(4, "big") + b"ssh-ed25519" + (32).to_bytes(4, "big") + bytes([fill]) * 32
+    return b"ssh-ed25519 " + base64.b64encode(blob) + b" ci-job\n"
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
     "ssh-agent-file": asked_of_agent("file"),
     "ssh-agent-git": asked_of_agent("git"),
+    "ssh-certificate": ssh_public_key(7),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -43,4 +51,5 @@ OTHERS: dict[str, bytes] = {
     "kernel-module": module_file(901),
     "ssh-agent-file": asked_of_agent("file", fill=8),
     "ssh-agent-git": asked_of_agent("git", fill=8),
+    "ssh-certificate": ssh_public_key(9),
 }

@@ -15,6 +15,7 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.statement import SshProfile
 
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
@@ -28,6 +29,7 @@ CONTEXT = Context(
     version="1.4.0",
     commit="0123456789abcdef0123456789abcdef01234567",
     policy_sha256="ab" * 32,
+    ssh=SshProfile("user", ("deploy", "backup"), 3600, ("permit-pty", "permit-port-forwarding")),
     requester={"issuer": "ci", "subject": "repo:acme/sdk-python:ref:refs/heads/main", "ref": 'refs/heads/"ä\n'},
 )
 
