@@ -20,10 +20,11 @@ class LogNotThere(Unavailable):
 
 
 class ServedLog:
-    """db: the log's database. Read-only: the keeper alone writes it."""
+    """db: the log's database. Read-only: the keeper alone writes it. key_entries: as the keeper last named them."""
 
     def __init__(self, db: Path) -> None:
         self._db = db
+        self.key_entries: tuple[int, ...] = ()
         self._open: tuple[LogReader, ReceiptBuilder] | None = None
 
     @property
@@ -35,9 +36,9 @@ class ServedLog:
         """What the reader answers, asked in a thread. Raises what `reader` and the question raise."""
         return await asyncio.to_thread(lambda: question(self.reader))
 
-    async def receipt(self, entries: Iterable[int]) -> bytes:
+    async def receipt(self, entries: Iterable[int], key_entries: Iterable[int] = ()) -> bytes:
         """The receipt of the request that these entries speak of. Raises what ReceiptBuilder.build raises."""
-        return await asyncio.to_thread(lambda: self._opened()[1].build(entries))
+        return await asyncio.to_thread(lambda: self._opened()[1].build(entries, key_entries))
 
     def _opened(self) -> tuple[LogReader, ReceiptBuilder]:
         if self._open is None:

@@ -167,17 +167,24 @@ def recovery_record(split: NewRecovery, secrets: Secrets, born: Sequence[BornKey
 
 
 def fill_token(
-    table: HsmTable, place: Place, recorder: Recorder, secrets: Secrets, born: Sequence[BornKey]
-) -> HsmConfig:
-    """A new token with a random PIN and SO PIN that nobody sees, and the keys in it, never to come out."""
+    table: HsmTable, place: Place, recorder: Recorder, secrets: Secrets, born: Sequence[BornKey],
+    later: Sequence[tuple[Sequence[BornKey], SecretPage]] = (),
+) -> HsmConfig:  # fmt: skip
+    """A new token with a random PIN and SO PIN that nobody sees, and the keys in it, never to come out.
+
+    later: keys that were born after the genesis, with the wrapping key of each birth.
+    """
     hsm = prepare_hsm(table, place)
     secrets.pin.take(new_pin(table.pin_length))
     secrets.so_pin.take(new_pin(table.pin_length))
     with first_so_pin(table) as first:
         init_token(hsm, so_pin=secrets.so_pin, pin=secrets.pin, first_so_pin=first)
-    custody = import_keys(hsm, secrets.pin, born, secrets.wrapping_key)
+    custody: dict[str, str] = {}
+    for keys, wrapping_key in [(born, secrets.wrapping_key), *later]:
+        if keys:
+            custody |= import_keys(hsm, secrets.pin, keys, wrapping_key)
     vendor = {"vendor_backup": table.vendor_backup} if table.vendor_backup else {}
-    names = [key.name for key in born]
+    names = list(custody)
     recorder.record("token", module=hsm.module, label=hsm.token, keys=names, custody=custody, **vendor)
     return hsm
 

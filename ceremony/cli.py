@@ -7,8 +7,10 @@ import sys
 from ceremony.commands import (  # noqa: F401 - each registers its commands
     backup,
     break_glass,
+    certificates,
     genesis,
     hsm,
+    keys,
     offboard,
     pin_change,
     reshare,

@@ -53,6 +53,19 @@ def _told(step: Step) -> str:
             return f"adopted without approvals: {', '.join(facts['adopted'])}; reason: {facts['reason']}"
         case "keys born":
             return "keys born in a throw-away token, wrapped, the token destroyed"
+        case "key retired":
+            then = f"; {facts['successor']} takes its place" if facts["successor"] else ""
+            return f"{facts['name']} signs nothing any more ({facts['reason']}){then}"
+        case "keys destroyed":
+            return f"destroyed in the token: {', '.join(facts['names'])}. {facts['old_backups']}"
+        case "certificate request":
+            return f"request for a certificate of {facts['key']} made and signed in the HSM"
+        case "certificate":
+            return f"certificate of {facts['key']}: {facts['subject']}, until {facts['valid_until']}"
+        case "transition":
+            return f"statement of the change from {facts['old']} to {facts['new']}, by {', '.join(facts['signed_by'])}"
+        case "keys":
+            return f"keys that sign from here on: {', '.join(facts['active'])}"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
         case "keys found":
@@ -71,6 +84,8 @@ def _told(step: Step) -> str:
             return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
         case "token":
             return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
+        case "keys taken in":
+            return f"keys in the token {facts['label']!r}, never to come out: {', '.join(facts['custody'])}"
         case "keeper identity":
             return "keeper identity made"
         case "backup of the keys":
@@ -104,6 +119,8 @@ def _details(step: Step) -> Iterator[str]:
                 yield f"protection {name} is off: {state}"
     elif step.what == "keeper identity":
         yield facts["words"]
-    elif step.what == "public keys":
+    elif facts.get("still_in_policy"):
+        yield f"the policy in force still names it: {', '.join(facts['still_in_policy'])}; adopt another"
+    elif step.what in ("public keys", "certificates"):
         for certificate in facts["openpgp"]:
             yield f"{certificate['key']}  OpenPGP {certificate['fingerprint']}"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restore_token import (
     RestoredKeysDiffer,
     boxes_for,
+    check_keys,
     check_not_embedded,
     fill_from_backup,
     take_vendor_token,
@@ -43,7 +45,8 @@ from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.trust import Trust, dump_trust
+from hsmpub.model.trust import Trust, dump_trust, with_keys
+from hsmpub.secret.page import SecretPage
 from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.progress import progress_text
 from hsmpub.shares.recipient import share_file_name
@@ -146,7 +149,9 @@ class _Ceremony:
         self._secrets = secrets
         self._recovery: RecoveryRecord = load_recovery_record(backup.read("keeper/recovery.json"))
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
+        check_keys(self._recovery, backup.state.keys, trust, vendor_token=vendor_token)
         apply_after(backup.state, after)
+        self._keys = backup.state.keys
         self._at = max(at, backup.state.at)
         self._epoch = backup.state.last_epoch + 1
         self._plan = plan
@@ -165,8 +170,11 @@ class _Ceremony:
             self._recorder.record("entries brought", first=manifest.log_size, count=len(self._after.brought))
         if lost := self._after.lost:
             self._recorder.record("loss accepted", first=manifest.log_size, size=lost.size, root=lost.root.hex())
-        holders = self._gather(shares)
-        hsm = self._fill_token()
+        with ExitStack() as pages:
+            births = () if self._vendor_token else self._recovery.births
+            later = [pages.enter_context(SecretPage()) for _ in births]
+            holders = self._gather(shares, later)
+            hsm = self._fill_token(later)
         copy_into(self._backup, self._place.root)
         self._split_unseal()
         self._write_keeper(hsm)
@@ -181,25 +189,25 @@ class _Ceremony:
     def _folder(self) -> Path:
         return self._place.root / f"restore-{self._epoch}"
 
-    def _gather(self, shares: Sequence[ShareAtHand]) -> tuple[str, ...]:
+    def _gather(self, shares: Sequence[ShareAtHand], later: Sequence[SecretPage]) -> tuple[str, ...]:
         def accepted(holders: tuple[str, ...]) -> None:
             self._recorder.record("recovery share", holder=holders[-1], accepted=progress_text(self._recovery, holders))
 
         secrets, boxes = self._secrets, boxes_for(self._recovery, vendor_token=self._vendor_token)
         first = secrets.so_pin if self._vendor_token else secrets.wrapping_key
         holders = asyncio.run(
-            gather_recovery(self._recovery, shares, first, secrets.identity, now=self._at, accepted=accepted,
+            gather_recovery(self._recovery, shares, first, secrets.identity, *later, now=self._at, accepted=accepted,
                             boxes=boxes)
         )  # fmt: skip
         if birth.identity_sign(secrets.identity)[0] != self._trust.keeper_key:
             raise RestoredKeysDiffer("The keeper identity in the backup is not the pinned one.")
         return holders
 
-    def _fill_token(self) -> HsmConfig:
+    def _fill_token(self, later: Sequence[SecretPage]) -> HsmConfig:
         table, place, recorder, secrets = self._hsm_table(), self._place, self._recorder, self._secrets
         if self._vendor_token:
-            return take_vendor_token(table, place, recorder, secrets, self._trust)
-        return fill_from_backup(table, place, recorder, secrets, self._recovery, self._trust)
+            return take_vendor_token(table, place, recorder, secrets, self._keys)
+        return fill_from_backup(table, place, recorder, secrets, self._recovery, self._keys, later)
 
     def _hsm_table(self) -> HsmTable:
         if self._file is not None:
@@ -224,8 +232,8 @@ class _Ceremony:
             self._home.recovery_record, dump_record(msgspec.structs.replace(self._recovery, so_pin_box=so_pin_box))
         )
         birth.write_identity(self._secrets.identity, self._place)
-        self._home.trust.unlink()  # the pinned one, not that of the backup
-        self._output(self._home.trust, dump_trust(self._trust))
+        self._home.trust.unlink()  # the pinned one, not that of the backup; with all keys that the log tells of
+        self._output(self._home.trust, dump_trust(with_keys(self._trust, self._keys)))
         listen = self._file.front.listen if self._file is not None else self._backup.manifest.listen
         self._output(self._home.config, config_toml(hsm, listen, self._hsm_table().vendor_backup))
 

@@ -15,9 +15,12 @@ from hsmpub.errors import Broken, Invalid
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.hsm.token import new_pin, reset_pin
+from hsmpub.model.keys import Keys
 from hsmpub.model.trust import Trust
+from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import Box, box_of
-from hsmpub.shares.record import RecoveryRecord
+from hsmpub.shares.record import RecoveryRecord, WrappedKey
+from hsmpub.shares.recovery import key_boxes
 from hsmpub.transcript.record import Recorder
 
 
@@ -29,24 +32,53 @@ class VendorTokenIsEmbedded(Invalid):
     advice = "Name the HSM's module with --ceremony: the embedded SoftHSM is restored from the backup alone."
 
 
-def boxes_for(record: RecoveryRecord, *, vendor_token: bool) -> tuple[Box, Box]:
-    """What recovery holders open: what opens the token or fills it, and the keeper's identity."""
-    identity = box_of("keeper identity", record.identity_box)
+def boxes_for(record: RecoveryRecord, *, vendor_token: bool) -> tuple[Box, ...]:
+    """What recovery holders open: what opens the token or fills it, the keeper's identity, and for a fresh token the
+    wrapping key of each later birth."""
     if vendor_token:
-        return box_of("SO PIN", record.so_pin_box), identity
-    return box_of("wrapping key", record.wrapping_key_box), identity
+        return box_of("SO PIN", record.so_pin_box), box_of("keeper identity", record.identity_box)
+    return key_boxes(record)
+
+
+def check_keys(record: RecoveryRecord, saved: Keys, trust: Trust, *, vendor_token: bool) -> None:
+    """The keys that the backup's log tells of are the pinned ones, and, but for a vendor token, are in the backup.
+
+    Raises:
+        RestoredKeysDiffer.
+    """
+    for pinned in trust.keys:
+        key = saved.by_name.get(pinned.name)
+        if key is not None and (key.record.kind, key.record.public) != (pinned.kind, pinned.public):
+            raise RestoredKeysDiffer(f"The key {pinned.name!r} in the backup's log is not the pinned one.")
+    if vendor_token:
+        return
+    wrapped = {(key.name, key.kind, key.public) for key in record.all_wrapped}
+    told = {(key.name, key.kind, key.public) for key in saved.present}
+    if wrapped != told or not wrapped & {(key.name, key.kind, key.public) for key in trust.keys}:
+        raise RestoredKeysDiffer("The keys in the backup are not those of its log, or none of them is pinned.")
 
 
 def fill_from_backup(
-    table: HsmTable, place: Place, recorder: Recorder, secrets: birth.Secrets, record: RecoveryRecord, trust: Trust
-) -> HsmConfig:
-    """A fresh token with the keys of the backup, which must be the pinned ones. Raises RestoredKeysDiffer."""
-    born = [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped)) for key in record.wrapped]
-    pinned = [(key.name, key.kind, key.public) for key in trust.keys]
-    if [(key.name, key.kind, key.public_pem) for key in born] != pinned:
-        raise RestoredKeysDiffer("The keys in the backup are not the pinned ones.")
-    birth.record_keys(recorder, "keys restored", trust.keys)
-    return birth.fill_token(table, place, recorder, secrets, born)
+    table: HsmTable, place: Place, recorder: Recorder, secrets: birth.Secrets, record: RecoveryRecord, keys: Keys,
+    later: Sequence[SecretPage],
+) -> HsmConfig:  # fmt: skip
+    """A fresh token with the keys of every birth in the backup, but for those that were destroyed since.
+
+    keys: as the log tells of them at its end; later: the wrapping key of each later birth. A key that was born after
+    the backup is lost: the transcript names it.
+    """
+    names = {key.name for key in keys.present}
+
+    def born(wrapped: Sequence[WrappedKey]) -> list[BornKey]:
+        return [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped))
+                for key in wrapped if key.name in names]  # fmt: skip
+
+    saved = {key.name for key in record.all_wrapped}
+    birth.record_keys(recorder, "keys restored", [key for key in keys.present if key.name in saved])
+    if lost := sorted(names - saved):
+        recorder.record("keys lost", names=lost, advice="They were made after the backup: retire them.")
+    births = [(born(one.wrapped), page) for one, page in zip(record.births, later, strict=True)]
+    return birth.fill_token(table, place, recorder, secrets, born(record.wrapped), births)
 
 
 def check_not_embedded(table: HsmTable) -> None:
@@ -56,7 +88,7 @@ def check_not_embedded(table: HsmTable) -> None:
 
 
 def take_vendor_token(
-    table: HsmTable, place: Place, recorder: Recorder, secrets: birth.Secrets, trust: Trust
+    table: HsmTable, place: Place, recorder: Recorder, secrets: birth.Secrets, keys: Keys
 ) -> HsmConfig:
     """The token as its maker's means restored it: its PIN is set anew, and each pinned key must be there and sign.
 
@@ -67,8 +99,8 @@ def take_vendor_token(
     hsm = birth.prepare_hsm(table, place)
     secrets.pin.take(new_pin(table.pin_length))
     reset_pin(hsm, so_pin=secrets.so_pin, pin=secrets.pin)
-    check_pinned_keys(hsm, secrets.pin, trust.keys)
-    birth.record_keys(recorder, "keys found", trust.keys)
-    names: Sequence[str] = [key.name for key in trust.keys]
+    check_pinned_keys(hsm, secrets.pin, keys.present)
+    birth.record_keys(recorder, "keys found", keys.present)
+    names: Sequence[str] = [key.name for key in keys.present]
     recorder.record("vendor token", module=hsm.module, label=hsm.token, keys=names, reference=table.vendor_backup)
     return hsm

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request, Response
 from api.front import Front, front_of
 from api.openapi import operation
 from api.reply import bytes_reply
+from api.routes.keys import key_entries
 from api.routes.requests import view_of
 from hsmpub.errors import NotFound
 from hsmpub.model.entry import Output, Signed, load_entry
@@ -67,7 +68,7 @@ async def output(request: Request, name: str, output: str) -> Response:
 async def _receipt(front: Front, entries: tuple[int, ...]) -> Response:
     patience = front.settings.front.checkpoint_timeout
     await front.log_reader.reader.wait_for_checkpoint(max(entries, default=0), patience)
-    return bytes_reply(await front.log_reader.receipt(entries), _JSON)
+    return bytes_reply(await front.log_reader.receipt(entries, await key_entries(front)), _JSON)
 
 
 def _outputs(log: LogReader, entries: tuple[int, ...]) -> list[Output]:

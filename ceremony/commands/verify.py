@@ -56,6 +56,8 @@ def verify(
     what = "a rehearsal of " if transcript.head.rehearsal else ""
     signers = " and ".join(_SIGNERS[seal.signer] for seal in transcript.seals)
     say.print(f"\n{file}: {what}the {transcript.head.ceremony} of {pins.service}, signed by {signers}.")
+    if len(transcript.seals) == 1:
+        say.print("The keeper's identity signed alone: the log key was sealed with the HSM. The log has the same fact.")
     if named := named_witnesses(transcript):
         missing = sorted(set(named) - set(witnessed))
         lacking = f" Not yet by {', '.join(missing)}." if missing else ""

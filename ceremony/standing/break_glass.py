@@ -79,7 +79,7 @@ def _facts(held: Held, named: Mapping[str, str]) -> list[e.Entry]:
     roster = named.get("roster", state.roster.text)
     if (policy, roster) == (state.policy.text, state.roster.text):
         raise NothingToAdopt("The policy and the roster in force are these.")
-    load_policy(policy, keys={key.name: key for key in state.genesis.keys}, groups=load_roster(roster).groups)
+    _check(held, policy, roster)
     facts: list[e.Entry] = []
     if roster != state.roster.text:
         facts.append(e.RosterAdopted(held.at, roster, sha256_hex(roster.encode())))
@@ -87,6 +87,15 @@ def _facts(held: Held, named: Mapping[str, str]) -> list[e.Entry]:
         facts.append(e.PolicyAdopted(held.at, policy, sha256_hex(policy.encode())))
     pending = [request.id for request in state.open_requests() if request.state == "pending"]
     return [*facts, *(e.Expired(held.at, name, "adopted by a break-glass ceremony") for name in pending)]
+
+
+def _check(held: Held, policy: str, roster: str) -> None:
+    """As the keeper does: a new policy names active keys only; one in force may name a key that was retired since."""
+    keys, groups = held.state.keys, load_roster(roster).groups
+    if held.state.policy is not None and policy == held.state.policy.text:
+        load_policy(policy, keys={key.name: key.record for key in keys.known}, groups=groups)
+        return
+    load_policy(policy, keys=keys.active, groups=groups, retired=keys.by_name.keys() - keys.active.keys())
 
 
 BREAK_GLASS = Kind("break-glass", BreakGlassFile, run_break_glass, _papers)

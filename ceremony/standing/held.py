@@ -35,6 +35,7 @@ class Held:
     """One ceremony.
 
     at: seconds since 1970, never before the log's last entry; number: counts the home's ceremonies;
+    rehearsal: home and keys are thrown away afterwards;
     resumed: what `act` was given, if this ceremony was killed after it; else None.
     """
 
@@ -50,6 +51,7 @@ class Held:
         self.holders: tuple[str, ...] = ()
         self.resumed: Mapping[str, Any] | None = journal.data if journal.phase == "acting" else None
         self.transcript = b""
+        self.rehearsal = False
         self._journal = journal
 
     @classmethod
@@ -62,7 +64,9 @@ class Held:
         at = max(now(), opened.state.at)
         recorder = Recorder(cast("Ceremony", ceremony), opened.trust.service, lambda: max(now(), at), told, rehearsal)
         save_journal(opened.home.ceremony_journal, journal)
-        return cls(opened, recorder, journal, at)
+        held = cls(opened, recorder, journal, at)
+        held.rehearsal = rehearsal
+        return held
 
     @classmethod
     def again(cls, opened: OpenHome, journal: Journal, now: Callable[[], int], told: Told) -> Held:
@@ -85,6 +89,8 @@ class Held:
         """A file in the ceremony's folder. Raises OutputExists, OutputNotWritten."""
         path = self.folder / name
         make_folder(path.parent)
+        if self.resumed is not None:
+            path.unlink(missing_ok=True)  # of the run that was killed
         write_new(path, data)
         self._note(outputs={**self._journal.outputs, name: sha256_hex(data)})
 

@@ -12,20 +12,25 @@ from typing import Any
 
 from ceremony.standing.held import Told
 from ceremony.standing.hold import Done, hold
+from ceremony.standing.key_history import key_history
 from ceremony.standing.kind import AnyKind, Papers
 from ceremony.standing.stand import Layout, Stand, make_stand
+from hsmpub.model.trust import known_keys
 
 
 def rehearse(
     kind: AnyKind, papers: Papers[Any], layout: Layout, *, now: Callable[[], int], told: Told = lambda step: None,
     protections: Mapping[str, str] | None = None,
 ) -> Done:  # fmt: skip
-    """Runs a ceremony to its end on a throw-away home. Its transcript says that it was a rehearsal.
+    """Runs a ceremony to its end on a throw-away home with keys of the same names and states. Its transcript says that
+    it was a rehearsal.
 
     Raises as hold does.
     """
     with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as folder:
         stand = make_stand(layout, Path(folder), now)
+        for kept, file in key_history(known_keys(layout.trust), layout.trust.service):
+            hold(kept, Papers("", file, {}), stand.home, stand.at_hand(), now=now, rehearsal=True)
         return rehearse_on(stand, kind, papers, layout, now=now, told=told, protections=protections)
 
 

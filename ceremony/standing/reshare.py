@@ -17,6 +17,7 @@ Nothing in the HSM is touched. `reshare_finish` is the second step.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import msgspec
@@ -37,7 +38,7 @@ from hsmpub.shares.box import box_of
 from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets, dump_pending
 from hsmpub.shares.record import Quorum
-from hsmpub.shares.recovery import Content, seal_for_recovery
+from hsmpub.shares.recovery import Content, birth_content, key_boxes, seal_for_recovery
 from hsmpub.shares.split import split_recovery, split_unseal
 
 
@@ -94,16 +95,15 @@ def _new_unseal(held: Held, table: QuorumTable, length: int, pin: SecretPage, pe
 def _new_recovery(held: Held, table: QuorumTable, length: int, shares: AtHand, pending: PendingSets) -> PendingSets:
     before = held.opened.recovery_record()
     split = split_recovery(table.plan, epoch=held.state.last_recovery_epoch + 1, avoid=_known(held))
-    with SecretPage() as wrapping, SecretPage() as identity, SecretPage() as so_pin, SecretPage() as new:
-        boxes = [
-            box_of("wrapping key", before.wrapping_key_box),
-            box_of("keeper identity", before.identity_box),
-            box_of("SO PIN", before.so_pin_box),
-        ]
-        open_recovery(held, shares.recovery, wrapping, identity, so_pin, boxes=boxes)
+    with ExitStack() as pages:
+        wrapping, identity, so_pin, new, *later = (
+            pages.enter_context(SecretPage()) for _ in range(4 + len(before.births))
+        )
+        boxes = [*key_boxes(before), box_of("SO PIN", before.so_pin_box)]
+        open_recovery(held, shares.recovery, wrapping, identity, *later, so_pin, boxes=boxes)
         new.take(new_pin(length))
 
-        def sealed(content: Content, page: SecretPage) -> str:
+        def sealed(content: Content | str, page: SecretPage) -> str:
             return seal_for_recovery(split.public_key, split.epoch, content, page.view)
 
         record = split.record(
@@ -111,7 +111,11 @@ def _new_recovery(held: Held, table: QuorumTable, length: int, shares: AtHand, p
             identity_box=sealed("keeper identity", identity), wrapped=before.wrapped,
         )  # fmt: skip
         old_so_pin_box = sealed("old SO PIN", so_pin)
-    record = msgspec.structs.replace(record, earlier=before.history)
+        births = tuple(
+            msgspec.structs.replace(one, wrapping_key_box=sealed(birth_content(one.number), page))
+            for one, page in zip(before.births, later, strict=True)
+        )
+    record = msgspec.structs.replace(record, earlier=before.history, births=births)
     for name, file in split.files.items():
         held.output(f"recovery/{name}.age", file)
     birth.record_quorum(held.recorder, "recovery quorum", record, public_key=record.public_key)

@@ -38,7 +38,9 @@ from hsmpub.shares.record import dump_record
 
 
 class KeysBornSince(Conflict):
-    advice = "Hold the reshare of the recovery quorum again: it would lose keys that were made since."
+    advice = (
+        "Hold the reshare of the recovery quorum again: it would lose keys made since, or bring back destroyed ones."
+    )
 
 
 def run_finish(held: Held, papers: Papers[FinishFile], shares: AtHand) -> None:
@@ -77,9 +79,9 @@ def run_finish(held: Held, papers: Papers[FinishFile], shares: AtHand) -> None:
 
 def _pending(held: Held, file: FinishFile) -> PendingSets:
     pending = check_named(held.opened.pending_sets(), file)
-    born = held.opened.recovery_record().wrapped
-    if pending.recovery is not None and pending.recovery.wrapped != born:
-        raise KeysBornSince("Keys were made since the new recovery set was.")
+    born = held.opened.recovery_record().all_wrapped
+    if pending.recovery is not None and pending.recovery.all_wrapped != born:
+        raise KeysBornSince("Keys were made or destroyed since the new recovery set was.")
     return pending
 
 

@@ -14,6 +14,7 @@ from hsmpub.cli.say import say
 from hsmpub.cli.text_file import read_text
 from hsmpub.cli.visible import visible
 from hsmpub.model.submission import AskPolicy
+from hsmpub.model.trust import known_keys
 from hsmpub.policy import load_policy
 
 app = typer.Typer(help="Check the policy and have it adopted.", no_args_is_help=True)
@@ -29,7 +30,9 @@ def check(
     """Check a policy on this machine, as the keeper would."""
     known = pins(trust)
     groups = load_roster(read_text(roster)).groups
-    policy = load_policy(read_text(file), keys={key.name: key for key in known.keys}, groups=groups)
+    keys = known_keys(known)
+    retired = keys.by_name.keys() - keys.active.keys()
+    policy = load_policy(read_text(file), keys=keys.active, groups=groups, retired=retired)
     for name, project in sorted(policy.projects.items()):
         approvals = ", ".join(f"{one.count} of {visible(one.group)}" for one in project.approvals)
         say(f"{visible(name)}: {f'takes {approvals}' if approvals else 'takes no approval'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 import msgspec
@@ -14,7 +15,8 @@ from hsmpub.client.client import Client
 from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.errors import Refused
 from hsmpub.model.clock import rfc3339
-from hsmpub.wire.messages import AttemptReply, QuorumView, StatusReply
+from hsmpub.model.terms import UNLIMITED, say_terms
+from hsmpub.wire.messages import AttemptReply, OpeningView, QuorumView, StatusReply
 
 
 def status(
@@ -51,12 +53,44 @@ def _say_state(found: StatusReply, attempt: AttemptReply | None) -> None:
     say(f"{visible(found.service)} is {visible(found.state)}.", "green" if good else "red")
     if found.why:
         say(visible(found.why))
+    if found.opening is not None:
+        _say_opening(found, found.opening)
     if attempt is not None:
-        for line in (*progress_lines(attempt.group_threshold, attempt.groups), waiting_line(attempt.groups)):
-            if line:
-                say(line)
+        _say_attempt(attempt)
     say(f"Shares of epoch {found.epoch}; the log has {found.log_size:,} entries, root {visible(found.log_root)[:16]}….")
     say(f"Policy {visible(found.policy_sha256)[:16]}…, roster {visible(found.roster_sha256)[:16]}….")
+
+
+def _say_opening(found: StatusReply, opening: OpeningView) -> None:
+    """What is left of the unsealing, and what ends it."""
+    names = ", ".join(visible(name) for name in opening.holders)
+    say(f"Unsealed by {names} since {rfc3339(opening.at)}, {visible(say_terms(opening.terms))}.")
+    if opening.until is not None:
+        say(f"Open until {rfc3339(opening.until)}.")
+    left = "" if opening.signatures_left is None else f", {opening.signatures_left:,} left"
+    say(f"Signatures since: {opening.signatures:,}{left}.")
+    if opening.idle_at is not None:
+        say(f"Seals when idle: at {rfc3339(opening.idle_at)}, unless something is signed.")
+    if found.dead_man_at is not None:
+        say(f"Seals at {rfc3339(found.dead_man_at)}, unless a holder says 'hsmpub alive'.")
+
+
+def _say_attempt(attempt: AttemptReply) -> None:
+    """Who has handed in, by the terms they agreed to, and who can still."""
+    if not attempt.gathering:
+        _say_lines(progress_lines(attempt.group_threshold, attempt.groups))
+    for gathered in attempt.gathering:
+        if gathered.terms != UNLIMITED:
+            say(f"To unseal {visible(say_terms(gathered.terms))}:")
+        _say_lines(progress_lines(attempt.group_threshold, gathered.groups))
+    one = attempt.gathering[0].groups if len(attempt.gathering) == 1 else attempt.groups
+    _say_lines([waiting_line(one)])
+
+
+def _say_lines(lines: Iterable[str]) -> None:
+    for line in lines:
+        if line:
+            say(line)
 
 
 def _say_keys(found: StatusReply, tested: dict[str, str]) -> None:

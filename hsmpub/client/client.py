@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
@@ -16,8 +17,11 @@ from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import PinsMissing
 from hsmpub.client.upload import Progress, upload
 from hsmpub.errors import Unauthenticated
+from hsmpub.model.keys import Keys
 from hsmpub.model.submission import AskRelease, AskSign, FileRef, HashState, dump_submission
+from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.model.trust import Trust
+from hsmpub.receipt.key_history import check_key_history
 from hsmpub.wire import messages as m
 
 _JSON = {"content-type": "application/json"}
@@ -28,6 +32,8 @@ _signed = msgspec.json.Decoder(m.SignReply)
 _status = msgspec.json.Decoder(m.StatusReply)
 _ready = msgspec.json.Decoder(m.ReadyReply)
 _attempt = msgspec.json.Decoder(m.AttemptReply)
+_upgrade = msgspec.json.Decoder(m.UpgradeReply)
+_nonce = msgspec.json.Decoder(m.NonceReply)
 _header = msgspec.json.Decoder(m.HeaderReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
 _drill = msgspec.json.Decoder(m.DrillReply)
@@ -152,6 +158,12 @@ class Client:
     def status(self) -> m.StatusReply:
         return self.http.call("GET", "/v1/status", _status)
 
+    def keys(self) -> Keys:
+        """The keys as they are now, followed and proven from the pins on. Raises what check_key_history raises."""
+        nonce = os.urandom(32)
+        data = self.http.raw("GET", "/v1/keys", params={"nonce": nonce.hex()})
+        return check_key_history(data, self.trust, nonce)
+
     def ready(self) -> m.ReadyReply:
         """Each key makes a real signature. Raises Refused where one cannot."""
         return self.http.call("GET", "/readyz", _ready)
@@ -162,13 +174,16 @@ class Client:
 
     # --- holders ---
 
-    def attempt(self) -> m.AttemptReply:
-        """The open unseal attempt as it came over the net; hsmpub.shares.holder checks it before it seals a share."""
-        return self.http.call("GET", "/v1/unseal", _attempt)
+    def attempt(self, terms: Terms = UNLIMITED) -> m.AttemptReply:
+        """The open unseal attempt under these terms, as it came over the net; hsmpub.shares.holder checks it before it
+        seals a share."""
+        asked = {"seconds": terms.seconds, "signatures": terms.signatures, "project": terms.projects}
+        params = {name: value for name, value in asked.items() if value is not None}
+        return self.http.call("GET", "/v1/unseal", _attempt, params=params)
 
-    def hand_in(self, attempt: bytes, holder: str, box: bytes) -> m.HandInReply:
-        """box: the share, HPKE-sealed to the attempt's key."""
-        body = _encode({"attempt": attempt, "holder": holder, "box": box})
+    def hand_in(self, attempt: m.AttemptReply, holder: str, box: bytes) -> m.HandInReply:
+        """box: the share, HPKE-sealed to the attempt's key and terms."""
+        body = _encode({"attempt": attempt.attempt, "holder": holder, "box": box, "terms": attempt.terms})
         return self.http.call("POST", "/v1/unseal/shares", _handed, content=body, headers=_JSON)
 
     def drill(self, quorum: m.QuorumName) -> m.DrillReply:
@@ -179,6 +194,29 @@ class Client:
         """box: the share, HPKE-sealed to the drill's key."""
         body = _encode({"attempt": attempt, "holder": holder, "box": box})
         return self.http.call("POST", f"/v1/drills/{quorum}/shares", _drilled, content=body, headers=_JSON)
+
+    def nonce(self) -> m.NonceReply:
+        """A nonce of the keeper, for what a holder signs with their share."""
+        return self.http.call("GET", "/v1/holders/nonce", _nonce)
+
+    def seal_as_holder(self, holder: str, nonce: bytes, reason: str, signature: bytes) -> None:
+        """Seals at once. signature: by the holder's share, kind "seal"."""
+        body = _encode({"holder": holder, "nonce": nonce, "reason": reason, "signature": signature})
+        self.http.raw("POST", "/v1/holders/seal", content=body, headers=_JSON)
+
+    def say_alive(self, holder: str, nonce: bytes, signature: bytes) -> None:
+        """The dead-man's interval starts anew. signature: by the holder's share, kind "alive"."""
+        body = _encode({"holder": holder, "nonce": nonce, "signature": signature})
+        self.http.raw("POST", "/v1/holders/alive", content=body, headers=_JSON)
+
+    def upgrade(self) -> m.UpgradeReply:
+        """What code would come next, and who permits it."""
+        return self.http.call("GET", "/v1/upgrade", _upgrade)
+
+    def permit_upgrade(self, holder: str, body: bytes, signature: bytes) -> m.UpgradeReply:
+        """body: of a Permission; signature: by the holder's share, kind "upgrade"."""
+        content = _encode({"holder": holder, "body": body, "signature": signature})
+        return self.http.call("POST", "/v1/upgrade/permissions", _upgrade, content=content, headers=_JSON)
 
     def close(self) -> None:
         self.http.close()

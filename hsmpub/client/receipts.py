@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hsmpub.errors import Broken
-from hsmpub.model.trust import Trust
+from hsmpub.model.trust import Trust, known_keys
 from hsmpub.receipt import Report, verify_receipt
 
 
@@ -22,7 +22,7 @@ def check_receipt(receipt: bytes, trust: Trust, outputs: Collection[str] = ()) -
     Raises:
         OutputNotInLog, and what verify_receipt raises.
     """
-    report = verify_receipt(receipt, trust.log_key)
+    report = verify_receipt(receipt, trust.log_key, pinned=known_keys(trust))
     missing = set(outputs) - {seen.sha256 for seen in report.signatures}
     if missing:
         raise OutputNotInLog(f"{len(missing)} signatures are not in the log as the receipt shows it.")

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hsmpub.client.client import Client
 from hsmpub.client.token import TokenSource
+from hsmpub.client.trust import known_keys
 from hsmpub.errors import HsmpubError, Invalid, Unauthenticated
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
@@ -64,7 +65,7 @@ class Signer:
     def __init__(self, client: Client, source: TokenSource, project: str, *, audience: str = "",
                  names: Iterable[str] = ()) -> None:  # fmt: skip
         wanted = frozenset(names)
-        able = [key for key in client.trust.keys if AGENT_FORMATS.intersection(key.formats)]
+        able = [key for key in known_keys(client.trust).active.values() if AGENT_FORMATS.intersection(key.formats)]
         self.keys = {public_blob(key): key for key in able if not wanted or key.name in wanted}
         if not self.keys:
             raise NoAgentKey("The pins name no key that an agent may use.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hsmpub.errors import Invalid
+from hsmpub.errors import Broken, Invalid
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.trust import Trust, TrustMalformed, load_trust
+from hsmpub.model.trust import Trust, TrustMalformed, known_keys, load_trust
 
 _ADVICE = "Get trust.json from whoever led the genesis ceremony, and name it with --trust or HSMPUB_TRUST."
 
@@ -20,7 +20,11 @@ class PinsUnreadable(Invalid):
 
 
 class KeyNotPinned(Invalid):
-    advice = "Get the current trust.json; without the key's public half no signature can be checked."
+    advice = "Bring the pins up to date with 'hsmpub trust update': the key may have been made after them."
+
+
+class KeyPinnedAsRetired(Broken):
+    advice = "Use nothing of it: a key that was retired signs nothing. Ask whoever runs the service."
 
 
 def read_trust(path: Path) -> Trust:
@@ -38,11 +42,13 @@ def read_trust(path: Path) -> Trust:
 
 
 def pinned_key(trust: Trust, name: str) -> KeyRecord:
-    """Raises KeyNotPinned."""
-    found = next((key for key in trust.keys if key.name == name), None)
+    """A key that may sign, as far as the pins go. Raises KeyNotPinned, KeyPinnedAsRetired."""
+    found = known_keys(trust).by_name.get(name)
     if found is None:
         raise KeyNotPinned(f"The pins do not name the key {name!r}.")
-    return found
+    if found.state != "active":
+        raise KeyPinnedAsRetired(f"The pins know the key {name!r} as {found.state}.")
+    return found.record
 
 
 def keeper_identity(trust: Trust) -> bytes:

@@ -13,7 +13,9 @@ from hsmpub.formats.openpgp_key import algorithm, fingerprint
 from hsmpub.model.key import KeyRecord
 
 BINARY_DOCUMENT = 0x00
+GENERIC_CERTIFICATION = 0x10
 POSITIVE_CERTIFICATION = 0x13
+KEY_REVOCATION = 0x20
 SUBKEY_BINDING = 0x18
 
 

@@ -1,4 +1,4 @@
-"""A process for one chore of a ceremony: make a token, bear keys, take keys into custody. It ends when done."""
+"""A process for one chore of a ceremony: make a token, change its PIN, bear keys, take them in, destroy them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.intake import import_into_token
 from hsmpub.hsm.messages import (
     BearKeys,
+    DestroyKeys,
+    FindKeys,
     Finished,
     ImportKeys,
     InitToken,
@@ -18,6 +20,7 @@ from hsmpub.hsm.messages import (
     SetPin,
 )
 from hsmpub.hsm.pin import new_pin
+from hsmpub.hsm.removal import destroy_in_token, find_in_token
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import SecretPage
 
@@ -46,6 +49,11 @@ def _run(inside: Inside) -> Finished:
         pin, wrapping_key = inside.secrets
         cryptoki, session = inside.open_session(pin, rw=True)
         return Finished(notes=import_into_token(cryptoki, session, order.born, wrapping_key))
+    if isinstance(order, FindKeys | DestroyKeys):
+        _, session = inside.open_session(inside.secrets[0], rw=True)
+        if isinstance(order, DestroyKeys):
+            destroy_in_token(session, order.names)
+        return Finished(notes=find_in_token(session, order.names))
     raise HsmFailed("A ceremony has no such chore.")
 
 

@@ -1,4 +1,4 @@
-"""Taking born keys into the production token, from where they never come out again."""
+"""Taking born keys into the production token, from where they never come out again; and their end there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from hsmpub.hsm.child import Secret, run_once
 from hsmpub.hsm.config import BornKey, HsmConfig
-from hsmpub.hsm.messages import ImportKeys
+from hsmpub.hsm.messages import DestroyKeys, FindKeys, ImportKeys
+from hsmpub.hsm.rules import KeyNotDestroyed
 from hsmpub.hsm.token import CHORE
 
 
@@ -27,3 +28,23 @@ def import_keys(hsm: HsmConfig, pin: Secret, born: Sequence[BornKey], wrapping_k
         KeyNotProven: a proof failed; the keys of this call were removed again.
     """
     return run_once(CHORE, hsm, ImportKeys(tuple(born)), [pin, wrapping_key]).notes
+
+
+def find_keys(hsm: HsmConfig, pin: Secret, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the names that the token has any object of.
+
+    Raises:
+        TokenGone, PinRefused, HsmFailed.
+    """
+    return tuple(run_once(CHORE, hsm, FindKeys(tuple(names)), [pin]).notes)
+
+
+def destroy_keys(hsm: HsmConfig, pin: Secret, names: Sequence[str]) -> None:
+    """Destroys every object of these names in the token, for good, and looks afterwards. A missing one is no error.
+
+    Raises:
+        KeyNotDestroyed: the token still shows one. TokenGone, PinRefused, HsmFailed.
+    """
+    left = run_once(CHORE, hsm, DestroyKeys(tuple(names)), [pin]).notes
+    if left:
+        raise KeyNotDestroyed(f"The token still holds {', '.join(sorted(left))}.")

@@ -48,6 +48,12 @@ class LeaseSecret(_Order, frozen=True, tag="lease-secret"):
     info: bytes
 
 
+class InspectKeys(_Order, frozen=True, tag="inspect-keys"):
+    """Log in anew and look at every pinned key. Secret: the PIN. Answered with a digest of all attributes seen."""
+
+    keys: tuple[KeyRecord, ...]
+
+
 class ResealHeader(_Order, frozen=True, tag="reseal-header"):
     """Open the part of a header that is encrypted to `key`, and make a header for `recipient`. Secret: the PIN.
 
@@ -100,8 +106,20 @@ class ImportKeys(_Order, frozen=True, tag="import-keys"):
     born: tuple[BornKey, ...]
 
 
-_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys
-Order = Serve | SealSecret | LeaseSecret | ResealHeader | _Chore
+class FindKeys(_Order, frozen=True, tag="find-keys"):
+    """Secret: the PIN. Answered with a note for each name that the token has an object of."""
+
+    names: tuple[str, ...]
+
+
+class DestroyKeys(_Order, frozen=True, tag="destroy-keys"):
+    """Secret: the PIN. Removes every object of these names, for good."""
+
+    names: tuple[str, ...]
+
+
+_Chore = InitToken | SetPin | ResetPin | LocateToken | LookAtModule | BearKeys | ImportKeys | FindKeys | DestroyKeys
+Order = Serve | SealSecret | LeaseSecret | ResealHeader | InspectKeys | _Chore
 
 
 class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -136,7 +154,8 @@ class ModuleReport(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True, tag="finished", tag_field="type"):
-    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned."""
+    """A one-shot process did what it was told; notes: key name → how it was taken in and pinned, or how many objects
+    the token has of it."""
 
     data: bytes = b""
     born: tuple[BornKey, ...] = ()

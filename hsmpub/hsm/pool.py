@@ -17,8 +17,8 @@ from hsmpub.hsm.backlog import COSTS, Request
 from hsmpub.hsm.config import HashName, HsmConfig
 from hsmpub.hsm.dispatch import Dispatch
 from hsmpub.hsm.fitness import check_fit
-from hsmpub.hsm.messages import SELF_TEST, LeaseSecret, ResealHeader, SealSecret, Serve
-from hsmpub.hsm.rules import KeyUnfit, PinRefused, SignerLost, SignersClosed, UnknownKey
+from hsmpub.hsm.messages import SELF_TEST, InspectKeys, LeaseSecret, ResealHeader, SealSecret, Serve
+from hsmpub.hsm.rules import KeyChanged, KeyUnfit, PinRefused, SignerLost, SignersClosed, UnknownKey
 from hsmpub.hsm.vaults import VaultOrder, Vaults
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.secret.page import SecretPage
@@ -34,6 +34,7 @@ class Signers:
         self._keys = {key.name: key for key in keys}
         self._pin = pin
         self._closed = False
+        self._seen = b""
         self._dispatch = Dispatch(hsm, Serve(keys=tuple(keys)), pin, workers, on_alarm)
         self._vaults = Vaults(hsm, pin, self._keys)
 
@@ -161,6 +162,19 @@ class Signers:
             SealedSecretRefused, KeyMissing, TokenGone, HsmFailed, SignerLost, PinRefused
         """
         return await self._vault(LeaseSecret(self._vaults.sealing_key(), sealed, aad, to, info))
+
+    async def recheck(self) -> None:
+        """Logs in with the known PIN in a process of its own, and looks at every pinned key: its attributes, its
+        public half, what it signs; and at whether anything differs from the first look.
+
+        Raises:
+            PinRefused (after the alarm), KeyChanged, KeyMissing, SignatureNotVerified: somebody touched the token.
+            TokenGone, HsmFailed, SignerLost: nothing is known now. SignersClosed.
+        """
+        seen = await self._vault(InspectKeys(tuple(self._keys.values())))
+        if self._seen not in (b"", seen):
+            raise KeyChanged("The attributes of a key in the token are not what they were.")
+        self._seen = seen
 
     async def reseal_header(self, key: str, form: Form, header: bytes, recipient: str) -> bytes:
         """Opens the header of an encrypted file with a decryption key, and makes one for `recipient`, in a process of

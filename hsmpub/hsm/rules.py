@@ -119,6 +119,18 @@ class KeyNotProven(Broken):
     advice = "Do not use this token; run the ceremony again and look at the module."
 
 
+class KeyNotDestroyed(Broken):
+    """The module said that it destroyed a key, and shows it still."""
+
+    advice = "Look at the module; destroy the key with its maker's tool."
+
+
+class KeyChanged(Broken):
+    """A key in the token is no longer what it was when it came there."""
+
+    advice = "Stop signing: somebody changed the token. Find out who, and restore it from its backup."
+
+
 class KeyUnfit(Invalid):
     """The key's kind, the hash and the item do not fit together."""
 
@@ -147,9 +159,9 @@ class SealedSecretRefused(Broken):
 
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, PinLocked, PinLengthUnfit,
-    SessionsExhausted, SignatureNotVerified, TokenExists, NoFreeSlot, ModuleUnfit, KeyExists, KeyNotProven, KeyUnfit,
-    UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened, BoxKeyMalformed, PinNotChanged,
-    HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge, RecipientRefused,
+    SessionsExhausted, SignatureNotVerified, TokenExists, NoFreeSlot, ModuleUnfit, KeyExists, KeyNotProven, KeyChanged,
+    KeyUnfit, KeyNotDestroyed, UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened,
+    BoxKeyMalformed, PinNotChanged, HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge, RecipientRefused,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}
 

@@ -1,4 +1,5 @@
-"""A vault: a process that meets one credential, or one file's key, in plain, for milliseconds, and ends.
+"""A vault: a process that meets one credential, or one file's key, in plain, for milliseconds, and ends; or looks at
+the keys anew.
 
 The keeper hands it boxes and headers and gets such back. Nothing else ever holds the secret in plain: here it is
 opened in memory of this process, sealed again, and gone with the process.
@@ -11,7 +12,8 @@ import pkcs11
 from hsmpub.envelope.reseal import reseal
 from hsmpub.hsm import gcm
 from hsmpub.hsm.inside import Inside, run_inside
-from hsmpub.hsm.messages import Finished, LeaseSecret, ResealHeader, SealSecret
+from hsmpub.hsm.inspection import inspect_keys
+from hsmpub.hsm.messages import Finished, InspectKeys, LeaseSecret, ResealHeader, SealSecret
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.raw_rsa import decrypt_block
 from hsmpub.hsm.rules import HsmFailed, KeyMissing
@@ -30,6 +32,9 @@ def _run(inside: Inside) -> Finished:
         return Finished(_seal(inside, order))
     if isinstance(order, LeaseSecret):
         return Finished(_lease(inside, order))
+    if isinstance(order, InspectKeys):
+        cryptoki, session = inside.open_session(inside.secrets[0])
+        return Finished(inspect_keys(cryptoki, session, order.keys))
     if isinstance(order, ResealHeader):
         return Finished(_reseal(inside, order))
     raise HsmFailed("A vault takes no such order.")

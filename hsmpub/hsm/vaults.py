@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from hsmpub.hsm.child import ANSWER, Child, finished
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.frames import HEADER_BYTES, MAX_FRAME_BYTES
-from hsmpub.hsm.messages import LeaseSecret, ResealHeader, SealSecret
+from hsmpub.hsm.messages import InspectKeys, LeaseSecret, ResealHeader, SealSecret
 from hsmpub.hsm.rules import KeyMissing, SignerLost
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
 
 _VAULT_PROCESS = "hsmpub.hsm.vault"
 _AT_ONCE = 2
-VaultOrder = SealSecret | LeaseSecret | ResealHeader
+VaultOrder = SealSecret | LeaseSecret | ResealHeader | InspectKeys
 _SECONDS = 30.0
 
 

@@ -80,7 +80,7 @@ class Bearers:
         items = list(dict.fromkeys(message.items))
         if not 0 < len(items) <= MAX_DIGESTS or len(items) != len(message.items):
             raise DigestsRefused(f"The request brings {len(message.items)} digests, or one twice.")
-        key = self._book.keys.get(message.key)
+        key = self._book.keys.active.get(message.key)
         form = _FORMATS.get(key.kind, "der-signature") if key else "der-signature"
         whole = form == "ed25519-signature"
         artifacts = [_whole(item, form) if whole else _digest(item) for item in items]

@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from hsmpub.approval.roster import Roster, load_roster
-from hsmpub.errors import Broken, NotFound
+from hsmpub.errors import Broken, Forbidden, NotFound
 from hsmpub.model import entry as e
 from hsmpub.model.fold import Request, ServiceState
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.keys import Keys
 from hsmpub.model.statement import load_statement
 from hsmpub.policy import Policy, load_policy
 from hsmpub.tlog.log import Log
@@ -18,6 +20,10 @@ from hsmpub.tlog.log import Log
 
 class NoSuchRequest(NotFound):
     advice = "List the requests with 'hsmpub release list'."
+
+
+class KeyRetired(Forbidden):
+    advice = "Adopt a policy that names its successor or another active key; 'hsmpub status' lists them."
 
 
 class LogWithoutGenesis(Broken):
@@ -44,9 +50,8 @@ class Book:
         if self.state.genesis is None or self.state.policy is None or self.state.roster is None:
             raise LogWithoutGenesis("The log does not begin with a genesis, a policy and a roster.")
         self.genesis = self.state.genesis
-        self.keys = {key.name: key for key in self.genesis.keys}
         self.roster: Roster = load_roster(self.state.roster.text)
-        self.policy: Policy = self.load_policy(self.state.policy.text)
+        self.policy: Policy = self._load_in_force(self.state.policy.text)
 
     def now(self) -> int:
         """Seconds since 1970, never before the last entry of the log (a clock set back moves nothing back)."""
@@ -81,14 +86,34 @@ class Book:
         self.state.apply(index, entry)
         return index
 
+    @property
+    def keys(self) -> Keys:
+        """Every key that the service ever had, as the log tells it."""
+        return self.state.keys
+
+    def signing_key(self, name: str) -> KeyRecord:
+        """The key that a policy names. Raises KeyRetired: it signs nothing any more."""
+        key = self.keys.active.get(name)
+        if key is None:
+            raise KeyRetired(f"The policy has {name!r} sign, and that key was retired.")
+        return key
+
     def load_policy(self, text: str) -> Policy:
-        """A policy text checked against the keys of the genesis and the groups of the roster in force."""
-        return load_policy(text, keys=self.keys, groups=self.roster.groups)
+        """A policy text checked against the keys that may sign and the groups of the roster in force."""
+        active = self.keys.active
+        retired = self.keys.by_name.keys() - active.keys()
+        return load_policy(text, keys=active, groups=self.roster.groups, retired=retired)
+
+    def _load_in_force(self, text: str, roster: Roster | None = None) -> Policy:
+        """A policy that was adopted: it stays in force where a key that it names was retired since. That key signs
+        nothing, all the rest goes on, and another policy can be adopted."""
+        records = {key.name: key.record for key in self.keys.known}
+        return load_policy(text, keys=records, groups=(roster or self.roster).groups)
 
     def check_roster(self, text: str) -> None:
         """A roster text that loads, and that leaves every group of the policy in force."""
         assert self.state.policy is not None
-        load_policy(self.state.policy.text, keys=self.keys, groups=load_roster(text).groups)
+        self._load_in_force(self.state.policy.text, load_roster(text))
 
     def issuer_keys(self) -> dict[str, str]:
         """Issuer → its key set, where it was fetched from the URL that the policy in force gives that name."""

@@ -117,7 +117,7 @@ class Decrypting:
                 file.unlink(missing_ok=True)
 
     def _key(self, name: str) -> KeyRecord:
-        key = self._book.keys.get(name)
+        key = self._book.keys.active.get(name)
         if key is None or key.kind != DECRYPTS:
             raise NoDecryptionKey(f"There is no decryption key {name[:80]!r}.")
         return key

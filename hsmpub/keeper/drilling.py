@@ -16,8 +16,8 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hsmpub.errors import HsmpubError
+from hsmpub.keeper.attempts import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.keeper.book import Book
-from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.shares.drill import DrillAttempt, drill_to_sign

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import HsmpubError
@@ -16,7 +16,7 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
-from hsmpub.keeper.book import Book
+from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
@@ -50,6 +50,7 @@ class Executing:
         unsealing: Unsealing,
         decrypting: Decrypting,
         on_adopted: Callable[[], None],
+        on_trouble: Callable[[HsmpubError], Awaitable[None]],
     ) -> None:
         self._book = book
         self._approving = approving
@@ -57,6 +58,7 @@ class Executing:
         self._unsealing = unsealing
         self._decrypting = decrypting
         self._on_adopted = on_adopted
+        self._on_trouble = on_trouble
         self._running: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         #: request id → why it waits although it is approved
@@ -88,9 +90,12 @@ class Executing:
         try:
             await self._execute(request)
             self.held.pop(request.id, None)
+        except KeyRetired as error:
+            await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
             log.warning("request %s waits: %s", request.id, error.rule)
+            await self._on_trouble(error)
         except Exception:
             self.held[request.id] = "The keeper met an unexpected fault; see its log."
             log.exception("request %s failed", request.id)
@@ -99,20 +104,39 @@ class Executing:
 
     async def _execute(self, request: Request) -> None:
         self._book.statement_bytes(request)  # what is carried out is what was logged
-        made = await self._made(request)
+        predicate = request.statement.predicate
+        if predicate.kind == "decrypt":
+            self._unsealing.check_whole("decryption")
+            await self._conclude(request, [await self._decrypting.carry_out(request)])
+        elif predicate.kind == "release":
+            with self._unsealing.signing(predicate.project, self._count(request)) as signers:
+                await self._conclude(request, await self._signed(request, signers))
+        else:
+            await self._conclude(request, [])
+
+    async def _conclude(self, request: Request, made: Sequence[e.Entry]) -> None:
+        """Records what was signed or opened, or what an adoption puts into force."""
         async with self._book.turn():
             # Somebody may have been revoked, or refused, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
-    async def _made(self, request: Request) -> Sequence[e.Entry]:
-        """What the HSM makes for this request; nothing for a change of policy, roster or credentials."""
-        if request.statement.predicate.kind == "decrypt":
-            return [await self._decrypting.carry_out(request)]
-        if request.statement.predicate.kind != "release":
-            return []
-        now, signers = self._book.now(), self._unsealing.signers()
+    async def _end(self, request: Request, error: KeyRetired) -> None:
+        """What was approved can never be signed: its version is free to be asked for again."""
+        async with self._book.turn():
+            if request.state == "pending":
+                await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
+
+    def _count(self, request: Request) -> int:
+        """Signatures that leave with this release: of each file in each format, and of each tag."""
+        predicate, targets = request.statement.predicate, self._book.policy.targets
+        tags = [name for name in predicate.publish if targets[name].kind == "git"]
+        return len(tags) + len(request.statement.subject) * sum(len(one.formats) for one in predicate.sign)
+
+    async def _signed(self, request: Request, signers: Signers) -> list[e.Signed]:
+        """What the HSM makes for this release."""
+        now = self._book.now()
         tags = await self._tags(signers, request, now)
         return tags + [await self._sign(signers, request, subject, now) for subject in request.statement.subject]
 
@@ -121,7 +145,7 @@ class Executing:
         forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
         artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
         context = context_of(predicate, self._book.genesis.service, now)
-        planned = plan(artifact, predicate.sign, self._book.keys, context)
+        planned = plan(artifact, predicate.sign, self._book.signing_key, context)
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -137,7 +161,7 @@ class Executing:
     async def _tag(self, signers: Signers, request: Request, target: str, now: int) -> e.Signed:
         predicate: Predicate = request.statement.predicate
         settings = self._book.policy.targets[target]
-        key = self._book.keys[settings.key]
+        key = self._book.signing_key(settings.key)
         tag = GitTag(
             commit=predicate.commit,
             name=settings.tag.format(version=predicate.version, project=predicate.project),
@@ -170,13 +194,13 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
 
 
 def plan(
-    artifact: Artifact, signings: Sequence[Signing], keys: dict[str, KeyRecord], context: Context
+    artifact: Artifact, signings: Sequence[Signing], key_of: Callable[[str], KeyRecord], context: Context
 ) -> list[_Planned]:
     """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
     planned: list[_Planned] = []
     for signing in signings:
         for format_name in signing.formats:
-            form, key = get_format(format_name), keys[signing.key]
+            form, key = get_format(format_name), key_of(signing.key)
             name = artifact.name + form.suffix
             planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
     return planned

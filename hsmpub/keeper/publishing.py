@@ -49,7 +49,8 @@ class Publishing:
             tuple(
                 self._job(request, target)
                 for request in self._book.state.open_requests()
-                if request.state == "signed" and self._approving.is_approved(request)
+                if request.state == "signed" and self._unsealing.is_for(request.statement.predicate.project)
+                if self._approving.is_approved(request)
                 for target in request.statement.predicate.publish
                 if target in self._book.policy.targets and not self._is_finished(request, target)
             )
@@ -59,11 +60,13 @@ class Publishing:
         """Logs the intent durably, then leases the target's credential to the one child that asked.
 
         Raises:
-            NothingToPublish, ApprovalWithdrawn, OutcomeUnknown, ItemFinished, CredentialMissing, Sealed.
+            NothingToPublish, ApprovalWithdrawn, OutcomeUnknown, ItemFinished, CredentialMissing, Sealed,
+            ProjectNotUnsealed.
         """
         async with self._book.turn():
             self._unsealing.signers()  # no intent is logged for what a sealed service cannot lease
             request, item = self._find(message.request, message.target, message.item)
+            self._unsealing.check_project(request.statement.predicate.project)
             credential = self._check(request, item, message)
             attempt = item.attempt + 1
             await self._book.record(

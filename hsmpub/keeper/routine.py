@@ -78,10 +78,11 @@ class Routine:
         """Signs every file of the body that can be signed, and the artifacts beside it.
 
         Raises:
-            The rules of hsmpub.policy; Sealed; those of the log when the entry cannot be made durable.
+            The rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when the entry cannot be
+                made durable.
         """
         allowed = self._allowed(session, body)
-        signers = self._unsealing.signers()
+        self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
             request=names[:16],
@@ -97,13 +98,14 @@ class Routine:
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
-        await self._make(batch, signers, context)
-        if not batch.outputs:
+        if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
-        statement = dump_statement(tuple(batch.subjects), predicate).decode()
-        index = await self._book.record_routine(
-            e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
-        )
+        with self._unsealing.signing(body.project, len(batch.work)) as signers:
+            await self._make(batch, signers, context)
+            statement = dump_statement(tuple(batch.subjects), predicate).decode()
+            index = await self._book.record_routine(
+                e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
+            )
         return m.SignReply(predicate.request, index, tuple(batch.made))
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
@@ -113,7 +115,7 @@ class Routine:
         if isinstance(known, _Allowed):
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
-        makes = tuple((self._book.keys[one.key], get_format(name)) for one in signing for name in one.formats)
+        makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
         allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
         session.decisions[question] = allowed
         return allowed

@@ -22,7 +22,9 @@ from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.drilling import Drilling
 from hsmpub.keeper.executing import Executing
+from hsmpub.keeper.holding import Holding
 from hsmpub.keeper.issuers import Issuers
+from hsmpub.keeper.permitting import Permitting
 from hsmpub.keeper.publishing import Publishing
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.routine import Routine
@@ -30,8 +32,11 @@ from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.tokens import Tokens
+from hsmpub.keeper.transcripts import Transcripts
 from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.keeper.upgrading import Upgrading
 from hsmpub.keeper.views import Views
+from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord
 from hsmpub.tlog.log import Log
@@ -45,7 +50,7 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with. clock: seconds since 1970."""
+    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading."""
 
     home: Home
     log: Log
@@ -56,6 +61,7 @@ class KeeperParts:
     workers: int
     protections: dict[str, str]
     clock: Callable[[], float] = time.time
+    generation: int = 0
 
 
 class Keeper:
@@ -70,8 +76,13 @@ class Keeper:
             parts.identity,
             workers=parts.workers,
             on_unsealed=self._unsealed,
-            on_sealed=parts.log.stop_checkpoints,
+            on_shut=parts.log.stop_checkpoints,
+            on_sealed=lambda index: self.transcripts.sealed(index),
         )
+        self.transcripts = Transcripts(parts.home.ceremonies, book, parts.record, parts.identity)
+        self.holding = Holding(book, self.unsealing)
+        self.permitting = Permitting(book, self.unsealing)
+        self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
@@ -82,23 +93,45 @@ class Keeper:
         self.sessions = Sessions(book, tokens, parts.identity)
         self.decrypting = Decrypting(book, self.unsealing, parts.home.headers)
         self.submitting = Submitting(book, artifacts, credentials, self.decrypting)
-        self.executing = Executing(book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted)
+        self.executing = Executing(
+            book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted, self._met
+        )
         self.routine = Routine(book, artifacts, self.unsealing)
         self.bearers = Bearers(book, tokens, self.routine)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
+        self.watching = Watching(book, self.unsealing)
         watch = QuorumWatch(book, parts.record, parts.recovery)
-        self.status = Status(book, self.unsealing, self.issuers, credentials, parts.identity, parts.protections, watch)
+        self.status = Status(
+            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch
+        )
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
         """Answers the front. Whatever it says counts only as far as it is proven by its own bytes."""
+        try:
+            return await self._front(message)
+        except LOG_TOUCHED as error:
+            await self.watching.notice(error)
+            raise
+
+    async def courier(self, message: m.CourierMessage) -> m.CourierReply:
+        """Answers the courier and its children."""
+        try:
+            return await self._courier(message)
+        except LOG_TOUCHED as error:
+            await self.watching.notice(error)
+            raise
+
+    async def _front(self, message: m.FrontMessage) -> m.FrontReply:
         match message:
             case m.Submit():
                 return await self._submit(message)
             case m.GetStatus():
                 return self.status.reply()
+            case m.GetKeys():
+                return self.status.keys(message.nonce)
             case m.GetReady():
                 return await self.status.ready()
             case m.OpenSession():
@@ -123,9 +156,19 @@ class Keeper:
             case m.ListRequests():
                 return self.views.many(message.open_only)
             case m.GetAttempt():
-                return await self.unsealing.attempt()
+                return await self.unsealing.attempt(message.terms)
             case m.HandIn():
                 return await self.unsealing.hand_in(message)
+            case m.GetNonce():
+                return self.holding.nonce()
+            case m.SealAsHolder():
+                return await self.holding.seal(message)
+            case m.SayAlive():
+                return await self.holding.alive(message)
+            case m.GetUpgrade():
+                return self.permitting.view()
+            case m.PermitUpgrade():
+                return await self.permitting.permit(message)
             case m.GetDrill():
                 return await self.drilling.attempt(message)
             case m.HandInDrill():
@@ -133,8 +176,7 @@ class Keeper:
             case _:
                 assert_never(message)
 
-    async def courier(self, message: m.CourierMessage) -> m.CourierReply:
-        """Answers the courier and its children."""
+    async def _courier(self, message: m.CourierMessage) -> m.CourierReply:
         match message:
             case m.GetJobs():
                 return self.publishing.jobs()
@@ -191,27 +233,40 @@ class Keeper:
             return m.HeaderReply(self.decrypting.header_for(body))
         if isinstance(body, s.AskSeal):
             self.submitting.use_up(body, message.body, message.signature)
-            await self.unsealing.seal(body.reason or "asked for", body.person, body.nonce)
+            await self.unsealing.seal(body.reason or "asked for", person=body.person, nonce=body.nonce)
             return m.Done("The service is sealed.")
         request = await self.submitting.personal(body, message.body, message.signature)
         self.executing.start(request)
         return self.views.one(request)
 
+    def _trouble(self) -> list[str]:
+        """What the keeper could not do for itself; `hsmpub status` warns of it."""
+        found = {
+            "keys and PIN could not be looked at again": self.watching.trouble,
+            "a transcript could not be written": self.transcripts.trouble,
+        }
+        return [f"{what}: {why}" for what, why in found.items() if why]
+
+    async def _met(self, error: HsmpubError) -> None:
+        await self.watching.notice(error)
+
     def _adopted(self) -> None:
         self.sessions.forget_decisions()
         self.bearers.forget_decisions()
 
-    async def _unsealed(self) -> None:
+    async def _unsealed(self, index: int) -> None:
         sign = self._log_signature()
         assert sign is not None  # it was unsealed just now
         self.book.log.start_checkpoints(sign)
+        if index >= 0:
+            await self.transcripts.unsealed(index, sign)
         self.executing.start_all()
 
     def _log_signature(self) -> NoteSigner | None:
         """The signature function of the log key in the HSM; None while sealed."""
-        if not self.unsealing.is_unsealed:
+        signers = self.unsealing.log_signers
+        if signers is None:
             return None
-        signers = self.unsealing.signers()
 
         async def sign(message: bytes) -> bytes:
             [signature] = await signers.sign(self._log_key, [message], hash="none")

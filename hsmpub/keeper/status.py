@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hsmpub.errors import Invalid
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
+
+NONCE_BYTES = 32
+
+
+class NonceMalformed(Invalid):
+    advice = "Send 32 random bytes, in hex."
 
 
 class Status:
@@ -23,6 +32,7 @@ class Status:
         unsealing: Unsealing,
         issuers: Issuers,
         credentials: Credentials,
+        trouble: Callable[[], list[str]],
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
         quorums: QuorumWatch,
@@ -31,6 +41,8 @@ class Status:
         self._unsealing = unsealing
         self._issuers = issuers
         self._credentials = credentials
+        self._identity = identity
+        self._trouble = trouble
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
         self._quorums = quorums
@@ -59,18 +71,54 @@ class Status:
             intake_signature=self._credentials.intake_signature.hex(),
             policy_sha256=book.policy_sha256,
             roster_sha256=state.roster.sha256 if state.roster else "",
-            keys={key.name: key.kind for key in book.genesis.keys},
-            signers=self._unsealing.signers().alive if self._unsealing.is_unsealed else 0,
+            keys={key.name: key.record.kind if key.state == "active" else key.state for key in book.keys.known},
+            signers=self._unsealing.alive,
             protections=self.protections,
             warnings=tuple(self._warnings()),
             counters=self._counters(),
+            opening=self._opening(),
+            gathering=self._unsealing.attempts.gathered,
+            dead_man_at=self._dead_man_at(),
+            present_at=state.present_at,
             quorums=self._quorums.views(),
         )
+
+    def keys(self, nonce: bytes) -> m.KeysReply:
+        """Where the log speaks of keys, and the keeper's word that this is all. Raises NonceMalformed."""
+        if len(nonce) not in (0, NONCE_BYTES):
+            raise NonceMalformed(f"A nonce has {NONCE_BYTES} bytes.")
+        digest = self._book.keys.digest
+        signature = self._identity.sign(m.keys_to_sign(nonce, digest)) if nonce else b""
+        return m.KeysReply(tuple(self._book.state.key_entries), digest, signature)
+
+    def _opening(self) -> m.OpeningView | None:
+        opening, rules = self._unsealing.opening, self._book.policy.sealing
+        if opening is None:
+            return None
+        opened, ends = opening.opened, [opening.until]
+        if rules.longest is not None:
+            ends.append(opened.at + rules.longest)
+        last = max(opened.last_signature_at, opened.at)
+        return m.OpeningView(
+            at=opened.at,
+            holders=opened.holders,
+            terms=opened.terms,
+            signatures=opened.signatures,
+            until=min((end for end in ends if end is not None), default=None),
+            signatures_left=opening.left,
+            idle_at=None if rules.idle is None else last + rules.idle,
+        )
+
+    def _dead_man_at(self) -> int | None:
+        interval = self._book.policy.sealing.dead_man
+        if interval is None or self._unsealing.opening is None:
+            return None
+        return self._book.state.present_at + interval
 
     async def ready(self) -> m.ReadyReply:
         """Signs for real with every key."""
         if not self._unsealing.is_unsealed:
-            return m.ReadyReply(False, dict.fromkeys(self._book.keys, "sealed"))
+            return m.ReadyReply(False, dict.fromkeys(self._book.keys.active, "sealed"))
         keys = await self._unsealing.signers().self_test()
         return m.ReadyReply(all(v == "ok" for v in keys.values()), keys)
 
@@ -91,9 +139,24 @@ class Status:
             for number in [self._book.state.broken_glass]
             if number
         ]
-        fewer = self._unsealing.signers().fewer if self._unsealing.is_unsealed else ""
+        fewer = self._unsealing.fewer
         few = [f"fewer signers: {fewer}"] if fewer else []
-        return off + bearer + missing + glass + list(self._quorums.warnings()) + few
+        quorums = list(self._quorums.warnings())
+        return off + bearer + missing + glass + quorums + few + self._of_retired_keys() + self._sealing_warnings()
+
+    def _of_retired_keys(self) -> list[str]:
+        active = self._book.keys.active
+        named = {signs.key for project in self._book.policy.projects.values() for signs in project.sign}
+        named |= {target.key for target in self._book.policy.targets.values() if target.key}
+        return [f"the policy has {name} sign, which was retired: adopt another" for name in sorted(named - set(active))]
+
+    def _sealing_warnings(self) -> list[str]:
+        warnings = self._trouble()
+        at = self._dead_man_at()
+        interval = self._book.policy.sealing.dead_man or 0
+        if at is not None and at - self._book.now() < interval // 4:
+            warnings.append(f"no holder was heard of for long: it seals in {say_period(max(at - self._book.now(), 0))}")
+        return warnings
 
     def _counters(self) -> dict[str, float]:
         state = self._book.state
@@ -102,4 +165,18 @@ class Status:
             **self._quorums.counters(),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
+            "hsmpub_sealed_by_itself_total": float(sum(self._unsealing.automatic.values())),
+            **{f"hsmpub_sealed_{rule}_total": float(count) for rule, count in self._unsealing.automatic.items()},
+            **self._left(),
         }
+
+    def _left(self) -> dict[str, float]:
+        """What is left of the unsealing; nothing for what is not limited."""
+        opening, now = self._opening(), self._book.now()
+        if opening is None:
+            return {}
+        ends = {"unsealed": opening.until, "idle": opening.idle_at, "dead_man": self._dead_man_at()}
+        left = {f"hsmpub_{name}_seconds_left": float(max(at - now, 0)) for name, at in ends.items() if at is not None}
+        if opening.signatures_left is not None:
+            left["hsmpub_signatures_left"] = float(opening.signatures_left)
+        return left

@@ -19,7 +19,7 @@ from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, dump_statement
-from hsmpub.policy import PersonalGrant
+from hsmpub.policy import PersonalGrant, ReleaseGrant
 
 #: Each waits in memory, in the log and on the list that approvers read.
 MAX_PENDING_OF_A_PROJECT = 64
@@ -69,10 +69,12 @@ class Submitting:
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
+            KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """
         rule = self._book.policy.decide_release(session.who, body.project, body.version)
         _check_output_names(body.files, rule.sign)
+        self._check_keys(rule)
         for file in body.files:
             await self._artifacts.check(file)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
@@ -105,6 +107,12 @@ class Submitting:
                     ssh=self._book.policy.ssh_profile(body.project, rule.sign),
                 ),
             )
+
+    def _check_keys(self, rule: ReleaseGrant) -> None:
+        """Nobody is asked to approve what no key can sign. Raises KeyRetired."""
+        targets = (self._book.policy.targets[name] for name in rule.publish)
+        for name in [*(signing.key for signing in rule.sign), *(target.key for target in targets if target.key)]:
+            self._book.signing_key(name)
 
     def check_person(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
         """The signed request of an enrolled person, fresh and never used.

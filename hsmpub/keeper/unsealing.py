@@ -1,11 +1,11 @@
-"""Sealed and unsealed: the attempt to which holders hand in their shares, and the signers it brings to life."""
+"""Sealed and unsealed: from the last share to the signers at work, and from there to sealed again."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -13,27 +13,28 @@ from hsmpub.errors import Conflict, HsmpubError, Sealed, Unavailable
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.pool import Signers
 from hsmpub.hsm.rules import PinRefused
+from hsmpub.keeper.attempts import Attempts
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.live import Live
+from hsmpub.keeper.opening import Opening
+from hsmpub.keeper.sealing import due
 from hsmpub.model import entry as e
+from hsmpub.model.terms import UNLIMITED, Terms, say_terms
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
-from hsmpub.shares.holder import attempt_to_sign
 from hsmpub.shares.progress import group_progress
 from hsmpub.shares.record import UnsealRecord
+from hsmpub.tlog.rules import LogUnavailable
 from hsmpub.wire import messages as m
 
 log = logging.getLogger("hsmpub.keeper")
 
-ATTEMPT_SECONDS = 900
+#: Seconds for what is being signed when an unsealing ends by itself, and for the checkpoint that covers it.
+LAST_SECONDS = 2.0
 
 
 class AlreadyUnsealed(Conflict):
     advice = "Nothing is to be done."
-
-
-class AttemptOver(Conflict):
-    advice = "Ask for the attempt that is open now and hand in your share again."
-    retry_is_safe = True
 
 
 class HsmDidNotOpen(Unavailable):
@@ -49,7 +50,12 @@ class EpochDiffers(Conflict):
 
 
 class Unsealing:
-    """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed."""
+    """Holds the signers while unsealed, and nothing while sealed. A restart begins sealed.
+
+    Args:
+        on_unsealed: called with the index of the log's entry (-1: it went on in new code).
+        on_shut: called whenever no signer is there any more. on_sealed: with the index of the log's entry.
+    """
 
     def __init__(
         self,
@@ -59,24 +65,26 @@ class Unsealing:
         identity: Ed25519PrivateKey,
         *,
         workers: int,
-        on_unsealed: Callable[[], Awaitable[None]],
-        on_sealed: Callable[[], None],
+        on_unsealed: Callable[[int], Awaitable[None]],
+        on_shut: Callable[[], None],
+        on_sealed: Callable[[int], None],
     ) -> None:
         if record.epoch != book.state.epoch:
             raise EpochDiffers(f"The log is in epoch {book.state.epoch}, the unseal record in {record.epoch}.")
         self._book = book
         self.record = record
         self._hsm = hsm
-        self._identity = identity
         self._workers = workers
         self._on_unsealed = on_unsealed
+        self._on_shut = on_shut
         self._on_sealed = on_sealed
-        self._attempt: UnsealAttempt | None = None
-        self._signers: Signers | None = None
-        self._pin: SecretPage | None = None
+        self.attempts = Attempts(book, record, identity)
+        self._live: Live | None = None
         self._turn = asyncio.Lock()
         self._seals = 0
         self._seen: dict[str, str] = {}
+        #: rule → how often the keeper sealed by itself since its start
+        self.automatic: dict[str, int] = {}
         self.why = "The service was started and waits for its holders."
 
     @property
@@ -86,38 +94,99 @@ class Unsealing:
 
     @property
     def is_unsealed(self) -> bool:
-        return self._signers is not None
+        return self._live is not None
+
+    @property
+    def opening(self) -> Opening | None:
+        """What this unsealing allows; None while sealed."""
+        return None if self._live is None else self._live.opening
+
+    @property
+    def alive(self) -> int:
+        """Signers at work."""
+        return 0 if self._live is None else self._live.signers.alive
+
+    @property
+    def pin(self) -> SecretPage | None:
+        """For the program that this process turns into, and for nobody else."""
+        return None if self._live is None else self._live.pin
+
+    @property
+    def fewer(self) -> str:
+        """Why fewer signers are at work than were asked for, or empty."""
+        return "" if self._live is None else self._live.signers.fewer
+
+    @property
+    def log_signers(self) -> Signers | None:
+        """For the log key, which terms do not count; None while sealed."""
+        return None if self._live is None else self._live.signers
+
+    def live(self) -> tuple[Signers, Opening]:
+        """Raises Sealed, UnsealTimeOver."""
+        if self._live is None or self._live.opening is None:
+            raise Sealed("The service is sealed.")
+        self._live.opening.check_time()
+        return self._live.signers, self._live.opening
 
     def signers(self) -> Signers:
-        """Raises Sealed."""
-        if self._signers is None:
-            raise Sealed("The service is sealed.")
-        return self._signers
+        """For what the terms do not count. Raises Sealed, UnsealTimeOver."""
+        return self.live()[0]
 
-    async def attempt(self) -> m.AttemptReply:
-        """The open attempt; opens one when there is none or its time is over.
+    def is_for(self, project: str) -> bool:
+        """Whether the terms name this project, or none."""
+        projects = self.opening.opened.terms.projects if self.opening else ()
+        return projects is None or project in projects
+
+    def check_project(self, project: str) -> None:
+        """Raises Sealed, UnsealTimeOver, ProjectNotUnsealed."""
+        self.live()[1].check_project(project)
+
+    def check_whole(self, what: str) -> None:
+        """What belongs to no project waits while the terms name some.
 
         Raises:
-            AlreadyUnsealed.
+            Sealed, UnsealTimeOver, ProjectNotUnsealed.
+        """
+        self.live()[1].check_whole(what)
+
+    @contextmanager
+    def signing(self, project: str, count: int) -> Iterator[Signers]:
+        """So many signatures may be made, logged and let go inside.
+
+        Raises:
+            Sealed, UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft.
+        """
+        signers, opening = self.live()
+        with opening.signing(project, count):
+            yield signers
+
+    async def attempt(self, terms: Terms = UNLIMITED) -> m.AttemptReply:
+        """The open attempt under these terms; opens one when there is none or its time is over.
+
+        Raises:
+            AlreadyUnsealed, and the rules of hsmpub.keeper.attempts.
         """
         async with self._turn:
-            attempt = await self._open_attempt()
-            return self._reply(attempt)
+            self._check_sealed()
+            reply = await self.attempts.reply(terms)
+            self._seen |= {f"unsealer: {name}": why for name, why in self.attempts.protections.items()}
+            return reply
 
     async def hand_in(self, message: m.HandIn) -> m.HandInReply:
         """Takes or refuses one share at once; with the last one needed the HSM is opened.
 
         Raises:
-            AlreadyUnsealed, AttemptOver, HsmDidNotOpen, and the rules of hsmpub.shares.
+            AlreadyUnsealed, HsmDidNotOpen, and the rules of hsmpub.keeper.attempts.
         """
         async with self._turn:
-            attempt = await self._open_attempt()
-            if message.attempt != attempt.attempt:
-                raise AttemptOver("This unseal attempt is over.")
-            accepted = await attempt.hand_in(message.holder, message.box)
-            await self._record_share(attempt, message.holder)
+            self._check_sealed()
+            try:
+                attempt, accepted = await self.attempts.hand_in(message)
+            except LogUnavailable:
+                self.why = "The log could not take a share: everybody hands in again."
+                raise
             if attempt.is_complete:
-                await self._unseal(attempt)
+                await self._unseal(attempt, message.terms, accepted)
             return m.HandInReply(
                 holder=message.holder,
                 accepted=accepted,
@@ -127,70 +196,89 @@ class Unsealing:
                 groups=group_progress(self.record, accepted),
             )
 
-    async def seal(self, reason: str, person: str = "", nonce: str = "") -> None:
+    async def seal(self, reason: str, *, person: str = "", nonce: str = "", holder: str = "", rule: str = "") -> None:
         """Seals at once: the signers die, the PIN is wiped; then the log says so."""
-        self._seals += 1  # an unsealing that is under way ends with it
-        signers, self._signers = self._signers, None
-        pin, self._pin = self._pin, None
-        if signers is not None:
-            signers.close()
-        if pin is not None:
-            pin.close()
-        self._on_sealed()
-        if signers is None and not person:
+        was_unsealed = self._shut()
+        if not was_unsealed and not person and not holder:
             return
         self.why = f"Sealed: {reason}"
+        if rule:
+            self._tell(rule, reason)
         async with self._book.turn():
-            await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce))
+            index = await self._book.record(e.SealedBy(self._book.now(), reason, person, nonce, holder, rule))
+        self._on_sealed(index)
+
+    async def resume(self, pin: SecretPage) -> None:
+        """Goes on where the log says that an earlier program of this process was. Raises the rules of hsmpub.hsm."""
+        await self._open(await self._start(pin), -1)
+
+    async def alarm(self, rule: str, reason: str) -> None:
+        """Something is not what it was: seals at once."""
+        log.error("alarm: %s", reason, extra={"rule": rule})
+        if self.is_unsealed:
+            await self.seal(f"alarm: {reason}", rule=rule)
+        else:
+            self._seals += 1  # an unsealing that is under way ends with it
+
+    async def look(self) -> None:
+        """Seals by itself where the terms or the policy say so. Nothing is signed from the moment it is due; what is
+        being signed is finished, and a last checkpoint covers it, within seconds."""
+        opening = self.opening
+        if opening is None:
+            return
+        state = self._book.state
+        found = due(opening, self._book.policy.sealing, now=self._book.now(), present_at=state.present_at)
+        if found is None:
+            return
+        opening.end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                await opening.rest()
+        if self.opening is not opening:
+            return  # somebody sealed meanwhile
+        self.why = f"Sealed: {found.reason}"
+        self._tell(found.rule, found.reason)
+        try:
+            async with self._book.turn():
+                index = await self._book.record(e.SealedBy(self._book.now(), found.reason, rule=found.rule))
+            self._on_sealed(index)
+            await self._last_checkpoint()
+        finally:
+            self._shut()
 
     async def close(self) -> None:
         """Ends without a word in the log: the process stops, which seals as well."""
-        if self._signers is not None:
-            self._signers.close()
-        if self._pin is not None:
-            self._pin.close()
-        if self._attempt is not None:
-            await self._attempt.close()
+        if self._live is not None:
+            self._live.close()
+        await self.attempts.end()
 
-    async def _open_attempt(self) -> UnsealAttempt:
+    def _shut(self) -> bool:
+        """The signers die, the PIN is wiped. Returns whether there were any."""
+        self._seals += 1  # an unsealing that is under way ends with it
+        live, self._live = self._live, None
+        if live is not None:
+            live.close()
+        self._on_shut()
+        return live is not None
+
+    def _tell(self, rule: str, reason: str) -> None:
+        log.warning("sealed by itself: %s", reason, extra={"rule": rule})
+        self.automatic[rule] = self.automatic.get(rule, 0) + 1
+
+    async def _last_checkpoint(self) -> None:
+        """Best effort: what has left should be provable while it is sealed."""
+        with suppress(HsmpubError):
+            await self._book.log.wait_checkpoint(self._book.log.size, LAST_SECONDS)
+
+    def _check_sealed(self) -> None:
         if self.is_unsealed:
             raise AlreadyUnsealed("The service is unsealed already.")
-        now = self._book.now()
-        attempt = self._attempt
-        if attempt is not None and (attempt.expires_at <= now or not (attempt.is_open or attempt.is_complete)):
-            await self._end_attempt()  # its time is over, or its child died
-        if self._attempt is None:
-            self._attempt = await UnsealAttempt.start(self.record, now=now, lifetime=ATTEMPT_SECONDS)
-            self._see("unsealer", self._attempt.protections)
-        return self._attempt
 
-    async def _end_attempt(self) -> None:
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            with contextlib.suppress(Exception):
-                await attempt.close()
-
-    def _see(self, who: str, protections: Mapping[str, str]) -> None:
-        self._seen |= {f"{who}: {name}": why for name, why in protections.items()}
-
-    async def _record_share(self, attempt: UnsealAttempt, holder: str) -> None:
-        try:
-            async with self._book.turn():
-                fact = e.ShareHandedIn(self._book.now(), holder, self.record.epoch, attempt.attempt.hex())
-                await self._book.record(fact)
-        except HsmpubError:
-            # The child has the share and cannot give it back: without this, its holder could not hand it in again.
-            self.why = "The log could not take a share: everybody hands in again."
-            await self._end_attempt()
-            raise
-
-    async def _unseal(self, attempt: UnsealAttempt) -> None:
+    async def _unseal(self, attempt: UnsealAttempt, terms: Terms, holders: tuple[str, ...]) -> None:
         pin, seals = SecretPage(), self._seals
         try:
             await attempt.take_pin(pin)
-            signers = await Signers.start(
-                self._hsm, self._book.genesis.keys, pin, workers=self._workers, on_alarm=self._alarm
-            )
+            live = await self._start(pin)
         except HsmpubError as error:
             pin.close()
             self.why = f"The HSM did not open: {error.detail}"
@@ -200,48 +288,33 @@ class Unsealing:
                 next_step=error.next_step if isinstance(error, PinRefused) else None,
             ) from error
         finally:
-            await self._end_attempt()
+            await self.attempts.end()
         try:
-            await self._record_unsealing(attempt, seals)
+            async with self._book.turn():
+                self._check_not_sealed_since(seals)
+                fact = e.UnsealedBy(self._book.now(), holders, self.record.epoch, attempt.attempt.hex(), terms)
+                index = await self._book.record(fact)
+                self._check_not_sealed_since(seals)
         except BaseException:  # what the log does not know has not happened
-            signers.close()
-            pin.close()
+            live.close()
             self.why = "The service was sealed, or its log failed, while it was unsealed: everybody hands in again."
             raise
-        self._signers, self._pin, self.why = signers, pin, ""
-        self._see("signer", signers.protections)
-        memory = "on" if pin.protection == "memfd_secret" else f"only {pin.protection}"
-        self._see("keeper", {"secret memory": memory})
-        await self._on_unsealed()
+        await self._open(live, index)
 
-    async def _record_unsealing(self, attempt: UnsealAttempt, seals: int) -> None:
-        """Logs it, unless somebody has sealed since. Raises SealedMeanwhile, and the rules of the log."""
-        async with self._book.turn():
-            fact = e.UnsealedBy(self._book.now(), attempt.accepted, self.record.epoch, attempt.attempt.hex())
-            self._check_not_sealed_since(seals)
-            await self._book.record(fact)
-            self._check_not_sealed_since(seals)
+    async def _start(self, pin: SecretPage) -> Live:
+        return await Live.start(self._book, self._hsm, pin, workers=self._workers, on_alarm=self._alarm)
+
+    async def _open(self, live: Live, index: int) -> None:
+        """The log says that it is unsealed: from here on it is. index: of the entry; -1 for one that went on."""
+        opened = live.open(self._book).opened
+        self._live, self.why = live, ""
+        log.info("unsealed %s by %s", say_terms(opened.terms), ", ".join(opened.holders))
+        self._seen |= live.protections
+        await self._on_unsealed(index)
 
     def _check_not_sealed_since(self, seals: int) -> None:
         if self._seals != seals:
             raise SealedMeanwhile("The quorum is complete, but the service was sealed meanwhile.")
 
     def _alarm(self, reason: str) -> None:
-        log.error("alarm: %s", reason)
-        self._alarm_task = asyncio.get_running_loop().create_task(self.seal(f"alarm: {reason}"))
-
-    def _reply(self, attempt: UnsealAttempt) -> m.AttemptReply:
-        body = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at)
-        return m.AttemptReply(
-            attempt=attempt.attempt,
-            key=attempt.key,
-            signature=self._identity.sign(body),
-            keeper_key=self._identity.public_key().public_bytes_raw(),
-            epoch=self.record.epoch,
-            threshold=self.record.threshold,
-            holders=tuple(h.name for h in self.record.holders),
-            accepted=tuple(attempt.accepted),
-            expires_at=attempt.expires_at,
-            group_threshold=self.record.group_threshold,
-            groups=group_progress(self.record, attempt.accepted),
-        )
+        self._alarm_task = asyncio.get_running_loop().create_task(self.alarm("hsm-alarm", reason))

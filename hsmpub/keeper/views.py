@@ -59,10 +59,10 @@ class Views:
 
     def key(self, name: str) -> m.KeyReply:
         """Raises NoSuchSigningKey."""
-        key = self._book.keys.get(name)
-        if key is None or not key.formats:
+        key = self._book.keys.by_name.get(name)
+        if key is None or not key.record.formats:
             raise NoSuchSigningKey(f"The service signs no files with a key {name[:80]!r}.")
-        return m.KeyReply(key)
+        return m.KeyReply(key.record)
 
     def _entries(self, request: Request) -> list[int]:
         """Every entry that a receipt of this request needs: genesis, policy and roster in force, then its own."""

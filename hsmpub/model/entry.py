@@ -14,6 +14,7 @@ import msgspec
 from hsmpub.errors import Broken, TooLarge
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.terms import UNLIMITED, Terms
 
 #: C2SP tlog-tiles: an entry in a bundle carries a 16-bit length.
 MAX_ENTRY_BYTES = 65_535
@@ -36,6 +37,31 @@ class Genesis(_Entry, frozen=True, tag="genesis"):
     keeper_key: str
     log_key: str
     keys: tuple[KeyRecord, ...]
+
+
+RetirementReason = Literal["retired", "superseded", "compromised"]
+
+
+class Retirement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A key that signs nothing any more. successor: name of the key that took its place, or empty."""
+
+    name: str
+    reason: RetirementReason
+    successor: str = ""
+
+
+class KeysChanged(_Entry, frozen=True, tag="keys"):
+    """The ceremony of the next entry changed the keys: some were born, certified, retired or destroyed, in this order.
+
+    previous: digest of all keys before (hsmpub.model.keys): whoever misses an entry of these cannot go on.
+    certified: name → X.509 chain in PEM.
+    """
+
+    previous: str
+    born: tuple[KeyRecord, ...] = ()
+    certified: dict[str, str] = {}
+    retired: tuple[Retirement, ...] = ()
+    destroyed: tuple[str, ...] = ()
 
 
 class PolicyAdopted(_Entry, frozen=True, tag="policy"):
@@ -205,25 +231,62 @@ class NotDelivered(_Entry, frozen=True, tag="no-delivery"):
 
 
 class ShareHandedIn(_Entry, frozen=True, tag="share"):
-    """A share was accepted from its named holder."""
+    """A share was accepted from its named holder, who agreed to these terms and no others."""
 
     holder: str
     epoch: int
     attempt: str
+    terms: Terms = UNLIMITED
 
 
 class UnsealedBy(_Entry, frozen=True, tag="unseal"):
+    """The quorum is complete and the HSM open, as far as the terms go that every holder of it agreed to."""
+
     holders: tuple[str, ...]
     epoch: int
     attempt: str
+    terms: Terms = UNLIMITED
+
+
+class HolderPresent(_Entry, frozen=True, tag="alive"):
+    """A holder said that they are there, with a signature of kind "alive" by their share: the dead-man's clock starts
+    anew. `nonce` was the keeper's, hex; `signature` hex."""
+
+    holder: str
+    epoch: int
+    nonce: str
+    signature: str
+
+
+class UpgradePermitted(_Entry, frozen=True, tag="upgrade-permission"):
+    """A quorum of holders lets the keeper go on in new code without them, once (hsmpub.model.holder_act.Permission).
+
+    permission: the exact text that they signed; signatures: holder → by their share, kind "upgrade", hex.
+    """
+
+    permission: str
+    signatures: dict[str, str]
+
+
+class Resumed(_Entry, frozen=True, tag="resume"):
+    """The keeper went on in new code, and this used the permission up. code: digest of what runs now."""
+
+    permission: str
+    code: str
 
 
 class SealedBy(_Entry, frozen=True, tag="seal"):
-    """`nonce`: of the person's signed request, so that it seals once."""
+    """Sealed by a person of the roster, by a holder with their share, or by the keeper itself.
+
+    nonce: of the signed request, so that it seals once. rule: why the keeper sealed by itself (`time-over`,
+    `signatures-used-up`, `idle`, `dead-man`, or what was found to be wrong), else empty.
+    """
 
     reason: str
     person: str = ""
     nonce: str = ""
+    holder: str = ""
+    rule: str = ""
 
 
 class Restored(_Entry, frozen=True, tag="restore"):
@@ -276,7 +339,8 @@ class CeremonyHeld(_Entry, frozen=True, tag="ceremony"):
 Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
-    | ShareHandedIn | UnsealedBy | SealedBy | Restored | CeremonyHeld | Drilled | Lost
+    | ShareHandedIn | UnsealedBy | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored | CeremonyHeld
+    | Drilled | Lost | KeysChanged
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

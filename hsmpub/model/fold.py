@@ -19,8 +19,11 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.holder_act import Permission, load_permission, permission_id
+from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
+from hsmpub.model.terms import Terms
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
 #: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
@@ -69,6 +72,18 @@ class Request:
 
 
 @dataclass
+class Opened:
+    """The last unsealing, until something seals. signatures: that left since; last_signature_at: 0 before the first."""
+
+    index: int
+    at: int
+    terms: Terms
+    holders: tuple[str, ...]
+    signatures: int = 0
+    last_signature_at: int = 0
+
+
+@dataclass
 class ServiceState:
     """What the log says is so."""
 
@@ -76,6 +91,8 @@ class ServiceState:
     at: int = 0
     genesis: e.Genesis | None = None
     epoch: int = 0
+    keys: Keys = field(default_factory=Keys)
+    key_entries: list[int] = field(default_factory=list)
     recovery_epoch: int = 0
     last_epoch: int = 0  # the highest that a set of shares was made for, in force or not
     last_recovery_epoch: int = 0
@@ -94,6 +111,16 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    #: as the log has it; a keeper that was started anew is sealed all the same
+    opened: Opened | None = None
+    #: the unsealing that ended last, or that another one followed
+    ended: Opened | None = None
+    #: permissions to upgrade that were not used, by their id
+    permissions: dict[str, Permission] = field(default_factory=dict)
+    #: ids of all that were given in this unsealing: their signatures stand in the log, for everybody to send again
+    permitted: set[str] = field(default_factory=set)
+    #: when a holder was last heard of
+    present_at: int = 0
     quorums: QuorumHistory = field(default_factory=QuorumHistory)
 
     def apply(self, index: int, entry: e.Entry) -> None:
@@ -109,8 +136,10 @@ class ServiceState:
         match entry:
             case e.Genesis():
                 self._require(index == 0 and self.genesis is None, index, "a second genesis")
-                self.genesis, self.epoch = entry, entry.epoch
+                self.genesis, self.epoch, self.keys = entry, entry.epoch, Keys.of_genesis(entry.keys)
                 self.recovery_epoch = self.last_epoch = self.last_recovery_epoch = entry.epoch
+            case e.KeysChanged():
+                self._change_keys(index, entry)
             case e.PolicyAdopted():
                 self.policy = entry
                 self.policies.append(index)
@@ -137,11 +166,14 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
+                self._close()
                 self.epoch = entry.epoch
                 self.last_epoch = max(self.last_epoch, entry.epoch)
             case e.CeremonyHeld():
                 self._require(entry.number == self.ceremonies + 1, index, "a ceremony out of turn")
+                self._close()
                 self.ceremonies = entry.number
                 if entry.ceremony == "break-glass":
                     self.broken_glass = entry.number
@@ -151,10 +183,23 @@ class ServiceState:
                 self.last_recovery_epoch = max(
                     self.last_recovery_epoch, entry.recovery_epoch, entry.pending_recovery_epoch
                 )
+            case e.ShareHandedIn() | e.HolderPresent():
+                self.present_at = max(self.present_at, entry.at)
+            case e.UpgradePermitted():
+                data = entry.permission.encode()
+                self._require(permission_id(data) not in self.permitted, index, "a permission given twice")
+                self.permissions[permission_id(data)] = load_permission(data)
+                self.permitted.add(permission_id(data))
+                self.present_at = max(self.present_at, entry.at)
+            case e.Resumed():
+                self._require(entry.permission in self.permissions, index, "a resumption without its permission")
+                del self.permissions[entry.permission]
+            case e.UnsealedBy():
+                self._forget_permissions()
+                self.opened = Opened(index, entry.at, entry.terms, entry.holders)
             case e.SealedBy():
-                if entry.nonce:
-                    self.used_nonces.add(f"{entry.person} {entry.nonce}")
-            case e.ShareHandedIn() | e.UnsealedBy() | e.Drilled() | e.Lost():
+                self._sealed(entry)
+            case e.Drilled() | e.Lost():
                 pass
             case _:
                 self._apply_to_request(index, entry)
@@ -165,6 +210,28 @@ class ServiceState:
 
     def open_requests(self) -> list[Request]:
         return [r for r in self.requests.values() if r.is_open]
+
+    def _close(self) -> None:
+        """Nothing is unsealed any more: sealed, or the keeper was stopped for a ceremony."""
+        self.ended, self.opened = self.opened, None
+        self._forget_permissions()
+
+    def _sealed(self, entry: e.SealedBy) -> None:
+        self._close()
+        if entry.holder:
+            self.present_at = max(self.present_at, entry.at)
+        if entry.nonce:
+            self.used_nonces.add(f"{entry.person or entry.holder} {entry.nonce}")
+
+    def _forget_permissions(self) -> None:
+        """Each is for the unsealing in which it was given, and names it."""
+        self.permissions.clear()
+        self.permitted.clear()
+
+    def _count(self, index: int, at: int, signatures: int) -> None:
+        if self.opened is not None and index > self.opened.index:
+            self.opened.signatures += signatures
+            self.opened.last_signature_at = max(self.opened.last_signature_at, at)
 
     def _apply_to_request(self, index: int, entry: e.Entry) -> None:
         if isinstance(entry, e.Requested):
@@ -188,6 +255,7 @@ class ServiceState:
                 request.state, request.why = "failed", f"nothing could be delivered: {entry.reason}"
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
+                self._count(index, entry.at, len(entry.outputs))
                 self._settle(request)
             case e.PublishIntent():
                 item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))
@@ -231,6 +299,13 @@ class ServiceState:
         names = [tag[0].name] if tag else [s.name for s in request.statement.subject]
         items = (request.items.get((target, name)) for name in names)
         return all(item is not None and item.state in FINISHED for item in items)
+
+    def _change_keys(self, index: int, entry: e.KeysChanged) -> None:
+        try:
+            self.keys = self.keys.after(index, entry)
+        except KeysOutOfTurn as error:
+            raise LogContradictsItself(error.detail) from error
+        self.key_entries.append(index)
 
     def _finish(self, request_id: str, index: int) -> None:
         if not request_id:

@@ -1,4 +1,4 @@
-"""The public face of a key in the HSM, as the genesis ceremony recorded it."""
+"""The public face of a key in the HSM, as its ceremony recorded it."""
 
 from __future__ import annotations
 

@@ -28,9 +28,10 @@ def check_policy(
     *,
     keys: Mapping[str, KeyRecord],
     groups: Groups,
+    retired: Collection[str] = (),
 ) -> None:
     """Raises a rule of `hsmpub.policy.refusals`."""
-    check = _Check(policy, toml, keys, groups)
+    check = _Check(policy, toml, keys, groups, retired)
     check.issuers()
     check.targets()
     for name, project in policy.projects.items():
@@ -44,8 +45,15 @@ def check_policy(
 
 
 class _Check:
-    def __init__(self, policy: PolicyFile, toml: TomlText, keys: Mapping[str, KeyRecord], groups: Groups) -> None:
-        self.policy, self.toml, self.keys, self.groups = policy, toml, keys, groups
+    def __init__(
+        self,
+        policy: PolicyFile,
+        toml: TomlText,
+        keys: Mapping[str, KeyRecord],
+        groups: Groups,
+        retired: Collection[str],
+    ) -> None:
+        self.policy, self.toml, self.keys, self.groups, self.retired = policy, toml, keys, groups, retired
 
     def _line(self, *path: str | int) -> int:
         return self.toml.line_of(path)
@@ -139,6 +147,8 @@ class _Check:
             raise rule.RequesterWithoutClaim("this requester pins no claim to any text.", line=line)
 
     def _fit(self, key: str, format_name: str, line: int) -> None:
+        if key in self.retired:
+            raise rule.SigningKeyRetired(f"The key {key!r} was retired: it signs nothing any more.", line=line)
         record = self.keys.get(key)
         if record is None:
             raise rule.UnknownSigningKey(f"The service has no key {key!r}.", line=line)

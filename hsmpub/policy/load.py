@@ -22,6 +22,7 @@ def load_policy(
     *,
     keys: Mapping[str, KeyRecord],
     groups: Collection[str] | Mapping[str, Collection[str]],
+    retired: Collection[str] = (),
 ) -> Policy:
     """The policy that a file states.
 
@@ -29,6 +30,7 @@ def load_policy(
         text: the whole TOML file.
         keys: the service's keys by name, as the ceremony recorded them.
         groups: names of the roster's groups; given with their people, quorums larger than the group are refused.
+        retired: names of keys that sign nothing any more; a policy that names one is refused.
 
     Raises:
         PolicyRefused: one of its subclasses (`hsmpub.policy.refusals`), with the line.
@@ -39,7 +41,7 @@ def load_policy(
         policy = Policy.model_validate(toml.data)
     except ValidationError as e:
         raise _first_refusal(e, toml) from None
-    check_policy(policy, toml, keys=keys, groups=groups)
+    check_policy(policy, toml, keys=keys, groups=groups, retired=retired)
     return policy
 
 

@@ -17,6 +17,7 @@ from hsmpub.policy.version import Versions
 
 DEFAULT_EXPIRY = 72 * 3600
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
+DEFAULT_RECHECK = 10 * 60
 MAX_DRILL_DAYS = 730
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
@@ -180,6 +181,19 @@ class Administration(_Table):
     decrypt: Rule | None = None
 
 
+class Sealing(_Table):
+    """When the running service seals by itself. None: not for this reason.
+
+    longest: an unsealing lasts so long at most, whatever its holders ask. idle: nothing was signed for so long.
+    dead_man: no holder was heard of for so long. recheck: how often keys, PIN and log are looked at again.
+    """
+
+    longest: Period | None = None
+    idle: Period | None = None
+    dead_man: Period | None = None
+    recheck: Period = DEFAULT_RECHECK
+
+
 class Ceremonies(_Table):
     """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
 
@@ -193,4 +207,5 @@ class PolicyFile(_Table):
     targets: dict[Name, Target] = Field(default={}, alias="target")
     projects: dict[Name, Project] = Field(default={}, alias="project")
     administration: Administration = Administration()
+    sealing: Sealing = Sealing()
     ceremonies: Ceremonies = Ceremonies()

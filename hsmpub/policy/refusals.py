@@ -37,7 +37,11 @@ class UnknownGroup(UnknownReference):
 
 
 class UnknownSigningKey(UnknownReference):
-    advice = "Use the name of a key that the genesis ceremony made."
+    advice = "Use a key that 'hsmpub status' lists; if it is newer than your trust.json: 'hsmpub trust update'."
+
+
+class SigningKeyRetired(PolicyRefused):
+    advice = "Name its successor, or another active key; 'hsmpub status' lists them."
 
 
 class UnknownFormat(UnknownReference):

@@ -21,11 +21,13 @@ class ReceiptBuilder:
         self._reader = reader
         self._policies: dict[str, int] = {}
 
-    def build(self, indexes: Iterable[int]) -> bytes:
+    def build(self, indexes: Iterable[int], key_entries: Iterable[int] = ()) -> bytes:
         """The receipt file of one request.
 
         indexes: entries that speak of it, at least its own: for routine signing the one entry, for others as the
         keeper's view of the request names them. Genesis, policy, roster and session are added where they lack.
+        key_entries: all entries about keys; those up to the newest of `indexes` go in, so that keys born since the
+        genesis, and retirements, can be told from the receipt alone.
         Looking those up may read much of the log: call it in a thread.
 
         Raises:
@@ -33,14 +35,9 @@ class ReceiptBuilder:
             CheckpointPending: the newest of them is not under a signed checkpoint yet.
             ReceiptIncomplete: no request is among them, or what it hangs on is not in the log.
         """
-        wanted = self._completed(sorted(set(indexes)))
-        covered = self._reader.checkpoint_size
-        if wanted[-1] >= covered:
-            raise CheckpointPending(f"Entry {wanted[-1]} is not under a signed checkpoint yet.")
-        note, proofs = self._reader.log_proofs(wanted)
-        texts = [self._reader.entry(index).decode() for index in wanted]
-        parts = zip(wanted, texts, proofs, strict=True)
-        return dump_receipt(note, tuple(LoggedEntry(index, text, proof) for index, text, proof in parts))
+        named = sorted(set(indexes))
+        wanted = sorted({*self._completed(named), *(index for index in key_entries if index < named[-1])})
+        return dump_receipt(*logged_entries(self._reader, wanted))
 
     def _completed(self, indexes: Sequence[int]) -> list[int]:
         found = {index: e.load_entry(self._reader.entry(index)) for index in indexes}
@@ -70,6 +67,20 @@ class ReceiptBuilder:
         if found is None:
             raise ReceiptIncomplete("The policy, roster or session of the request is not in the log.")
         return found
+
+
+def logged_entries(reader: LogReader, indexes: Sequence[int]) -> tuple[bytes, tuple[LoggedEntry, ...]]:
+    """The newest checkpoint, and entries with their proofs under it. indexes: in order.
+
+    Raises:
+        CheckpointPending: the newest of them is not under a signed checkpoint yet. NotInLog.
+    """
+    if indexes and indexes[-1] >= reader.checkpoint_size:
+        raise CheckpointPending(f"Entry {indexes[-1]} is not under a signed checkpoint yet.")
+    note, proofs = reader.log_proofs(indexes)
+    texts = [reader.entry(index).decode() for index in indexes]
+    parts = zip(indexes, texts, proofs, strict=True)
+    return note, tuple(LoggedEntry(index, text, proof) for index, text, proof in parts)
 
 
 def build_receipt(reader: LogReader, indexes: Iterable[int]) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hsmpub.errors import Invalid
 from hsmpub.model import entry as e
+from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.statement import Statement, load_statement
 
 
@@ -23,9 +24,13 @@ Adoption = e.PolicyAdopted | e.RosterAdopted | e.CredentialSealed | e.Delivered
 
 @dataclass
 class Facts:
-    """index → entry, of each kind. `asked` is the request itself, routine or not."""
+    """index → entry, of each kind. `asked` is the request itself, routine or not.
+
+    keys: all keys after each entry about them, by its index; 0: those of the genesis.
+    """
 
     genesis: e.Genesis
+    keys: dict[int, Keys]
     policies: dict[int, e.PolicyAdopted] = field(default_factory=dict)
     rosters: dict[int, e.RosterAdopted] = field(default_factory=dict)
     sessions: dict[int, e.SessionOpened] = field(default_factory=dict)
@@ -45,6 +50,10 @@ class Facts:
     @property
     def request_index(self) -> int:
         return next(iter(self.asked))
+
+    def keys_at(self, index: int) -> Keys:
+        """The keys as they were when entry `index` was written, certificates of that day included."""
+        return self.keys[max(at for at in self.keys if at < index)]
 
     @property
     def statement(self) -> Statement:
@@ -84,7 +93,7 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
     index, first = entries[0]
     if index != 0 or not isinstance(first, e.Genesis):
         raise ReceiptIncomplete("The receipt does not begin with the genesis of its log.")
-    facts = Facts(first)
+    facts = Facts(first, {0: Keys.of_genesis(first.keys)})
     for index, entry in entries[1:]:
         _place(facts, index, entry)
     if len(facts.asked) != 1:
@@ -103,6 +112,8 @@ def gather_facts(entries: Sequence[tuple[int, e.Entry]]) -> Facts:
 
 def _place(facts: Facts, index: int, entry: e.Entry) -> None:
     match entry:
+        case e.KeysChanged():
+            facts.keys[index] = _changed(facts.keys_at(index), index, entry)
         case e.PolicyAdopted():
             facts.policies[index] = entry
         case e.RosterAdopted():
@@ -129,6 +140,13 @@ def _place(facts: Facts, index: int, entry: e.Entry) -> None:
             raise ReceiptContradicts(f"Entry {index} is a second genesis.")
         case _:
             pass  # nothing that a request hangs on
+
+
+def _changed(keys: Keys, index: int, entry: e.KeysChanged) -> Keys:
+    try:
+        return keys.after(index, entry)
+    except KeysOutOfTurn as error:
+        raise ReceiptIncomplete(error.detail, next_step="Fetch the receipt again.") from None
 
 
 def in_force(adopted: Mapping[int, object], before: int) -> int:

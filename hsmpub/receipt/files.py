@@ -33,7 +33,7 @@ class FileNotInReceipt(Invalid):
 
 
 class SignatureFails(Invalid):
-    advice = "The signature does not fit the file and the key of the genesis; do not use the file."
+    advice = "The signature does not fit the file and the key that the log names; do not use the file."
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Step 6: what was signed is what was asked, by keys and formats of the genesis, nothing missing and nothing more."""
+"""Step 6: what was signed is what was asked, by keys that were active then, nothing missing and nothing more."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hsmpub.formats.registry import get_format
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.keys import Key
 from hsmpub.model.statement import Statement
 from hsmpub.policy import Policy
 from hsmpub.receipt.facts import Facts
@@ -24,25 +25,32 @@ class SignedOtherwise(Invalid):
     advice = "The service signed something else than was asked: ask whoever runs it, with this receipt at hand."
 
 
-class KeyNotOfGenesis(Invalid):
-    advice = "Only keys of the genesis ceremony count, for the formats that it gave them."
+class KeyNotOfLog(Invalid):
+    advice = "Only keys that a ceremony made count, for the formats that it gave them. Fetch the receipt again."
+
+
+class KeyNotActive(Invalid):
+    """The log has the key's retirement before the signature, or its birth after it."""
+
+    advice = "Use nothing of it: a key that was retired signs nothing. Ask whoever runs the service."
 
 
 @dataclass(frozen=True)
 class Made:
-    """One recorded output. artifact_sha256: of the file that it signs; at: when, seconds since 1970."""
+    """One recorded output. artifact_sha256: of the file that it signs; at: when, seconds since 1970; index: entry."""
 
     output: e.Output
     artifact_sha256: str
     key: KeyRecord
     at: int
+    index: int
 
 
 def check_outputs(facts: Facts, statement: Statement, policy: Policy) -> tuple[Made, ...]:
     """Every output of the request.
 
     Raises:
-        SignedOtherwise, KeyNotOfGenesis, UnknownFormat; for tags the rules of hsmpub.receipt.tags.
+        SignedOtherwise, KeyNotOfLog, KeyNotActive, UnknownFormat; for tags the rules of hsmpub.receipt.tags.
     """
     made = tuple(
         _routine(facts, statement) if isinstance(facts.request, e.RoutineSigned) else _logged(facts, statement)
@@ -59,7 +67,7 @@ def check_outputs(facts: Facts, statement: Statement, policy: Policy) -> tuple[M
         raise SignedOtherwise("The signatures in the log are not exactly those that the statement asks for.")
     for one in files:
         if get_format(one.output.format).name not in one.key.formats:
-            raise KeyNotOfGenesis(f"The key {one.key.name!r} may not make the format {one.output.format!r}.")
+            raise KeyNotOfLog(f"The key {one.key.name!r} may not make the format {one.output.format!r}.")
     tags = [m for m in made if m.output.artifact.startswith(TAG_ARTIFACT)]
     _check_tags(facts, statement, policy, tags)
     _check_adopted(facts, statement)
@@ -95,7 +103,7 @@ def _logged(facts: Facts, statement: Statement) -> Iterator[Made]:
                 raise SignedOtherwise(
                     f"The output {output.name!r} of entry {index} has not the digest recorded for it."
                 )
-            yield Made(output, signed.artifact_sha256, _key(facts, output.key), signed.at)
+            yield Made(output, signed.artifact_sha256, _key(facts, output.key, index), signed.at, index)
 
 
 def _routine(facts: Facts, statement: Statement) -> Iterator[Made]:
@@ -107,16 +115,26 @@ def _routine(facts: Facts, statement: Statement) -> Iterator[Made]:
     ]
     if len(wanted) != len(request.outputs):
         raise SignedOtherwise(f"{len(request.outputs)} signatures are recorded, {len(wanted)} were asked for.")
+    index = facts.request_index
     for (subject, key, name), sha256 in zip(wanted, request.outputs, strict=True):
         output = e.Output(subject.name, name, key, subject.name + get_format(name).suffix, sha256)
-        yield Made(output, subject.sha256, _key(facts, key), request.at)
+        yield Made(output, subject.sha256, _key(facts, key, index), request.at, index)
 
 
-def _key(facts: Facts, name: str) -> KeyRecord:
-    for key in facts.genesis.keys:
-        if key.name == name:
-            return key
-    raise KeyNotOfGenesis(f"The genesis has no key {name[:80]!r}.")
+def _key(facts: Facts, name: str, index: int) -> KeyRecord:
+    """The key that signed entry `index`, as the log in the receipt tells it."""
+    key = facts.keys_at(index).by_name.get(name)
+    if key is None:
+        raise KeyNotOfLog(f"The log in the receipt has no key {name[:80]!r}.")
+    check_may_sign(key, index)
+    return key.record
+
+
+def check_may_sign(key: Key, index: int) -> None:
+    """Raises KeyNotActive unless the key was active when entry `index` was written."""
+    if not key.life.may_sign_at(index):
+        when = f"retired by entry {key.life.retired}" if key.life.born < index else f"born with entry {key.life.born}"
+        raise KeyNotActive(f"Entry {index} signs with the key {key.name!r}, which was {when}.")
 
 
 def _check_tags(facts: Facts, statement: Statement, policy: Policy, tags: list[Made]) -> None:

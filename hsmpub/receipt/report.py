@@ -34,7 +34,7 @@ class ApprovedBy:
 
 @dataclass(frozen=True)
 class SignatureSeen:
-    """One signature of the request. checked: verified here with the genesis key, over the file that was given.
+    """One signature of the request. checked: verified here with its key, over the file that was given.
 
     given: its own file was given, and is the one recorded.
     """
@@ -65,6 +65,7 @@ class Report:
 
     policy_index, roster_index: entries of the policy and (where there were approvals) the roster in force.
     artifacts: names of the subjects whose files were given and are the same.
+    newer_keys: signed with, and not in the pins yet.
     delivered: SHA-256 (hex) of the header that a request to decrypt has made, else empty.
     """
 
@@ -84,5 +85,6 @@ class Report:
     signatures: tuple[SignatureSeen, ...]
     artifacts: tuple[str, ...]
     published: tuple[PublishedItem, ...]
+    newer_keys: tuple[str, ...]
     steps: tuple[Step, ...]
     delivered: str = ""

@@ -5,12 +5,12 @@
     3  the request is the one that its requester's session made
     4  the policy in force is the one that the statement names, and grants exactly what it says
     5  every approval verifies over the statement, and none was missing when it was carried out
-    6  the signatures recorded are exactly those asked for, by keys of the genesis
+    6  the signatures recorded are exactly those asked for, by keys that a ceremony made and that were active then
     7  the files at hand are those that were signed, and their signatures verify
     8  what was published is what was approved
 
 What it cannot show: that no *later* entry changes the picture (a key that was reported stolen, a roster adopted between
-the ones in the receipt). For that, follow the log.
+the ones in the receipt). For that, follow the log; pins that were brought up to date show when a key was retired.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from collections.abc import Callable, Sequence
 
 from hsmpub.errors import Invalid
 from hsmpub.model.clock import rfc3339
+from hsmpub.model.keys import Keys
 from hsmpub.receipt.approvals import check_approvals
 from hsmpub.receipt.facts import gather_facts
 from hsmpub.receipt.files import GivenFile, check_files
 from hsmpub.receipt.inclusion import check_receipt_checkpoint, check_receipt_entries
 from hsmpub.receipt.model import load_receipt
 from hsmpub.receipt.outputs import check_outputs
+from hsmpub.receipt.pinned import check_against_pins
 from hsmpub.receipt.policy import check_grant, check_policy_entry, check_request
 from hsmpub.receipt.publishing import check_publishing
 from hsmpub.receipt.report import Report, Step, StepName
@@ -40,6 +42,7 @@ def verify_receipt(
     log_key: str,
     files: Sequence[GivenFile] = (),
     *,
+    pinned: Keys | None = None,
     on_step: Callable[[Step], None] = lambda _: None,
 ) -> Report:
     """Verifies all that a receipt shows, in the order above.
@@ -48,6 +51,7 @@ def verify_receipt(
         receipt: the receipt file's bytes.
         log_key: C2SP verifier key of the log, pinned (from the service's trust file, not from the receipt).
         files: artifacts and signature files at hand, in any order; each must belong to the receipt.
+        pinned: the keys of the service's trust file: a key that it knows as retired counts until then.
         on_step: told of each step as it passes; when one raises, those before it were told.
 
     Raises:
@@ -56,7 +60,7 @@ def verify_receipt(
         GenesisOfAnotherLog, ReceiptIncomplete, ReceiptContradicts, RequesterDiffers, StatementMalformed: step 3.
         PolicyDiffers, PolicyUnreadable, PolicyGrantsOtherwise and a policy's refusals: step 4.
         ApprovalDoesNotCount, ApprovalsMissing, CarriedOutLate: step 5.
-        SignedOtherwise, KeyNotOfGenesis, TagOtherwise: step 6.
+        SignedOtherwise, KeyNotOfLog, KeyNotActive, KeyDiffersFromPins, TagOtherwise: step 6.
         FileDiffers, FileNotInReceipt, SignatureFails: step 7. PublishedOtherwise: step 8.
     """
     steps: list[Step] = []
@@ -87,6 +91,7 @@ def verify_receipt(
     by = [f"{a.person} ({', '.join(a.groups)}) at {rfc3339(a.at)}, {a.fingerprint}" for a in approvals]
     passed("approvals", f"{len(by)} people approved it." if by else "It needed no approval.", by)
     made = check_outputs(facts, statement, policy)
+    newer = check_against_pins(made, pinned) if pinned is not None else ()
     passed("signatures", f"{len(made)} signatures were made, as asked.", [m.output.name for m in made])
     same, signatures = check_files(facts, statement, made, files)
     checked = [f"{s.name}: {s.format} by {s.key}" for s in signatures if s.checked]
@@ -114,6 +119,7 @@ def verify_receipt(
         signatures=signatures,
         artifacts=same,
         published=published,
+        newer_keys=newer,
         steps=tuple(steps),
         delivered=next((d.header_sha256 for d in facts.delivered.values()), ""),
     )

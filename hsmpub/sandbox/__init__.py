@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from hsmpub.sandbox.code import code_digest
 from hsmpub.sandbox.hardening import ProtectionMissing, harden, hide
-from hsmpub.sandbox.python import python_command
+from hsmpub.sandbox.python import hidden_python_command, python_command
 
-__all__ = ["ProtectionMissing", "harden", "hide", "python_command"]
+__all__ = ["ProtectionMissing", "code_digest", "harden", "hidden_python_command", "hide", "python_command"]

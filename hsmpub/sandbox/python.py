@@ -7,6 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+_PR_SET_DUMPABLE = 4
 _START = "import sys; sys.path[:0] = {paths!r}; from {module} import main; raise SystemExit(main())"
 
 
@@ -21,6 +22,12 @@ def python_command(module: str) -> list[str]:
     """
     start = _START.format(paths=import_paths(), module=module)
     return [sys.executable, "-I", "-S", "-c", start]
+
+
+def hidden_python_command(module: str) -> list[str]:
+    """As python_command, for a program that inherits a secret: it is hidden from a debugger before it imports."""
+    *command, start = python_command(module)
+    return [*command, f"import ctypes; ctypes.CDLL(None).prctl({_PR_SET_DUMPABLE}, 0, 0, 0, 0); {start}"]
 
 
 def import_paths() -> list[str]:

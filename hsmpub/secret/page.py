@@ -24,6 +24,8 @@ Protection = Literal["memfd_secret", "mlock", "none"]
 #: The same number on x86_64, aarch64 and every other architecture with the generic table.
 _SYS_MEMFD_SECRET = 447
 _LIBC = ctypes.CDLL(None, use_errno=True)
+#: Before what is handed over: its length.
+_HEADER_BYTES = 8
 
 
 def wipe(buffer: bytearray | memoryview | mmap.mmap) -> None:
@@ -94,6 +96,50 @@ class SecretPage:
         self._whole[: len(source)] = source
         self._filled = len(source)
         wipe(source)
+
+    def hand_over(self) -> int:
+        """Copies the content into a page that outlives an exec, for the program that this process turns into.
+
+        Returns:
+            An inheritable descriptor for `take_over`. This page is left as it is.
+
+        Raises:
+            OSError: the kernel has no secret memory; nothing less will do, for others could read it on its way.
+        """
+        fd = int(_LIBC.syscall(_SYS_MEMFD_SECRET, 0))
+        if fd < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        try:
+            os.ftruncate(fd, _HEADER_BYTES + self._filled)
+            with mmap.mmap(fd, _HEADER_BYTES + self._filled, flags=mmap.MAP_SHARED) as there:
+                there[:_HEADER_BYTES] = self._filled.to_bytes(_HEADER_BYTES, "big")
+                with memoryview(there) as view:
+                    view[_HEADER_BYTES:] = self._whole[: self._filled]
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def take_over(self, fd: int) -> None:
+        """Moves in what `hand_over` left behind `fd`, which is wiped and closed.
+
+        Raises:
+            ValueError, OSError: nothing of that kind is there; this page is empty then.
+        """
+        try:
+            size = os.fstat(fd).st_size
+            with mmap.mmap(fd, size, flags=mmap.MAP_SHARED) as there:
+                length = int.from_bytes(there[:_HEADER_BYTES], "big")
+                if length != size - _HEADER_BYTES:
+                    raise ValueError("what was left for this program is not a secret")
+                self._make_room(length)
+                with memoryview(there) as view:
+                    self._whole[:length] = view[_HEADER_BYTES:]
+                self._filled = length
+                wipe(there)
+        finally:
+            os.close(fd)
 
     def wipe(self) -> None:
         """Overwrites the whole page; it is empty then and can be filled again."""

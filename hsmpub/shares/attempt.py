@@ -32,6 +32,7 @@ from hsmpub.shares.channel import (
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
 from hsmpub.shares.progress import too_few
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.recovery import key_boxes
 from hsmpub.shares.slip39 import ShareMalformed
 
 MAX_FILE_BYTES = 1 << 16
@@ -59,7 +60,8 @@ class _Attempt:
         self.attempt = attempt
         self.key = key
         self.expires_at = expires_at
-        self.accepted: tuple[str, ...] = ()
+        #: terms (dumped) → holders whose shares are in under them
+        self.by_terms: dict[bytes, tuple[str, ...]] = {}
         self.protections: dict[str, str] = {}
         self._process = process
         self._deadline = deadline
@@ -103,6 +105,11 @@ class _Attempt:
         return made
 
     @property
+    def accepted(self) -> tuple[str, ...]:
+        """Holders whose shares are in, without terms."""
+        return self.by_terms.get(b"", ())
+
+    @property
     def is_complete(self) -> bool:
         """Enough shares are in, and what they open is ready to be taken."""
         return bool(self._released or self._proven)
@@ -112,11 +119,12 @@ class _Attempt:
         """Shares can still be handed in."""
         return not self.is_complete and self._process.returncode is None and time.monotonic() < self._deadline
 
-    async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
-        """Hands in a share that its holder sealed to `key`, info = `b"hsmpub share v1" + attempt + holder`.
+    async def hand_in(self, holder: str, box: bytes, terms: bytes = b"") -> tuple[str, ...]:
+        """Hands in a share that its holder sealed to `key`, with
+        info = `b"hsmpub share v1" + bound_attempt(attempt, terms) + holder`.
 
         Returns:
-            The holders whose shares are in, this one last.
+            The holders whose shares are in under these terms, this one last. A share that was in under others moved.
 
         Raises:
             AttemptExpired, AttemptLost, EnoughShares: no share can be handed in here any more.
@@ -126,7 +134,7 @@ class _Attempt:
         self.record.holder(holder)
         if len(box) > MAX_BOX_BYTES:
             raise ShareBoxUnreadable("The box is larger than any share.")
-        return await self._hand_in(frame(HandInBox(holder, box)))
+        return await self._hand_in(frame(HandInBox(holder, box, terms)), terms)
 
     async def hand_in_file(self, holder: str, file: bytes, identity: bytearray) -> tuple[str, ...]:
         """Hands in a share at the ceremony machine: share file and its holder's private key, opened in the child.
@@ -139,7 +147,7 @@ class _Attempt:
         self.record.holder(holder)
         if len(file) > MAX_FILE_BYTES:
             raise ShareMalformed("The share file is larger than any share.")
-        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), identity)
+        return await self._hand_in(frame(HandInFile(holder, file, len(identity))), secret=identity)
 
     async def close(self) -> None:
         """Ends the child and forgets what it gathered. Twice is harmless."""
@@ -152,27 +160,30 @@ class _Attempt:
             os.close(self._release)
             self._release = -1
 
-    async def _hand_in(self, message: bytes, secret: bytearray | memoryview | None = None) -> tuple[str, ...]:
+    async def _hand_in(
+        self, message: bytes, terms: bytes = b"", secret: bytearray | memoryview | None = None
+    ) -> tuple[str, ...]:
         # whoever goes away in the middle must not leave an answer behind for the next one
-        turn = asyncio.ensure_future(self._in_turn(message, secret))
+        turn = asyncio.ensure_future(self._in_turn(message, terms, secret))
         turn.add_done_callback(lambda done: done.cancelled() or done.exception())
         return await asyncio.shield(turn)
 
-    async def _in_turn(self, message: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
+    async def _in_turn(self, message: bytes, terms: bytes, secret: bytearray | memoryview | None) -> tuple[str, ...]:
         async with self._turn:
             if self.is_complete:
-                raise EnoughShares(f"{len(self.accepted)} holders have handed in their shares already.")
+                raise EnoughShares("Enough holders have handed in their shares already.")
             if time.monotonic() >= self._deadline:
                 await self.close()
                 raise AttemptExpired("The time of this attempt is over; what was handed in is forgotten.")
             reply = await self._ask(message, Accepted, secret)
-            self.accepted, self._released = reply.holders, reply.released
-            self.sealed, self._proven = reply.sealed, reply.proven
-            return self.accepted
+            self._released, self.sealed, self._proven = reply.released, reply.sealed, reply.proven
+            moved = {name: tuple(h for h in held if h != reply.holders[-1]) for name, held in self.by_terms.items()}
+            self.by_terms = {name: held for name, held in moved.items() if held} | {terms: reply.holders}
+            return reply.holders
 
     async def _take(self, *pages: SecretPage) -> None:
         if not self._released:
-            raise TooFewHolders(too_few(self.record, self.accepted))
+            raise TooFewHolders(too_few(self.record, max(self.by_terms.values(), key=len, default=())))
         if self._release < 0:
             raise AttemptLost("What the shares opened was taken already.")
         # the child wrote everything before it answered: nothing here waits
@@ -233,12 +244,8 @@ class RecoveryAttempt(_Attempt):
 
     @classmethod
     async def start(cls, record: RecoveryRecord, *, now: int, lifetime: int, boxes: Sequence[Box] = ()) -> Self:
-        """As UnsealAttempt.start. boxes: wrapping key and keeper identity if there are none."""
-        usual = (
-            box_of("wrapping key", record.wrapping_key_box),
-            box_of("keeper identity", record.identity_box),
-        )
-        return await cls._start(record, now, lifetime, boxes or usual)
+        """As UnsealAttempt.start. boxes: those of `key_boxes` if there are none."""
+        return await cls._start(record, now, lifetime, boxes or key_boxes(record))
 
     async def take_keys(self, *pages: SecretPage) -> None:
         """Moves what the boxes held into the pages, once; wrapping key and seed of the keeper's identity as a rule.

@@ -53,8 +53,11 @@ class Gathers(_Msg, frozen=True, tag="gathers"):
 
 
 class HandInBox(_Msg, frozen=True, tag="box"):
+    """terms: of hsmpub.model.terms.dump_terms; shares under different terms never come together."""
+
     holder: str
     box: bytes
+    terms: bytes = b""
 
 
 class HandInFile(_Msg, frozen=True, tag="file"):

@@ -61,7 +61,7 @@ class Gathering:
     Args:
         record: of the quorum; the only source of thresholds, identifiers and names.
         purpose: which quorum it is.
-        attempt: its 16 bytes, bound into every box.
+        attempt: what every box is bound to (hsmpub.model.terms.bound_attempt).
         private: raw X25519 key to which the boxes of this attempt are sealed.
         context: what every box of this attempt is bound to, so that one for a drill unseals nothing.
     """
@@ -135,6 +135,12 @@ class Gathering:
             self.wipe()
         check_secret(self._purpose, self._record.epoch, secret, self._record.check)
         return secret
+
+    def withdraw(self, holder: str) -> None:
+        """Forgets a holder's share; harmless where there is none."""
+        words = self._shares.pop(holder, None)
+        if words is not None:
+            wipe(words)
 
     def wipe(self) -> None:
         """Forgets every share."""

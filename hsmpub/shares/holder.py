@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hsmpub.errors import Forbidden
+from hsmpub.model.terms import UNLIMITED, Terms, bound_attempt, dump_terms
 from hsmpub.secret.box import seal_box
 from hsmpub.secret.page import wipe
 from hsmpub.shares.commitment import share_commitment
@@ -35,11 +36,13 @@ class AttemptFields(Protocol):
     def signature(self) -> bytes: ...
     @property
     def expires_at(self) -> int: ...
+    @property
+    def terms(self) -> Terms: ...
 
 
-def attempt_to_sign(attempt: bytes, key: bytes, expires_at: int) -> bytes:
-    """What the keeper's identity signs when it announces an attempt."""
-    return ATTEMPT_CONTEXT + attempt + key + expires_at.to_bytes(8, "big")
+def attempt_to_sign(attempt: bytes, key: bytes, expires_at: int, terms: Terms = UNLIMITED) -> bytes:
+    """What the keeper's identity signs when it announces an attempt under these terms."""
+    return ATTEMPT_CONTEXT + attempt + key + expires_at.to_bytes(8, "big") + dump_terms(terms)
 
 
 def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
@@ -48,7 +51,7 @@ def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
     Raises:
         AttemptNotOfKeeper: it did not.
     """
-    message = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at)
+    message = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at, attempt.terms)
     try:
         if len(attempt.attempt) != 16 or len(attempt.key) != 32:
             raise InvalidSignature
@@ -60,7 +63,8 @@ def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
 def box_for_attempt(
     share_file: bytes | bytearray, identity: bytes | bytearray, attempt: AttemptFields, holder: str, keeper_key: bytes
 ) -> bytes:
-    """The share, sealed so that only the process that gathers this attempt's shares can read it.
+    """The share, sealed so that only the process that gathers this attempt's shares can read it, and only under the
+    attempt's terms.
 
     Args:
         share_file: the holder's age file, or the words themselves (from an age plugin's own tool).
@@ -75,11 +79,15 @@ def box_for_attempt(
         IdentityUnusable, IdentityEncrypted, ShareFileOfAnother, ShareMalformed.
     """
     check_attempt(attempt, keeper_key)
-    return seal_share(open_share_file(share_file, identity), attempt.attempt, attempt.key, holder)
+    bound = bound_attempt(attempt.attempt, dump_terms(attempt.terms))
+    return seal_share(open_share_file(share_file, identity), bound, attempt.key, holder)
 
 
 def seal_share(mnemonic: bytearray, attempt: bytes, key: bytes, holder: str, context: bytes = SHARE_CONTEXT) -> bytes:
-    """The box; `mnemonic` is wiped. A misspelt share is refused here already. Raises ShareMalformed."""
+    """The box; `mnemonic` is wiped. A misspelt share is refused here already. Raises ShareMalformed.
+
+    attempt: of bound_attempt.
+    """
     try:
         words = canonical(mnemonic)
     finally:

@@ -154,14 +154,26 @@ class WrappedKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     wrapped: str
 
 
-class RecoveryRecord(Quorum, frozen=True, kw_only=True):
+class Birth(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys that a ceremony made after the genesis, under a wrapping key of their own.
+
+    number: of that ceremony in its home; wrapping_key_box: HPKE-sealed to the recovery quorum, hex; wrapped: the keys.
+    """
+
+    number: int
+    wrapping_key_box: str
+    wrapped: tuple[WrappedKey, ...]
+
+
+class RecoveryRecord(Quorum, frozen=True, kw_only=True, omit_defaults=True):
     """The backup of the keys, taken at their birth.
 
     Attributes:
         public_key: X25519 key of the recovery quorum, hex; its private half is derived from the secret.
         wrapping_key_box, so_pin_box, identity_box: wrapping key, SO PIN of the token and seed of the keeper's
             identity, each HPKE-sealed to `public_key`, hex.
-        wrapped: the keys.
+        wrapped: the keys of the genesis, those that were not destroyed.
+        births: of keys since, in order.
     """
 
     public_key: str
@@ -169,6 +181,12 @@ class RecoveryRecord(Quorum, frozen=True, kw_only=True):
     so_pin_box: str
     identity_box: str
     wrapped: tuple[WrappedKey, ...]
+    births: tuple[Birth, ...] = ()
+
+    @property
+    def all_wrapped(self) -> tuple[WrappedKey, ...]:
+        """Every key that can be restored."""
+        return (*self.wrapped, *(key for birth in self.births for key in birth.wrapped))
 
 
 _unseal = msgspec.json.Decoder(UnsealRecord)

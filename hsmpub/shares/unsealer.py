@@ -1,7 +1,8 @@
 """Main of the short-lived child that gathers the shares of one attempt and opens what they lock.
 
 1 makes the attempt's X25519 key; its private half never leaves this process
-2 opens each box, accepts or refuses the share in it (hsmpub.shares.gathering)
+2 opens each box, accepts or refuses the share in it (hsmpub.shares.gathering); shares of one attempt are gathered
+  apart for each terms that holders agreed to, and a holder's share counts under the terms that they named last
 3 at the k-th combines, tests the key-check value
 4 opens the box (PIN; or wrapping key and identity) and writes its content to the release pipe
 5 wipes and ends; it ends also when its time is over or its parent is gone
@@ -17,6 +18,7 @@ import signal
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.errors import Broken, HsmpubError, Problem
+from hsmpub.model.terms import bound_attempt
 from hsmpub.secret.page import wipe
 from hsmpub.shares.channel import (
     Accepted,
@@ -54,12 +56,11 @@ def _serve(protections: dict[str, str]) -> None:
     record = _record(order)
     to_seal = receive(_IN, order.seal_size)
     key = X25519PrivateKey.generate()
-    context = DRILL_CONTEXT if order.drill else SHARE_CONTEXT
-    gathering = Gathering(record, order.purpose, order.attempt, bytearray(key.private_bytes_raw()), context)
+    gatherings = _Gatherings(order, record, bytearray(key.private_bytes_raw()))
     send(_OUT, frame(Gathers(key.public_key().public_bytes_raw(), protections)))
     while True:
         try:
-            _take(gathering)
+            gathering = gatherings.take()
             reply: Accepted | Problem = Accepted(gathering.accepted)
             if gathering.is_complete:
                 finish = _prove if order.drill else _release
@@ -77,18 +78,44 @@ def _record(order: Gather) -> UnsealRecord | RecoveryRecord:
     return load_recovery_record(order.record)
 
 
-def _take(gathering: Gathering) -> None:
-    message = read_message(receive_frame(_IN))
-    if isinstance(message, HandInBox):
-        gathering.hand_in_box(message.holder, message.box)
-    elif isinstance(message, HandInFile):
-        identity = receive(_IN, message.identity_size)
-        try:
-            gathering.hand_in(message.holder, open_share_file(message.file, identity))
-        finally:
-            wipe(identity)
-    else:
-        raise Broken("A gathering child takes shares only.")
+class _Gatherings:
+    """One gathering for each terms. There are never more than holders who have handed in."""
+
+    def __init__(self, order: Gather, record: UnsealRecord | RecoveryRecord, private: bytearray) -> None:
+        self._order = order
+        self._record = record
+        self._private = private
+        self._by_terms: dict[bytes, Gathering] = {}
+
+    def take(self) -> Gathering:
+        """Takes the next share; returns where it went. Raises the rules of hsmpub.shares.gathering."""
+        message = read_message(receive_frame(_IN))
+        if not isinstance(message, HandInBox | HandInFile):
+            raise Broken("A gathering child takes shares only.")
+        terms = message.terms if isinstance(message, HandInBox) else b""
+        gathering = self._by_terms.get(terms) or self._empty(terms)
+        if isinstance(message, HandInBox):
+            gathering.hand_in_box(message.holder, message.box)
+        else:
+            identity = receive(_IN, message.identity_size)
+            try:
+                gathering.hand_in(message.holder, open_share_file(message.file, identity))
+            finally:
+                wipe(identity)
+        self._moved(message.holder, terms, gathering)
+        return gathering
+
+    def _moved(self, holder: str, terms: bytes, gathering: Gathering) -> None:
+        for other in self._by_terms.values():
+            if other is not gathering:
+                other.withdraw(holder)
+        self._by_terms[terms] = gathering
+        self._by_terms = {name: one for name, one in self._by_terms.items() if one.accepted}
+
+    def _empty(self, terms: bytes) -> Gathering:
+        bound = bound_attempt(self._order.attempt, terms)
+        context = DRILL_CONTEXT if self._order.drill else SHARE_CONTEXT
+        return Gathering(self._record, self._order.purpose, bound, self._private, context)
 
 
 def _prove(gathering: Gathering, record: UnsealRecord | RecoveryRecord, order: Gather, _: bytearray) -> Accepted:

@@ -11,6 +11,7 @@ from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.merkle import leaf_hash
 from hsmpub.tlog.note import NoteSigner, VerifierKey, load_verifier_key
 from hsmpub.tlog.reader import LogReader
+from hsmpub.tlog.recheck import recheck
 from hsmpub.tlog.recovery import recover
 from hsmpub.tlog.rules import LogExists, NotInLog
 from hsmpub.tlog.sqlite import SqliteStore
@@ -139,6 +140,15 @@ class Log:
         """
         held = self._writer.held
         return self._rows.entries(held, start, held.size)
+
+    def recheck(self) -> None:
+        """Looks at the open database again: edge, root, last commit and a sample of entries, against what is held.
+
+        Raises:
+            LogTruncated, LogAltered, LogForked, LogForeign: somebody else wrote to it.
+            LogUnavailable: it cannot be read now.
+        """
+        recheck(self._store, self._head, self._writer.held)
 
     async def publish_checkpoint(self, sign: NoteSigner) -> bytes:
         """A signed, stored checkpoint (C2SP note) of everything held now; no new one when nothing grew."""

@@ -54,6 +54,13 @@ def _load(rows: Rows, size: int) -> Frontier | None:
         return None
 
 
+def check_held(rows: Rows, size: int, root: bytes) -> None:
+    """The rows lead to this root at this size. Raises LogTruncated, LogAltered, LogForked."""
+    if rows.size() < size:
+        raise LogTruncated(f"The log holds {rows.size()} entries; {size} were acknowledged.", rows.size())
+    _held(rows, size, root)
+
+
 def _held(rows: Rows, size: int, root: bytes) -> Held:
     frontier = _load(rows, size)
     if frontier is None or frontier.root() != root:

@@ -66,6 +66,12 @@ class HeadDamaged(_LogBroken):
     advice = "The head file cannot be read; without it a rolled-back log would go unseen. Restore it from a backup."
 
 
+#: What an open log may turn out to be: each shows that somebody else, or the disk, changed it.
+LOG_BROKEN = (
+    LogAltered, LogTruncated, LogRolledBack, LogForked, LogForeign, LogDamaged, CheckpointForged, HeadDamaged,
+)  # fmt: skip
+
+
 class LogAbsent(NotFound):
     advice = "Run 'hsmpub-ceremony genesis' first, or name the right home."
 

@@ -15,6 +15,7 @@ from hsmpub.model.trust import Trust, TrustMalformed
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.transcript.record import (
     CLOSE,
+    KEEPER_ALONE,
     OPEN_SEALS,
     Head,
     Seal,
@@ -80,7 +81,8 @@ def load_transcript(data: bytes) -> Transcript:
 
 
 def check_transcript(data: bytes, trust: Trust) -> Transcript:
-    """The transcript that log key and keeper identity of a service signed, both of them.
+    """The transcript that log key and keeper identity of a service signed, both of them; of what happens while the log
+    key is out of reach (KEEPER_ALONE), the keeper's identity alone.
 
     A drill of a sealed service is signed by the keeper alone: the log has its digest.
 
@@ -98,7 +100,7 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
         "keeper": (trust.keeper_key, keeper_public(trust)),
     }
     signers = sorted(seal.signer for seal in transcript.seals)
-    if signers != sorted(pinned) and (transcript.head.ceremony, signers) != ("drill", ["keeper"]):
+    if signers != sorted(pinned) and not (transcript.head.ceremony in KEEPER_ALONE and signers == ["keeper"]):
         raise TranscriptUntrusted("The transcript is not signed by both the log key and the keeper.")
     message = message_to_sign(data.partition(OPEN_SEALS)[0])
     for seal in transcript.seals:

@@ -17,6 +17,8 @@ _WHOLE: Mapping[Ceremony, str] = {
     "restore": "backup;(entries brought;|loss accepted;)?(recovery share;)+"
                "(keys restored;token;|keys found;vendor token;)unseal quorum;outputs;",
     "drill": "drill;(drill share;)+proven;",
+    "unseal": "attempt;(share;)+unsealed;log;",
+    "seal": "sealed;(unsealing;)?log;",
 }  # fmt: skip
 _AT_LEAST: Mapping[Ceremony, Sequence[str]] = {
     "pin-change": ("ceremony file", "unseal share", "PIN changed", "outputs"),

@@ -14,6 +14,7 @@ import msgspec
 from hsmpub.errors import Problem
 from hsmpub.model.entry import PublishResult
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.terms import UNLIMITED, Terms
 
 QuorumName = Literal["unseal", "recovery"]
 
@@ -27,6 +28,39 @@ class _Msg(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="t
 
 class GetStatus(_Msg, frozen=True, tag="status"):
     pass
+
+
+class OpeningView(msgspec.Struct, frozen=True):
+    """What the unsealing allows, and what is left. Times in seconds since 1970; None: not limited, or not yet.
+
+    until: open at most until then. signatures: that left since. idle_at: sealed then, unless something is signed.
+    """
+
+    at: int
+    holders: tuple[str, ...]
+    terms: Terms
+    signatures: int
+    until: int | None = None
+    signatures_left: int | None = None
+    idle_at: int | None = None
+
+
+class GroupProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of the quorum: so many of its holders are needed, these have handed in. name: empty in a quorum
+    without groups, which is one."""
+
+    name: str
+    threshold: int
+    holders: tuple[str, ...]
+    accepted: tuple[str, ...]
+
+
+class Gathered(msgspec.Struct, frozen=True):
+    """Holders who have handed in under these terms, also by group."""
+
+    terms: Terms
+    accepted: tuple[str, ...]
+    groups: tuple[GroupProgress, ...]
 
 
 class QuorumView(msgspec.Struct, frozen=True):
@@ -53,7 +87,10 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     state: `sealed` or `unsealed`; why: a sentence when sealed.
     keeper_key: Ed25519 public key, hex; intake_key: X25519 public key for credentials, hex;
     intake_signature: of the keeper identity over `intake_to_sign(key)`, hex.
+    keys: name → kind, or `retired` or `destroyed`.
     protections: name → "on" or why it is off. counters: metric name → value.
+    opening: while unsealed. gathering: shares that are in, by terms, while sealed. dead_man_at: sealed then, unless a
+    holder says that they are there; present_at: when one was last heard of. Seconds since 1970.
     """
 
     service: str
@@ -73,12 +110,38 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: dict[str, str]
     warnings: tuple[str, ...]
     counters: dict[str, float]
+    opening: OpeningView | None = None
+    gathering: tuple[Gathered, ...] = ()
+    dead_man_at: int | None = None
+    present_at: int = 0
     quorums: tuple[QuorumView, ...] = ()
 
 
 def intake_to_sign(key: bytes) -> bytes:
     """What the keeper's identity signs of the intake key (raw X25519)."""
     return b"hsmpub intake v1" + key
+
+
+class GetKeys(_Msg, frozen=True, tag="keys"):
+    """How the keys stand. nonce: 32 bytes of whoever asks, so that the answer is of now; empty: no signature wanted."""
+
+    nonce: bytes = b""
+
+
+class KeysReply(_Msg, frozen=True, tag="keys-reply"):
+    """entries: indexes of all entries about keys after the genesis; digest: of all keys (hsmpub.model.keys).
+
+    signature: of the keeper's identity over `keys_to_sign(nonce, digest)`, or empty.
+    """
+
+    entries: tuple[int, ...]
+    digest: str
+    signature: bytes = b""
+
+
+def keys_to_sign(nonce: bytes, digest: str) -> bytes:
+    """What the keeper's identity signs of the keys: that no entry about them is missing up to now."""
+    return b"hsmpub keys v1" + nonce + digest.encode()
 
 
 class GetReady(_Msg, frozen=True, tag="ready"):
@@ -233,24 +296,18 @@ class SignReply(_Msg, frozen=True, tag="sign-reply"):
 
 
 class GetAttempt(_Msg, frozen=True, tag="attempt"):
-    """The unseal attempt that is open now; one is opened where there is none."""
+    """The unseal attempt that is open now, under these terms; one is opened where there is none."""
 
-
-class GroupProgress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group of the quorum: so many of its holders are needed, these have handed in. name: empty in a quorum
-    without groups, which is one."""
-
-    name: str
-    threshold: int
-    holders: tuple[str, ...]
-    accepted: tuple[str, ...]
+    terms: Terms = UNLIMITED
 
 
 class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     """threshold: the fewest holders that can be enough; group_threshold: so many of `groups` are needed.
 
     key: raw X25519 (HPKE) public key of this attempt; signature: of the keeper identity over
-    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian`."""
+    `b"hsmpub attempt v1" + attempt + key + expires_at as 8 bytes big-endian + dump_terms(terms)`.
+    terms: those asked for, within what the policy allows. accepted and groups: under these terms; gathering: under any.
+    """
 
     attempt: bytes
     key: bytes
@@ -263,15 +320,19 @@ class AttemptReply(_Msg, frozen=True, tag="attempt-reply"):
     expires_at: int
     group_threshold: int
     groups: tuple[GroupProgress, ...]
+    terms: Terms = UNLIMITED
+    gathering: tuple[Gathered, ...] = ()
 
 
 class HandIn(_Msg, frozen=True, tag="hand-in"):
-    """box: the mnemonic's UTF-8 bytes, HPKE-sealed to the attempt's key; info = `b"hsmpub share v1" + attempt +
-    holder`. Accepted or refused at once."""
+    """box: the mnemonic's UTF-8 bytes, HPKE-sealed to the attempt's key; info = `b"hsmpub share v1" +
+    bound_attempt(attempt, dump_terms(terms)) + holder`. Accepted or refused at once. A holder's share counts under
+    the terms that they named last, and under no others."""
 
     attempt: bytes
     holder: str
     box: bytes
+    terms: Terms = UNLIMITED
 
 
 class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
@@ -283,6 +344,73 @@ class HandInReply(_Msg, frozen=True, tag="hand-in-reply"):
     state: str
     group_threshold: int
     groups: tuple[GroupProgress, ...]
+
+
+class GetNonce(_Msg, frozen=True, tag="nonce"):
+    """A nonce for what a holder signs alone. It costs the keeper nothing."""
+
+
+class NonceReply(_Msg, frozen=True, tag="nonce-reply"):
+    """service, epoch: what the signature has to name, and whose share makes it. expires_at: seconds since 1970."""
+
+    nonce: bytes
+    expires_at: int
+    service: str
+    epoch: int
+
+
+class SealAsHolder(_Msg, frozen=True, tag="seal-as-holder"):
+    """signature: by the holder's share, kind "seal", over hsmpub.model.holder_act.act_to_sign."""
+
+    holder: str
+    nonce: bytes
+    reason: str
+    signature: bytes
+
+
+class SayAlive(_Msg, frozen=True, tag="alive"):
+    """signature: by the holder's share, kind "alive", over hsmpub.model.holder_act.act_to_sign."""
+
+    holder: str
+    nonce: bytes
+    signature: bytes
+
+
+class GetUpgrade(_Msg, frozen=True, tag="upgrade"):
+    """What would come next, and who permits it."""
+
+
+class PermissionView(msgspec.Struct, frozen=True):
+    """body: the exact bytes that holders sign (hsmpub.model.holder_act.Permission); holders: who have signed.
+    given: enough have; the log has it, and it was not used yet."""
+
+    body: bytes
+    holders: tuple[str, ...]
+    groups: tuple[GroupProgress, ...]
+    given: bool
+
+
+class UpgradeReply(_Msg, frozen=True, tag="upgrade-reply"):
+    """running: digest of the code that the keeper started with; next: of what lies on the disk now, hex.
+    unsealed_at: index of the unsealing that may go on, -1 while sealed. why: what keeps an upgrade away now, or empty.
+    """
+
+    service: str
+    epoch: int
+    running: str
+    next: str
+    unsealed_at: int
+    why: str
+    group_threshold: int
+    permissions: tuple[PermissionView, ...]
+
+
+class PermitUpgrade(_Msg, frozen=True, tag="permit-upgrade"):
+    """body: the exact bytes of a Permission; signature: by the holder's share, kind "upgrade"."""
+
+    holder: str
+    body: bytes
+    signature: bytes
 
 
 class GetDrill(_Msg, frozen=True, tag="drill"):
@@ -344,11 +472,13 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetDrill | HandInDrill
+    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive
+    | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | BearerReply | KeyReply | DrillReply | DrillHandInReply | HeaderReply | Done | Problem
+    | BearerReply | KeyReply
+    | NonceReply | UpgradeReply | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from hsmpub.errors import Conflict, NotFound, Unauthenticated
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Quorum, Subject, dump_statement
 from hsmpub.model.submission import AskRelease, AskSign, load_ci_submission, load_personal_submission
+from hsmpub.model.terms import UNLIMITED, Terms, dump_terms
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer
 from hsmpub.wire.session import SESSION_CONTEXT, bound_audience, request_mac, session_mac_key
@@ -71,13 +72,14 @@ class FakeKeeper:
         self.audiences: list[str] = []
         self.script: dict[type, Any] = {
             m.GetStatus: lambda _: self.status(),
+            m.GetKeys: m.KeysReply((), "00" * 32),
             m.GetReady: m.ReadyReply(True, {"release": "ok"}),
             m.OpenSession: self._open,
             m.Submit: self._submit,
             m.SubmitPersonal: self._personal,
             m.GetRequest: self._request,
             m.ListRequests: m.RequestList((view(),)),
-            m.GetAttempt: lambda _: self.attempt(),
+            m.GetAttempt: lambda message: self.attempt(terms=message.terms),
         }
         self.sign: Callable[[AskSign], m.SignReply] = signed
         self._sessions: dict[bytes, tuple[bytes, set[int]]] = {}
@@ -150,19 +152,33 @@ class FakeKeeper:
         }  # fmt: skip
         return m.StatusReply(**{**facts, **changes})
 
-    def attempt(self, accepted: tuple[str, ...] = ()) -> m.AttemptReply:
+    def attempt(
+        self, accepted: tuple[str, ...] = (), terms: Terms = UNLIMITED, begun: Terms | None = None
+    ) -> m.AttemptReply:
+        """begun: the terms under which `accepted` are in, where those are not the ones that are asked for."""
         name, key = b"attempt-16-bytes", self.attempt_key.public_key().public_bytes_raw()
-        signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big"))
+        signature = self.identity.sign(b"hsmpub attempt v1" + name + key + FAR.to_bytes(8, "big") + dump_terms(terms))
         holders = tuple(f"holder-{n}" for n in range(1, 6))
-        groups = (m.GroupProgress("", 3, holders, accepted),)
+        asked = accepted if begun in (None, terms) else ()
+        gathering = (self.gathered(terms if begun is None else begun, accepted),) if accepted else ()
         public = bytes.fromhex(self.keeper_key)
-        return m.AttemptReply(name, key, signature, public, 1, 3, holders, accepted, FAR, 1, groups)
+        return m.AttemptReply(
+            name, key, signature, public, 1, 3, holders, asked, FAR, 1, progress(asked), terms, gathering
+        )
+
+    @staticmethod
+    def gathered(terms: Terms, accepted: tuple[str, ...]) -> m.Gathered:
+        return m.Gathered(terms, accepted, progress(accepted))
+
+
+def progress(accepted: tuple[str, ...]) -> tuple[m.GroupProgress, ...]:
+    """Of a quorum of three without groups."""
+    return (m.GroupProgress("", 3, tuple(f"holder-{n}" for n in range(1, 6)), accepted),)
 
 
 def handed_in(holder: str, accepted: tuple[str, ...], state: str) -> m.HandInReply:
-    """The answer of a quorum of three without groups."""
-    holders = tuple(f"holder-{n}" for n in range(1, 6))
-    return m.HandInReply(holder, accepted, 3, state, 1, (m.GroupProgress("", 3, holders, accepted),))
+    """The answer of that quorum."""
+    return m.HandInReply(holder, accepted, 3, state, 1, progress(accepted))
 
 
 def signed(body: AskSign) -> m.SignReply:

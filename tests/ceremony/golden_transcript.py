@@ -15,7 +15,7 @@ from hsmpub.transcript.record import Transcript
 
 FOLDER = Path(__file__).parent / "golden"
 _MASKS = (
-    (re.compile(r"^[0-9a-f]{32,}$"), "<hex>"),
+    (re.compile(r"^([0-9a-f]{32,}|[0-9A-F]{40})$"), "<hex>"),
     (re.compile(r"^age1[0-9a-z]{20,}$"), "<age key>"),
     (re.compile(r"^ssh-\S+ \S+.*$"), "<SSH key>"),
     (re.compile(r"^(SHA256:)?[A-Za-z0-9+/]{43}$"), "<fingerprint>"),

@@ -38,6 +38,10 @@ FILES = {
     "pin-change": "",
     "so-pin-change": "",
     "reshare": UNSEAL,
+    "key-generate": '[[key]]\nname = "nightly"\nkind = "ed25519"\nformats = ["sshsig"]\n',
+    "key-rotate": '[[key]]\nreplaces = "release"\nname = "release-2027"\n',
+    "key-retire": '[[key]]\nname = "routine"\nreason = "compromised"\n',
+    "csr": '[[request]]\nkey = "release-openpgp"\ncommon_name = "Example Ltd"\n',
 }
 
 

@@ -27,12 +27,13 @@ from ceremony.softhsm import find_softhsm
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.rules import KeyMissing, PinRefused, SignatureNotVerified, TokenExists, TokenGone
+from hsmpub.hsm.rules import KeyMissing, ModuleUnfit, PinRefused, SignatureNotVerified, TokenGone
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
+from hsmpub.model.keys import Keys
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import TooFewHolders
 from hsmpub.shares.record import load_recovery_record, load_unseal_record, plan_of
@@ -165,16 +166,20 @@ def test_shares_of_another_epoch_restore_nothing(born: Born, backup: Path, tmp_p
 
 
 @pytest.fixture
-def module_file(born: Born, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CeremonyFile:
+def module_file(born: Born, tmp_path: Path) -> CeremonyFile:
     """An HSM that is reached as any other module, with the token of the service as its maker's means restored it."""
     tokens = tmp_path / "hsm" / "tokens"
     shutil.copytree(born.home.tokens, tokens)
     conf = tmp_path / "hsm" / "softhsm2.conf"
     conf.write_text(softhsm_conf_text(tokens))
-    monkeypatch.setenv("SOFTHSM2_CONF", str(conf))
     file = load_ceremony_file(born.stage.file.read_text())
-    table = HsmTable(module=find_softhsm(), vendor_backup="smart card in safe 2")
+    variables = {"SOFTHSM2_CONF": str(conf)}
+    table = HsmTable(module=find_softhsm(), vendor_backup="smart card in safe 2", environment=variables)
     return file.model_copy(update={"hsm": table})
+
+
+def hsm_config(file: CeremonyFile, token: str) -> HsmConfig:
+    return HsmConfig(file.hsm.module, token, environment=tuple(file.hsm.environment.items()))
 
 
 def restore_with(born: Born, backup: Path, home: Path, file: CeremonyFile, *, vendor: bool = True) -> Restored:
@@ -188,7 +193,7 @@ def test_a_token_that_its_maker_restored_gets_a_new_pin_and_keeps_its_keys(
 ) -> None:
     done = restore_with(born, backup, tmp_path / "home", module_file)
     home = Home(done.home)
-    hsm = HsmConfig(module_file.hsm.module, "hsmpub")
+    hsm = hsm_config(module_file, "hsmpub")
     with SecretPage() as pin:
         unseal(born.stage, home, done.home / "restore-2" / "shares", ("holder-1", "holder-2", "holder-3"), pin)
         with TokenSigner(hsm, pin) as signer:
@@ -211,7 +216,7 @@ def test_a_token_that_is_not_the_services_is_refused(
     absent = module_file.model_copy(update={"hsm": module_file.hsm.model_copy(update={"token": "elsewhere"})})
     with pytest.raises(TokenGone):
         restore_with(born, backup, tmp_path / "home", absent)
-    init_token(HsmConfig(module_file.hsm.module, "stranger"), so_pin=b"1" * 40, pin=b"2" * 40)
+    init_token(hsm_config(module_file, "stranger"), so_pin=b"1" * 40, pin=b"2" * 40)
     strange = module_file.model_copy(update={"hsm": module_file.hsm.model_copy(update={"token": "stranger"})})
     with pytest.raises(PinRefused):
         restore_with(born, backup, tmp_path / "home", strange)
@@ -222,15 +227,19 @@ def test_a_token_that_is_not_the_services_is_refused(
         ((msgspec.structs.replace(first, name="absent"), second, *rest), KeyMissing),
     ):
         pins = msgspec.structs.replace(born.done.trust, keys=keys)
-        with open_backup(backup, pins) as checked, pytest.raises(rule):
-            run_restore(checked, pins, at_hand(born), tmp_path / "home", now=now, file=module_file, vendor_token=True)
+        with open_backup(backup, pins) as checked:
+            checked.state.keys = Keys.of_genesis(keys)  # as if the log told so
+            with pytest.raises(rule):
+                run_restore(
+                    checked, pins, at_hand(born), tmp_path / "home", now=now, file=module_file, vendor_token=True
+                )
     assert [path.name for path in tmp_path.iterdir()] == ["hsm"]
 
 
 def test_a_fresh_token_is_never_one_that_is_there(
     born: Born, backup: Path, module_file: CeremonyFile, tmp_path: Path
 ) -> None:
-    with pytest.raises(TokenExists):
+    with pytest.raises(ModuleUnfit, match="there is a token named 'hsmpub' already"):
         restore_with(born, backup, tmp_path / "home", module_file, vendor=False)
     with pytest.raises(VendorTokenIsEmbedded), open_backup(backup, born.done.trust) as checked:
         run_restore(checked, born.done.trust, at_hand(born), tmp_path / "home", now=now, vendor_token=True)

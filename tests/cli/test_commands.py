@@ -23,6 +23,7 @@ from hsmpub.formats.sshsig_verify import verify_sshsig
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Subject, dump_statement, pae
 from hsmpub.model.submission import AskCredential, AskPolicy, AskRoster, AskSeal, load_personal_submission
+from hsmpub.model.terms import Terms, bound_attempt, dump_terms
 from hsmpub.secret.box import open_box
 from hsmpub.wire import messages as m
 
@@ -323,6 +324,65 @@ def test_a_share_reaches_only_the_attempt(
     info = b"hsmpub share v1" + sent.attempt + b"holder-1"
     assert open_box(service.keeper.attempt_key.private_bytes_raw(), info, sent.box).decode() == words
     assert words.split()[0] not in said.out + said.err
+
+
+def test_a_share_is_handed_in_under_the_terms_that_are_named(
+    hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
+) -> None:
+    script[m.HandIn] = handed_in("holder-1", ("holder-1",), "sealed")
+    file, identity, words = share
+    said = hsmpub("unseal", "--holder", "holder-1", "--share", file, "--identity", identity,
+                  "--for", "8h", "--signatures", "500", "--project", "sdk", "--project", "docs")  # fmt: skip
+    assert said.status == 0, said.err
+    assert "for 8 hours, for 500 signatures, for docs, sdk only" in said.err
+    sent = last(service, m.HandIn)
+    assert sent.terms == Terms(8 * 3600, 500, ("docs", "sdk"))
+    info = b"hsmpub share v1" + bound_attempt(sent.attempt, dump_terms(sent.terms)) + b"holder-1"
+    assert open_box(service.keeper.attempt_key.private_bytes_raw(), info, sent.box).decode() == words
+
+
+def test_terms_that_others_began_with_are_shown_and_need_a_word(
+    hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
+) -> None:
+    begun = Terms(3600, None, ("sdk",))
+    keeper = service.keeper
+    script[m.GetAttempt] = lambda message: keeper.attempt(("holder-2",), message.terms, begun)
+    script[m.HandIn] = handed_in("holder-1", ("holder-2", "holder-1"), "sealed")
+    handing_in = ("unseal", "--holder", "holder-1", "--share", share[0], "--identity", share[1])
+    before = len(keeper.seen)
+    said = hsmpub(*handing_in)
+    assert said.status == 1
+    assert "Others have handed in to unseal for 1 hour, for sdk only." in said.err
+    assert not [message for message in keeper.seen[before:] if isinstance(message, m.HandIn)]
+    assert hsmpub(*handing_in, "--yes").status == 0
+    assert last(service, m.HandIn).terms == begun
+    assert hsmpub(*handing_in, "--signatures", "5").status == 0  # whoever disagrees begins terms of their own
+    assert last(service, m.HandIn).terms == Terms(signatures=5)
+
+
+def test_hands_nothing_in_when_what_answers_is_wider_than_what_was_asked(
+    hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
+) -> None:
+    script[m.GetAttempt] = service.keeper.attempt()  # without limits, and signed
+    before = len(service.keeper.seen)
+    said = hsmpub("unseal", "--holder", "holder-1", "--share", share[0], "--identity", share[1], "--for", "1h")
+    assert said.status == 1
+    assert "not for 1 hour" in said.err
+    assert not [message for message in service.keeper.seen[before:] if isinstance(message, m.HandIn)]
+
+
+def test_status_of_a_limited_unsealing_says_what_is_left(
+    hsmpub: Command, service: Running, script: dict[type, Any]
+) -> None:
+    opening = m.OpeningView(1_795_000_000, ("holder-1", "holder-2"), Terms(3600, 500, ("sdk",)), 12,
+                            1_795_003_600, 488, 1_795_001_800)  # fmt: skip
+    script[m.GetStatus] = service.keeper.status(opening=opening, dead_man_at=1_795_600_000)
+    said = hsmpub("status").out
+    assert "Unsealed by holder-1, holder-2 since 2026-11-18T11:06:40Z, for 1 hour, for 500 signatures" in said
+    assert "Open until 2026-11-18T12:06:40Z." in said
+    assert "Signatures since: 12, 488 left." in said
+    assert "Seals when idle: at 2026-11-18T11:36:40Z" in said
+    assert "unless a holder says 'hsmpub alive'" in said
 
 
 def test_decrypted_words_come_from_standard_input(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 
 import pytest
 from foreign_tool import accepts, needs, run
 from software_hsm import CONTEXT, artifact_of, key_record, make, pem_of, private_key, sign_raw
 
+from hsmpub.cli.main import run as run_command
 from hsmpub.client.public_key import FormUnfit, public_form
 from hsmpub.formats.format import Artifact, DetailMalformed
 from hsmpub.formats.minisign_read import MinisignForAnother
@@ -17,6 +19,7 @@ from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.whole import MOST_BYTES, FileTooLargeToSignWhole
+from hsmpub.model.trust import Trust, dump_trust
 
 DATA = b"A release.\r\n" * 9000
 MINISIGN, SIGNIFY = FORMATS["minisign"], FORMATS["signify"]
@@ -119,3 +122,15 @@ def test_openssl_verifies_a_bare_ed25519_signature_for_its_file_only(tmp_path):
     verify = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pem", "-sigfile", "x.sig", "-in"]
     assert accepts(*verify, "x", cwd=tmp_path)
     assert not accepts(*verify, "other", cwd=tmp_path)
+
+
+def test_the_command_prints_a_public_key_out_of_the_pins(tmp_path, monkeypatch, capsys):
+    pins = Trust("service", "log-key", "00" * 32, (key_record("ed25519", "minisign"),))
+    (tmp_path / "trust.json").write_bytes(dump_trust(pins))
+    for name, form, status in (("ed25519-0", "minisign", 0), ("ed25519-0", "openpgp", 1), ("another", "pem", 1)):
+        words = ["hsmpub", "key", "show", name, "--form", form, "--trust", str(tmp_path / "trust.json")]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            run_command()
+        assert ended.value.code in ((0, None) if status == 0 else (1,))
+        assert capsys.readouterr().out == (public_form(pins.keys[0], "minisign") if status == 0 else "")

@@ -24,7 +24,7 @@ from hsmpub.envelope.header import Form
 from hsmpub.envelope.reseal import reseal
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.keeper import unsealing
+from hsmpub.keeper import attempts, live
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.model import entry as e
@@ -32,8 +32,10 @@ from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
+from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord
+from hsmpub.shares.verifier import holder_message
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.memory import MemoryStore
@@ -60,6 +62,10 @@ PEOPLE = {
 GROUPS = {"release-manager": "managers", "sdk-lead": "sdk-leads", "second-lead": "sdk-leads",
           "security-officer": "security"}  # fmt: skip
 HOLDERS = ("holder-1", "holder-2", "holder-3")
+SHARE_KEYS = {
+    name: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"share of " + name.encode()).digest())
+    for name in HOLDERS
+}
 POLICY = """
 [issuer.ci]
 url = "{issuer}"
@@ -124,6 +130,7 @@ class SoftSigners:
     """Signs as `hsmpub.hsm.Signers` does, with keys in software. `before`: awaited before each signature."""
 
     alive = 1
+    fewer = ""
 
     def __init__(self) -> None:
         self.before: Callable[[str], Awaitable[None]] | None = None
@@ -176,21 +183,23 @@ class OpenAttempt:
 
     def __init__(self, now: int, lifetime: int) -> None:
         self.attempt, self.key, self.expires_at = secrets.token_bytes(16), b"\x02" * 32, now + lifetime
-        self.accepted: tuple[str, ...] = ()
+        self.by_terms: dict[bytes, tuple[str, ...]] = {}
         self.is_open = True
         self.protections = {"files": "the kernel has none"}
 
     @property
     def is_complete(self) -> bool:
-        return len(self.accepted) >= 3
+        return any(len(held) >= 3 for held in self.by_terms.values())
 
     @classmethod
     async def start(cls, record: UnsealRecord, *, now: int, lifetime: int) -> OpenAttempt:
         return cls(now, lifetime)
 
-    async def hand_in(self, holder: str, box: bytes) -> tuple[str, ...]:
-        self.accepted += (holder,)
-        return self.accepted
+    async def hand_in(self, holder: str, box: bytes, terms: bytes = b"") -> tuple[str, ...]:
+        moved = {name: tuple(h for h in held if h != holder) for name, held in self.by_terms.items()}
+        self.by_terms = {name: held for name, held in moved.items() if held}
+        self.by_terms[terms] = (*self.by_terms.get(terms, ()), holder)
+        return self.by_terms[terms]
 
     async def take_pin(self, page: SecretPage) -> None:
         page.take(bytearray(b"0123"))
@@ -262,17 +271,18 @@ class Kept:
         """As a front calls: so that `tests.service.jobs.Job` works here."""
         return await self.keeper.front(message)
 
-    async def unseal(self) -> None:
+    async def unseal(self, terms: Terms = UNLIMITED) -> None:
         for holder in HOLDERS:
-            await self.hand_in(holder)
+            await self.hand_in(holder, terms)
 
-    async def attempt(self) -> m.AttemptReply:
-        reply = await self.call(m.GetAttempt())
+    async def attempt(self, terms: Terms = UNLIMITED) -> m.AttemptReply:
+        reply = await self.call(m.GetAttempt(terms))
         assert isinstance(reply, m.AttemptReply)
         return reply
 
-    async def hand_in(self, holder: str) -> m.HandInReply:
-        reply = await self.call(m.HandIn((await self.attempt()).attempt, holder, b"box"))
+    async def hand_in(self, holder: str, terms: Terms = UNLIMITED) -> m.HandInReply:
+        attempt = await self.attempt(terms)
+        reply = await self.call(m.HandIn(attempt.attempt, holder, b"box", attempt.terms))
         assert isinstance(reply, m.HandInReply)
         return reply
 
@@ -364,7 +374,7 @@ def kept(
 ) -> Iterator[Kept]:  # fmt: skip
     issuer = Issuer()
     made = Kept(folder, issuer, protections, record, identity=identity)
-    patch.setattr(unsealing, "UnsealAttempt", OpenAttempt)
+    patch.setattr(attempts, "UnsealAttempt", OpenAttempt)
 
     class Started:
         @staticmethod
@@ -374,7 +384,7 @@ def kept(
                 await made.logging_in()
             return made.signers
 
-    patch.setattr(unsealing, "Signers", Started)
+    patch.setattr(live, "Signers", Started)
     try:
         yield made
     finally:
@@ -397,6 +407,11 @@ def roster(*, revoked: Sequence[str] = (), actors: dict[str, str] | None = None,
     return "\n".join(tables)
 
 
+def share_signature(holder: str, kind: str, payload: bytes) -> bytes:
+    """As a holder signs with their share."""
+    return SHARE_KEYS[holder].sign(holder_message(kind, payload))
+
+
 def ssh_signature(person: str, message: bytes, namespace: str) -> bytes:
     """What `ssh-keygen -Y sign` makes. Source: OpenSSH PROTOCOL.sshsig."""
     public = string(b"ssh-ed25519") + string(PEOPLE[person].public_key().public_bytes_raw())
@@ -406,7 +421,14 @@ def ssh_signature(person: str, message: bytes, namespace: str) -> bytes:
 
 def _record() -> UnsealRecord:
     holders = tuple(
-        HolderRecord(name=name, index=i, commitment="00" * 32, recipient="", fingerprint="")
+        HolderRecord(
+            name=name,
+            index=i,
+            commitment="00" * 32,
+            recipient="",
+            fingerprint="",
+            verifier=SHARE_KEYS[name].public_key().public_bytes_raw().hex(),
+        )
         for i, name in enumerate(HOLDERS)
     )
     return UnsealRecord(epoch=1, identifier=1, extendable=True, iteration_exponent=1, threshold=3, holders=holders,

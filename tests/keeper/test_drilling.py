@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from keeping import LOG_KEY, Kept, kept, roster
 
 from hsmpub.approval.roster import load_roster
+from hsmpub.keeper.attempts import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.keeper.quorum_watch import departed_holders
-from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust
 from hsmpub.shares.drill import box_for_drill

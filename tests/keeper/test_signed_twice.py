@@ -39,7 +39,7 @@ def test_a_batch_takes_one_entry(kept: Kept) -> None:
         for file in files:
             [output] = [one.output for one in reply.made if (one.artifact, one.format) == (file.name, "minisign")]
             artifact = Artifact(file.name, Sha256State.of_state(file), file.details)
-            MINISIGN.check(output, artifact, kept.keeper.book.keys["minisign"])
+            MINISIGN.check(output, artifact, kept.keeper.book.signing_key("minisign"))
 
     asyncio.run(scenario())
 
@@ -47,9 +47,9 @@ def test_a_batch_takes_one_entry(kept: Kept) -> None:
 def test_so_it_is_for_what_was_approved(kept: Kept) -> None:
     async def scenario() -> None:
         [file] = states("a")
-        artifact, keys = Artifact("a", Sha256State.of_state(file), file.details), kept.keeper.book.keys
+        artifact, key_of = Artifact("a", Sha256State.of_state(file), file.details), kept.keeper.book.signing_key
         context = Context(at=7)
-        planned = plan(artifact, [Signing("minisign", ("minisign",))], keys, context)
+        planned = plan(artifact, [Signing("minisign", ("minisign",))], key_of, context)
         [output] = await make(kept.signers, planned, context)  # type: ignore[arg-type]
         assert output.name == "a.minisig"
         assert kept.signers.signed == 2

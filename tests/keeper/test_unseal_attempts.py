@@ -8,7 +8,8 @@ import secrets
 import pytest
 from keeping import HOLDERS, Kept, ssh_signature
 
-from hsmpub.keeper.unsealing import ATTEMPT_SECONDS, AlreadyUnsealed, AttemptOver, SealedMeanwhile
+from hsmpub.keeper.attempts import ATTEMPT_SECONDS, AttemptOver
+from hsmpub.keeper.unsealing import AlreadyUnsealed, SealedMeanwhile
 from hsmpub.model import submission as s
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.wire import messages as m

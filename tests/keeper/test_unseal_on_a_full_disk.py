@@ -56,7 +56,7 @@ def test_a_sealing_that_is_not_logged_seals_all_the_same(kept: Kept) -> None:
         await kept.unseal()
         kept.store.refuse = "seal"
         with pytest.raises(LogUnavailable):
-            await kept.keeper.unsealing.seal("asked for", "security-officer")
+            await kept.keeper.unsealing.seal("asked for", person="security-officer")
         assert not kept.keeper.unsealing.is_unsealed
         assert kept.signers.closed
 

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from good_policy import GOOD, load
+from good_policy import GOOD, KEYS, load
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -155,6 +155,13 @@ def test_refuses_each_mistake_by_its_name_and_line(
     if mark is not None:
         assert refused.value.line == line_of(text, mark)
         assert refused.value.detail.startswith(f"Line {refused.value.line} of the policy: ")
+
+
+def test_refuses_a_retired_key_wherever_it_is_named() -> None:
+    for key, line in (("release-p256", 22), ("release-openpgp", 15)):
+        with pytest.raises(rule.SigningKeyRetired) as refused:
+            load(retired=[key], keys={name: record for name, record in KEYS.items() if name != key})
+        assert refused.value.line == line
 
 
 def test_groups_may_be_given_by_name_alone() -> None:

@@ -125,10 +125,10 @@ LIES: dict[str, tuple[Lie, type[HsmpubError]]] = {
         outputs_rule.SignedOtherwise),
     "a key that the genesis does not know": (
         outputs_of(f"signed {WHEEL}", lambda made: (msgspec.structs.replace(made[0], key="other"), made[1])),
-        outputs_rule.KeyNotOfGenesis),
+        outputs_rule.KeyNotOfLog),
     "a key that may not make the format": (
         lambda story: change("genesis", keys=(msgspec.structs.replace(s.KEY, formats=("openpgp",)),))(story),
-        outputs_rule.KeyNotOfGenesis),
+        outputs_rule.KeyNotOfLog),
     "no tag": (lambda story: [story.pop(name) for name in ("tag", "intent of the tag", "outcome of the tag")] and None,
                outputs_rule.SignedOtherwise),
     "a tag of another name": (outputs_of("tag", lambda made: (msgspec.structs.replace(made[0], name="v9"),)),

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from shares_of import Holders, make_holders
 
-from hsmpub.secret.box import open_box
+from hsmpub.model.terms import UNLIMITED, Terms, bound_attempt, dump_terms
+from hsmpub.secret.box import BoxNotOpened, open_box
 from hsmpub.shares.gathering import SHARE_CONTEXT, ShareAltered
 from hsmpub.shares.holder import AttemptNotOfKeeper, attempt_to_sign, box_for_attempt, check_own_share
 from hsmpub.shares.identity import IdentityEncrypted, IdentityUnusable, ShareFileOfAnother, open_share_file
@@ -34,6 +35,7 @@ class Announced:
     key: bytes
     signature: bytes
     expires_at: int
+    terms: Terms = UNLIMITED
 
 
 KEEPER = Ed25519PrivateKey.generate()
@@ -41,9 +43,9 @@ KEEPER_KEY = KEEPER.public_key().public_bytes_raw()
 CHILD = X25519PrivateKey.generate()
 
 
-def announced(signer: Ed25519PrivateKey = KEEPER) -> Announced:
+def announced(signer: Ed25519PrivateKey = KEEPER, terms: Terms = UNLIMITED) -> Announced:
     attempt, key = os.urandom(16), CHILD.public_key().public_bytes_raw()
-    return Announced(attempt, key, signer.sign(attempt_to_sign(attempt, key, 2_000)), 2_000)
+    return Announced(attempt, key, signer.sign(attempt_to_sign(attempt, key, 2_000, terms)), 2_000, terms)
 
 
 def test_the_box_holds_the_words_for_this_attempt_and_holder(holders: Holders) -> None:
@@ -69,11 +71,23 @@ def test_refuses_an_attempt_that_the_pinned_keeper_did_not_sign(holders: Holders
         box_for_attempt(b"never opened", b"", stranger, "holder-1", KEEPER_KEY)
     swapped = Announced(good.attempt, os.urandom(32), good.signature, good.expires_at)
     prolonged = Announced(good.attempt, good.key, good.signature, 3_000)
-    for altered in (swapped, prolonged):
+    widened = Announced(good.attempt, good.key, good.signature, 2_000, Terms(signatures=5))
+    for altered in (swapped, prolonged, widened):
         with pytest.raises(AttemptNotOfKeeper):
             box_for_attempt(b"never opened", b"", altered, "holder-1", KEEPER_KEY)
     with pytest.raises(AttemptNotOfKeeper):
         box_for_attempt(b"never opened", b"", good, "holder-1", b"short")
+
+
+def test_the_box_is_bound_to_the_terms_that_the_holder_was_shown(holders: Holders) -> None:
+    terms = Terms(3600, 500, ("sdk-python",))
+    said = announced(terms=terms)
+    box = box_for_attempt(holders.files["holder-1"], holders.identities["holder-1"], said, "holder-1", KEEPER_KEY)
+    bound = bound_attempt(said.attempt, dump_terms(terms))
+    assert open_box(CHILD.private_bytes_raw(), SHARE_CONTEXT + bound + b"holder-1", box)
+    for other in (b"", dump_terms(Terms(3601, 500, ("sdk-python",)))):
+        with pytest.raises(BoxNotOpened):
+            open_box(CHILD.private_bytes_raw(), SHARE_CONTEXT + bound_attempt(said.attempt, other) + b"holder-1", box)
 
 
 def ssh_key(folder: Path, kind: str, passphrase: str = "") -> Path:

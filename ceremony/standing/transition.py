@@ -1,0 +1,74 @@
+"""From an old key to a new one: a statement that both sign, and OpenPGP certificates that vouch for one another.
+
+A key that others may know vouches for nothing: then the new one signs alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from ceremony.fingerprint import fingerprint_words, public_key_der
+from ceremony.standing.held import Held
+from hsmpub.formats.format import Artifact, Context
+from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp_change import assemble_vouching, prepare_vouching
+from hsmpub.formats.openpgp_change_read import check_vouching
+from hsmpub.formats.registry import get_format
+from hsmpub.formats.sha256state import Sha256State
+from hsmpub.hsm.signer import TokenSigner
+from hsmpub.model.clock import rfc3339
+from hsmpub.model.key import KeyRecord
+
+#: Formats that sign any file as it is.
+_FOR_TEXTS = ("openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature")
+
+
+def make_transition(held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRecord, *, by_old: bool) -> None:
+    """Writes them into the ceremony's folder, each read back by independent code.
+
+    by_old: the old key signs too.
+
+    Raises the rules of hsmpub.hsm and hsmpub.formats.
+    """
+    name = f"{old.name}-to-{new.name}.txt"
+    text = _statement(held, old, new).encode()
+    held.output(name, text)
+    signed = [key.name for key in ([old, new] if by_old else [new]) if _sign(held, signer, key, name, text)]
+    if old.openpgp and new.openpgp:
+        pairs = [(old, new), (new, old)] if by_old else [(new, old)]
+        for by, certified in pairs:
+            _vouch(held, signer, by, certified)
+    held.recorder.record("transition", old=old.name, new=new.name, statement=hashlib.sha256(text).hexdigest(),
+                         signed_by=signed)  # fmt: skip
+
+
+def _statement(held: Held, old: KeyRecord, new: KeyRecord) -> str:
+    lines = [
+        f"The service {held.trust.service} signs with the key {new.name} in place of {old.name},",
+        f"from {rfc3339(held.at)} on. SHA-256 of the public keys (SubjectPublicKeyInfo), in hex and in words:",
+    ]
+    for key in (old, new):
+        der = public_key_der(key.public)
+        lines += ["", key.name, f"  {hashlib.sha256(der).hexdigest()}", f"  {fingerprint_words(der)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _sign(held: Held, signer: TokenSigner, key: KeyRecord, name: str, text: bytes) -> bool:
+    """In the first of the key's formats that takes a text; False: it makes none."""
+    name_of_format = next((one for one in _FOR_TEXTS if one in key.formats), "")
+    if not name_of_format:
+        return False
+    form = get_format(name_of_format)
+    artifact, context = Artifact(name, Sha256State.of(text)), Context(at=held.at, service=held.trust.service)
+    prepared = form.prepare(artifact, key, context)
+    output = form.assemble(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
+    form.check(output, artifact, key, context)
+    held.output(f"{name}.{key.name}{form.suffix}", output)
+    return True
+
+
+def _vouch(held: Held, signer: TokenSigner, by: KeyRecord, key: KeyRecord) -> None:
+    prepared = prepare_vouching(by, key, check_certificate(key.openpgp, key).user_id, at=held.at)
+    certificate = assemble_vouching(key.openpgp, prepared, signer.sign(by.name, prepared.payload, prepared.hash))
+    check_vouching(certificate, key, by)
+    held.output(f"{key.name}-vouched-by-{by.name}.asc", certificate.encode())

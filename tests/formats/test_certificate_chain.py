@@ -1,0 +1,136 @@
+"""X.509 for code signing: requests as openssl reads them, and chains with every fault of a CA or a person."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from code_signing_ca import CodeSigningCa, chain_of
+from foreign_tool import needs, run
+from software_hsm import key_record, sign_raw
+
+from hsmpub.errors import Invalid
+from hsmpub.formats import certificate_chain as rule
+from hsmpub.formats.certificate_chain import check_chain
+from hsmpub.formats.certificate_request import SubjectMalformed, make_request
+from hsmpub.formats.format import Prepared
+from hsmpub.formats.purposes import KeyKindUnfit
+
+NOW = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp())
+SUBJECT = {"common_name": "Example Ltd", "organization": "Example Ltd", "country": "DE"}
+KEY = key_record("rsa3072")
+
+
+def request(kind: str = "rsa3072", **subject: str) -> bytes:
+    key = key_record(kind)  # type: ignore[arg-type]
+    return make_request(key, SUBJECT | subject, lambda digest: sign_raw(Prepared(digest, "sha256", key.kind)))
+
+
+@pytest.fixture(scope="module")
+def ca() -> CodeSigningCa:
+    return CodeSigningCa(NOW)
+
+
+@pytest.mark.parametrize("kind", ["p256", "rsa3072"])
+def test_openssl_verifies_the_request_and_reads_what_it_asks_for(kind: str) -> None:
+    needs("openssl")
+    said = run("openssl", "req", "-verify", "-noout", "-text", stdin=request(kind))
+    text = (said.stdout + said.stderr).decode()
+    assert "verify OK" in text, text
+    assert "Code Signing" in text
+    assert "Digital Signature" in text
+    assert "C = DE, O = Example Ltd, CN = Example Ltd" in text.replace("C=DE", "C = DE").replace(
+        "O=Example", "O = Example").replace("CN=Example", "CN = Example")  # fmt: skip
+
+
+def test_refuses_a_subject_that_no_ca_takes() -> None:
+    for wrong in ({"country": "Germany"}, {"common_name": ""}, {"organization": "x" * 65}):
+        with pytest.raises(SubjectMalformed):
+            request(**wrong)
+
+
+def test_refuses_a_key_that_no_ca_certifies() -> None:
+    with pytest.raises(KeyKindUnfit):
+        request("ed25519")
+
+
+def test_a_whole_chain_is_taken_with_its_root_or_without_and_openssl_agrees(ca: CodeSigningCa, tmp_path: Path) -> None:
+    own = ca.issue(request())
+    facts = check_chain(chain_of(own, ca.intermediate, ca.root), KEY, now=NOW)
+    assert (facts.length, facts.subject) == (3, "CN=Example Ltd,O=Example Ltd,C=DE")
+    assert check_chain(chain_of(own, ca.intermediate), KEY, now=NOW).sha256 == facts.sha256
+    assert check_chain(facts.pem.replace("\n", "\r\n"), KEY, now=NOW) == facts
+    needs("openssl")
+    for name, text in (("root", chain_of(ca.root)), ("middle", chain_of(ca.intermediate)), ("own", chain_of(own))):
+        (tmp_path / name).write_text(text)
+    said = run("openssl", "verify", "-attime", NOW, "-CAfile", tmp_path / "root", "-untrusted", tmp_path / "middle",
+               "-purpose", "any", tmp_path / "own")  # fmt: skip
+    assert said.stdout.decode().endswith(": OK\n"), said.stderr
+
+
+Fault = Callable[[CodeSigningCa], str]
+FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
+    "nothing": (lambda ca: "", rule.ChainMalformed),
+    "a private key beside it": (
+        lambda ca: chain_of(ca.issue(request()), ca.intermediate) + "-----BEGIN PRIVATE KEY-----\n",
+        rule.ChainMalformed,
+    ),
+    "a certificate twice": (
+        lambda ca: chain_of(ca.issue(request()), ca.intermediate, ca.intermediate), rule.ChainMalformed,
+    ),
+    "no certificate": (
+        lambda ca: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", rule.ChainMalformed,
+    ),
+    "another key's certificate": (
+        lambda ca: chain_of(ca.issue(request("p256")), ca.intermediate), rule.CertificateForAnotherKey,
+    ),
+    "the wrong order": (
+        lambda ca: chain_of(ca.intermediate, ca.issue(request())), rule.CertificateForAnotherKey,
+    ),
+    "an issuer left out": (lambda ca: chain_of(ca.issue(request()), ca.root), rule.ChainBroken),
+    "no issuer at all": (lambda ca: chain_of(ca.issue(request())), rule.ChainBroken),
+    "an issuer of the same name": (
+        lambda ca: chain_of(ca.issue(request()), CodeSigningCa(NOW).intermediate), rule.ChainBroken,
+    ),
+    "an issuer that is no CA": (
+        lambda ca: chain_of(ca.issue(request(), by_leaf=True), ca.leaf), rule.IssuerMayNotIssue,
+    ),
+    "an expired certificate": (
+        lambda ca: chain_of(ca.issue(request(), until=timedelta(days=-1)), ca.intermediate),
+        rule.CertificateNotValidNow,
+    ),
+    "one that is not valid yet": (
+        lambda ca: chain_of(ca.issue(request(), since=timedelta(days=1)), ca.intermediate),
+        rule.CertificateNotValidNow,
+    ),
+    "one for servers": (
+        lambda ca: chain_of(ca.issue(request(), usage="server"), ca.intermediate), rule.CertificateUsageUnfit,
+    ),
+    "one for anything": (
+        lambda ca: chain_of(ca.issue(request(), usage=""), ca.intermediate), rule.CertificateUsageUnfit,
+    ),
+    "one that is a CA": (
+        lambda ca: chain_of(ca.issue(request(), is_ca=True), ca.intermediate), rule.CertificateUsageUnfit,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_refuses(fault: str, ca: CodeSigningCa) -> None:
+    make, why = FAULTS[fault]
+    with pytest.raises(why):
+        check_chain(make(ca), KEY, now=NOW)
+
+
+def test_refuses_every_flipped_byte_of_a_chain(ca: CodeSigningCa) -> None:
+    text = chain_of(ca.issue(request()), ca.intermediate, ca.root)
+    facts = check_chain(text, KEY, now=NOW)
+    for at in range(60, len(text), 101):
+        changed = text[:at] + ("A" if text[at] != "A" else "B") + text[at + 1 :]
+        outcome: object = None
+        with contextlib.suppress(Invalid):  # a rule; anything else is a fault of the reader
+            outcome = check_chain(changed, KEY, now=NOW)
+        assert outcome in (None, facts)
