@@ -10,7 +10,8 @@ import typer
 
 from hsmpub.cli.options import Pins, pins
 from hsmpub.client.public_key import public_form
-from hsmpub.client.trust import KeyNotPinned, known_keys
+from hsmpub.client.trust import KeyNotPinned
+from hsmpub.model.trust import known_keys
 
 app = typer.Typer(no_args_is_help=True, help="Show the service's public keys.")
 
@@ -36,8 +37,8 @@ def show(
     form: Annotated[Form, typer.Option("--form", help="What is to verify with it.")] = Form.pem,
     trust: Pins = None,
 ) -> None:
-    """Print a public key for minisign, signify, ssh, gpg or openssl, out of the pins; of a retired key, too, for what it
-    signed before. Needs no service."""
+    """Print a public key for minisign, signify, ssh, gpg or openssl, out of the pins; of a retired key, too, for
+    what it signed before. Needs no service."""
     found = known_keys(pins(trust)).by_name.get(name)
     if found is None:
         raise KeyNotPinned(f"The pins do not name the key {name!r}.")

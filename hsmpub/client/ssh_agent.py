@@ -20,7 +20,6 @@ from pathlib import Path
 
 from hsmpub.client.client import Client
 from hsmpub.client.token import TokenSource
-from hsmpub.client.trust import known_keys
 from hsmpub.errors import HsmpubError, Invalid, Unauthenticated
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
@@ -30,6 +29,7 @@ from hsmpub.formats.sshsig import public_blob, string
 from hsmpub.formats.sshsig_agent import SshAgentSig, read_asked, signature_of
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.submission import HashState
+from hsmpub.model.trust import known_keys
 from hsmpub.wire.messages import SignReply
 
 _FAILURE, _LIST, _LISTED, _SIGN, _SIGNED = 5, 11, 12, 13, 14
