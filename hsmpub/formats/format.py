@@ -2,6 +2,7 @@
 
     file ── extract ──► detail                    (where a digest alone does not suffice)
     artifact, key, context ── prepare ──► Prepared ── HSM ──► raw signature ── assemble ──► output
+                                     (and once more, where a second signature covers the first: follow)
     output, artifact, key  ── read ─────► Claim    ── verify with the pinned key ─────────► check
     file, output ── attach ──► signed file;  signed file ── detach ──► output   (embedded formats)
 
@@ -30,6 +31,7 @@ from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.statement import SshProfile
 
 HashName = Literal["sha256", "sha512", "none"]
 
@@ -49,7 +51,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a signature may say beside the file. One context serves a whole batch.
 
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations.
+    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates.
     """
 
     at: int
@@ -60,6 +62,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     commit: str = ""
     policy_sha256: str = ""
     requester: Mapping[str, str] = {}
+    ssh: SshProfile | None = None
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +72,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     parts: the format's own; nobody else looks inside.
     count: how many signatures the format takes; then payload is that many digests, one after the other, and the raw
         signature that many raw ones.
+    after: the signature that this one covers, where `Format.follow` made it.
     """
 
     payload: bytes
@@ -76,10 +80,13 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     kind: KeyKind
     parts: tuple[bytes, ...] = ()
     count: int = 1
+    after: Claim | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):
     """What an output says was signed: payload and hash as in `Prepared`, signature as the HSM gave it.
+
+    after: the claim of an earlier signature in the same output, which this one covers.
 
     A keeper whose signer has verified the raw signature may compare a claim with what it asked for, instead of
     verifying twice.
@@ -88,6 +95,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     hash: HashName
     signature: bytes
+    after: Claim | None = None
 
 
 class Format(Protocol):
@@ -127,6 +135,10 @@ class Format(Protocol):
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         """What the HSM signs. Raises FormatNotAllowed, KeyKindUnfit, PurposesMixed (hsmpub.formats.purposes)."""
 
+    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
+        """What the HSM signs next, where a format's second signature covers its first (`Prepared.after`); then that
+        is what is assembled. None: nothing more. Raises RawSignatureMalformed."""
+
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         """The output's exact bytes. Raises RawSignatureMalformed."""
 
@@ -146,14 +158,17 @@ class Format(Protocol):
         """The output that a signed file holds; None: it holds none, or the format is detached."""
 
 
-class SameName:
-    """A signed file keeps its name."""
+class SignedOnce:
+    """What holds for nearly every format: no signature of it covers another, and a signed file keeps its name."""
+
+    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
+        return None
 
     def signed_name(self, name: str) -> str:
         return name
 
 
-class Detached(SameName):
+class Detached(SignedOnce):
     """What a format is that makes a file of its own from the file's hash alone."""
 
     detail_limit = 0
@@ -202,6 +217,11 @@ def check_raw(prepared: Prepared, signature: bytes) -> None:
     """Raises RawSignatureMalformed."""
     if len(signature) != SIGNATURE_BYTES[prepared.kind] * prepared.count:
         raise RawSignatureMalformed(f"A raw {prepared.kind} signature has {len(signature)} bytes.")
+
+
+def claim_of(prepared: Prepared, signature: bytes) -> Claim:
+    """What an output must say that holds this raw signature of what was prepared."""
+    return Claim(prepared.payload, prepared.hash, signature, prepared.after)
 
 
 def digests_of(prepared: Prepared) -> list[bytes]:

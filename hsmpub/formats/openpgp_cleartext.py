@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SameName, detail_of
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, detail_of
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, load_states
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature
@@ -28,7 +28,7 @@ from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class OpenpgpCleartext(SameName):
+class OpenpgpCleartext(SignedOnce):
     """Around the text, as Debian's .dsc and .changes have it, with RSA-3072 or ECDSA on P-256, SHA-256; a signature
     that is there is replaced."""
 

@@ -83,7 +83,7 @@ def spki_sha256(pem: str) -> bytes:
 
 
 def check_claim(claim: Claim, key: KeyRecord) -> None:
-    """Verifies a raw signature, as `Format.read` found it, against the pinned public key.
+    """Verifies what `Format.read` found, and what that covers, against the pinned public key.
 
     Raises:
         SignatureDoesNotVerify.
@@ -94,6 +94,8 @@ def check_claim(claim: Claim, key: KeyRecord) -> None:
             _verify(public, payload, signature, claim.hash)
     except (InvalidSignature, ValueError, KeyError):
         raise SignatureDoesNotVerify(f"The signature is not one of the key {key.name!r} over this file.") from None
+    if claim.after is not None:
+        check_claim(claim.after, key)
 
 
 def _items(claim: Claim, key: KeyRecord) -> list[tuple[bytes, bytes]]:

@@ -2,13 +2,15 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse) cannot be turned into one
-another: each fixes the first or the last bytes of what is hashed, and no input fits two of them.
+subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse, ssh-agent-file)
+cannot be turned into one another: each fixes the first or the last bytes of what is hashed, and no input fits two.
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
 from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
 `openpgp` somebody could have signed what they are, so each has keys of its own.
+`minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
+own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "a
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
-    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse"}),
+    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
 )
 

@@ -9,16 +9,21 @@ from hsmpub.formats.cms.kernel_module import KernelModule
 from hsmpub.formats.cms.timestamp import OwnTimestamp
 from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
+from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
+from hsmpub.formats.minisign import Minisign
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
 from hsmpub.formats.pdf.document import Pdf
 from hsmpub.formats.purposes import check_may_make
+from hsmpub.formats.signify import Signify
 from hsmpub.formats.sigstore_bundle import SigstoreBundle
+from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
+from hsmpub.formats.sshsig_agent import SshAgentSig
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -41,6 +46,12 @@ _ALL: tuple[Format, ...] = (
     Apk(),
     Pdf(),
     OwnTimestamp(),
+    Minisign(),
+    Signify(),
+    Ed25519Signature(),
+    SshAgentSig("file"),
+    SshAgentSig("git"),
+    SshCertificate(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

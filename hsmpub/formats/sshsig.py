@@ -52,7 +52,7 @@ class SshSig(Detached):
 def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
     """digest: SHA-256 of the message, 32 bytes."""
     to_be_signed = _to_be_signed(namespace) + digest
-    parts = (_head(key, namespace),)
+    parts = (head(key, namespace),)
     if key.kind == "ed25519":
         return Prepared(to_be_signed, "none", key.kind, parts)
     return Prepared(hashlib.sha256(to_be_signed).digest(), "sha256", key.kind, parts)
@@ -61,12 +61,17 @@ def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
 def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:
     """Armoured, lines of 70 characters as ssh-keygen writes them. Raises RawSignatureMalformed."""
     check_raw(prepared, signature)
-    if prepared.kind == "p256":
-        signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
-    blob = prepared.parts[0] + string(string(_ALGORITHM[prepared.kind]) + string(signature))
+    blob = prepared.parts[0] + string(ssh_signature(prepared.kind, signature))
     text = binascii.b2a_base64(blob, newline=False)
     lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""))
+
+
+def ssh_signature(kind: KeyKind, signature: bytes) -> bytes:
+    """A raw signature in SSH's wire form: algorithm, then its blob."""
+    if kind == "p256":
+        signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
+    return string(_ALGORITHM[kind]) + string(signature)
 
 
 def string(data: bytes) -> bytes:
@@ -87,10 +92,10 @@ def _to_be_signed(namespace: str) -> bytes:
 
 
 @functools.lru_cache(maxsize=256)
-def _head(key: KeyRecord, namespace: str) -> bytes:
+def head(key: KeyRecord, namespace: str, hash_name: str = "sha256") -> bytes:
     """Everything before the signature: magic, version 1, public key, namespace, reserved, hash name."""
-    head = b"SSHSIG" + (1).to_bytes(4, "big") + string(public_blob(key))
-    return head + string(namespace.encode()) + string(b"") + string(b"sha256")
+    begun = b"SSHSIG" + (1).to_bytes(4, "big") + string(public_blob(key))
+    return begun + string(namespace.encode()) + string(b"") + string(hash_name.encode())
 
 
 @functools.lru_cache(maxsize=256)

@@ -41,14 +41,14 @@ class SshsigNamespaceDiffers(OutputForAnother):
     advice = "It was made for another purpose: files have the namespace 'file'."
 
 
-def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str) -> Claim:
-    """The claim of an armoured SSHSIG. digest: SHA-256 of the message, 32 bytes.
+def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash_name: str = "sha256") -> Claim:
+    """The claim of an armoured SSHSIG. digest: of the message, under hash_name: sha256 or sha512.
 
     Raises:
         SshsigMalformed, SshsigKeyDiffers, SshsigNamespaceDiffers.
     """
     data = _dearmor(text)
-    expected = _expected(key, namespace)
+    expected = _expected(key, namespace, hash_name)
     if not data.startswith(expected.head):
         raise _difference(Cursor(data, SshsigMalformed), expected, key, namespace)
     cursor = Cursor(data[len(expected.head) :], SshsigMalformed)
@@ -64,6 +64,19 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str) -> C
     return Claim(hashlib.sha256(message).digest(), "sha256", raw)
 
 
+def read_signature(signature: bytes, key: KeyRecord, malformed: type[OutputMalformed]) -> bytes:
+    """The raw form of an SSH signature: algorithm and blob. Raises `malformed`."""
+    inner = Cursor(signature, malformed)
+    if inner.sized(4) != _expected(key, "", "sha256").algorithm:
+        raise malformed("The signature names an algorithm that its key does not use.")
+    try:
+        raw = _read_raw(inner.sized(4), load_public(key))
+    except SshsigMalformed as e:
+        raise malformed(e.detail) from None
+    inner.end()
+    return raw
+
+
 class _Expected(NamedTuple):
     """What is the same in every output of a key and namespace.
 
@@ -77,16 +90,16 @@ class _Expected(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _expected(key: KeyRecord, namespace: str) -> _Expected:
+def _expected(key: KeyRecord, namespace: str, hash_name: str) -> _Expected:
     public, name = load_public(key), namespace.encode()
     kind, text = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[:2]
     blob = base64.b64decode(text)
-    rest = struct.pack(f">I{len(name)}sII6s", len(name), name, 0, 6, b"sha256")
+    rest = struct.pack(f">I{len(name)}sII6s", len(name), name, 0, 6, hash_name.encode())
     return _Expected(
         head=struct.pack(f">6sII{len(blob)}s", b"SSHSIG", 1, len(blob), blob) + rest,
         blob=blob,
         algorithm=b"rsa-sha2-256" if isinstance(public, RSAPublicKey) else kind,
-        message=b"SSHSIG" + rest + (32).to_bytes(4, "big"),
+        message=b"SSHSIG" + rest + (64 if hash_name == "sha512" else 32).to_bytes(4, "big"),
     )
 
 

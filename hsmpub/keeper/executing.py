@@ -189,6 +189,7 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
+        ssh=predicate.ssh,
     )
 
 
@@ -209,8 +210,17 @@ async def make(signers: Signers, planned: Sequence[_Planned], context: Context) 
     """Signs, assembles and checks each output by the independent check of its format."""
     outputs = []
     for one in planned:
-        raw = await signers.sign(one.key.name, digests_of(one.prepared), hash=one.prepared.hash)
-        output = one.format.assemble(one.prepared, b"".join(raw))
+        output = await _make_one(signers, one)
         one.format.check(output, one.artifact, one.key, context)
         outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output))
     return tuple(outputs)
+
+
+async def _make_one(signers: Signers, one: _Planned) -> bytes:
+    prepared = one.prepared
+    while True:
+        signature = b"".join(await signers.sign(one.key.name, digests_of(prepared), hash=prepared.hash))
+        following = one.format.follow(prepared, signature)
+        if following is None:
+            return one.format.assemble(prepared, signature)
+        prepared = following

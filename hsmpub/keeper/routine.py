@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Claim, Context, Format, HashName, Prepared, digests_of
+from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
@@ -27,7 +27,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -45,6 +45,10 @@ class _Allowed:
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     requester: dict[str, str]
+    ssh: SshProfile | None
+
+
+_Given = s.HashState | s.FileRef | Artifact
 
 
 class _Work(NamedTuple):
@@ -70,8 +74,8 @@ class Routine:
         self._artifacts = artifacts
         self._unsealing = unsealing
 
-    async def sign(self, session: Session, body: s.AskSign) -> m.SignReply:
-        """Signs every file of the body that can be signed.
+    async def sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact] = ()) -> m.SignReply:
+        """Signs every file of the body that can be signed, and the artifacts beside it.
 
         Raises:
             The rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when the entry cannot be
@@ -90,9 +94,10 @@ class Routine:
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
             sign=allowed.signing,
+            ssh=allowed.ssh,
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        batch = await self._prepare(body, allowed, context)
+        batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
@@ -111,13 +116,12 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing, requester_of(session))
+        allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
         session.decisions[question] = allowed
         return allowed
 
-    async def _prepare(self, body: s.AskSign, allowed: _Allowed, context: Context) -> _Batch:
+    async def _prepare(self, everything: Sequence[_Given], allowed: _Allowed, context: Context) -> _Batch:
         batch = _Batch()
-        everything: list[s.HashState | s.FileRef] = [*body.states, *body.files]
         forms = [form for _, form in allowed.makes]
         for given in everything:
             try:
@@ -130,27 +134,44 @@ class Routine:
             batch.work += work
         return batch
 
-    async def _artifact(self, given: s.HashState | s.FileRef, forms: Sequence[Format]) -> Artifact:
+    async def _artifact(self, given: _Given, forms: Sequence[Format]) -> Artifact:
+        if isinstance(given, Artifact):
+            return given
         if isinstance(given, s.HashState):
             return Artifact(given.name, Sha256State.of_state(given), given.details)
         return await self._artifacts.check(given, forms)
 
     async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
-        """One call to the signers for each key and hash; usually that is one for the whole batch."""
-        calls: dict[tuple[str, HashName], list[int]] = {}
-        for position, work in enumerate(batch.work):
-            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
+        """One call to the signers for each key and hash; usually that is one for the whole batch. A second round where
+        signatures cover signatures."""
         outputs: list[bytes] = [b""] * len(batch.work)
-        for (key, hash_name), positions in calls.items():
-            payloads = [digest for p in positions for digest in digests_of(batch.work[p].prepared)]
-            raw = iter(await signers.sign(key, payloads, hash=hash_name))
-            for p in positions:
-                signature = b"".join(islice(raw, batch.work[p].prepared.count))
-                outputs[p] = assemble_and_read(batch.work[p], signature, context)
+        todo = dict(enumerate(batch.work))
+        while todo:
+            todo = await self._round(todo, signers, context, outputs)
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
             batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
+
+    async def _round(
+        self, todo: dict[int, _Work], signers: Signers, context: Context, outputs: list[bytes]
+    ) -> dict[int, _Work]:
+        """Fills in the outputs, by position. Returns: what is to be signed after that."""
+        calls: dict[tuple[str, HashName], list[int]] = {}
+        for position, work in todo.items():
+            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
+        following = {}
+        for (key, hash_name), positions in calls.items():
+            payloads = [digest for p in positions for digest in digests_of(todo[p].prepared)]
+            raw = iter(await signers.sign(key, payloads, hash=hash_name))
+            for p in positions:
+                work = todo[p]
+                signature = b"".join(islice(raw, work.prepared.count))
+                if (then := work.format.follow(work.prepared, signature)) is not None:
+                    following[p] = work._replace(prepared=then)
+                else:
+                    outputs[p] = assemble_and_read(work, signature, context)
+        return following
 
 
 def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
@@ -162,6 +183,6 @@ def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
     """
     output = work.format.assemble(work.prepared, signature)
     claim = work.format.read(output, work.artifact, work.key, context)
-    if claim != Claim(work.prepared.payload, work.prepared.hash, signature):
+    if claim != claim_of(work.prepared, signature):
         raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
     return output

@@ -16,6 +16,7 @@ from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.bearers import Bearers
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
@@ -30,6 +31,7 @@ from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
+from hsmpub.keeper.tokens import Tokens
 from hsmpub.keeper.transcripts import Transcripts
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.keeper.upgrading import Upgrading
@@ -87,13 +89,15 @@ class Keeper:
         artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
-        self.sessions = Sessions(book, parts.identity)
+        tokens = Tokens(book)
+        self.sessions = Sessions(book, tokens, parts.identity)
         self.decrypting = Decrypting(book, self.unsealing, parts.home.headers)
         self.submitting = Submitting(book, artifacts, credentials, self.decrypting)
         self.executing = Executing(
             book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted, self._met
         )
         self.routine = Routine(book, artifacts, self.unsealing)
+        self.bearers = Bearers(book, tokens, self.routine)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
@@ -132,6 +136,13 @@ class Keeper:
                 return await self.status.ready()
             case m.OpenSession():
                 return await self.sessions.open(message)
+            case m.OpenBearer():
+                return await self.bearers.open(message)
+            case m.SignDigests():
+                self.status.count("hsmpub_routine_files_total", len(message.items))
+                return await self.bearers.sign(message)
+            case m.GetKey():
+                return self.views.key(message.name)
             case m.SubmitPersonal():
                 return await self._personal(message)
             case m.Approve():
@@ -241,6 +252,7 @@ class Keeper:
 
     def _adopted(self) -> None:
         self.sessions.forget_decisions()
+        self.bearers.forget_decisions()
 
     async def _unsealed(self, index: int) -> None:
         sign = self._log_signature()

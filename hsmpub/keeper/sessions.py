@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections import Counter
@@ -12,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.errors import Conflict, Invalid, Unauthenticated
-from hsmpub.identity import CiIdentity, IssuerKeySet, parse_jwks, verify_token
+from hsmpub.identity import CiIdentity
 from hsmpub.keeper.book import Book
-from hsmpub.model import entry as e
+from hsmpub.keeper.tokens import Tokens
 from hsmpub.policy.model import Issuer
 from hsmpub.wire import messages as m
 from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
@@ -24,10 +23,6 @@ from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
 SESSION_SECONDS = 3600
 MAX_SESSIONS = 4096
 _WINDOW = 1024
-
-
-class TokenReplayed(Conflict):
-    advice = "Each identity token opens one session. Get a fresh one."
 
 
 class SessionUnknown(Unauthenticated):
@@ -80,11 +75,11 @@ class Session:
 class Sessions:
     """The sessions that are open now; none survives a restart of the keeper."""
 
-    def __init__(self, book: Book, identity: Ed25519PrivateKey) -> None:
+    def __init__(self, book: Book, tokens: Tokens, identity: Ed25519PrivateKey) -> None:
         self._book = book
+        self._tokens = tokens
         self._identity = identity
         self._open: dict[bytes, Session] = {}
-        self._jwks: dict[str, tuple[str, IssuerKeySet]] = {}
 
     async def open(self, message: m.OpenSession) -> m.SessionReply:
         """Verifies the token against the policy's issuers, uses it up, and agrees on a MAC key.
@@ -94,15 +89,8 @@ class Sessions:
         """
         if len(message.client_key) != 32:
             raise SessionKeyMalformed("The session key has the wrong length.")
-        now = self._book.now()
-        policy = self._book.policy
-        who = verify_token(
-            message.token,
-            client_key=message.client_key,
-            policy=policy,
-            issuer_keys=self._issuer_keys(),
-            now=now,
-        )
+        now, policy = self._book.now(), self._book.policy
+        who = self._tokens.verify(message.token, message.client_key)
         private = X25519PrivateKey.generate()
         session, keeper_key = secrets.token_bytes(16), private.public_key().public_bytes_raw()
         expires_at = now + SESSION_SECONDS
@@ -110,7 +98,7 @@ class Sessions:
             private, message.client_key, session=session, client_key=message.client_key, keeper_key=keeper_key
         )
         self._drop_expired(now)
-        await self._use_up(who, session.hex())
+        await self._tokens.use_up(who, session.hex())
         self._make_room()
         self._open[session] = Session(session.hex(), who, expires_at, mac_key, policy.issuers[who.issuer])
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
@@ -123,7 +111,11 @@ class Sessions:
             SessionUnknown, RequestNotAuthentic, RequestReplayed.
         """
         session = self._open.get(message.session)
-        if session is None or session.expires_at <= self._book.now() or not self._is_vouched_for(session):
+        if (
+            session is None
+            or session.expires_at <= self._book.now()
+            or not self._tokens.vouches_for(session.who.issuer, session.issuer)
+        ):
             raise SessionUnknown("There is no such session.")
         if not 0 < message.counter < 1 << 63:
             raise RequestReplayed("The request's counter is out of range.")
@@ -133,40 +125,10 @@ class Sessions:
         session.check_counter(message.counter)
         return session
 
-    def _is_vouched_for(self, session: Session) -> bool:
-        """The policy means the same issuer still by that name."""
-        issuer = self._book.policy.issuers.get(session.who.issuer)
-        return issuer is session.issuer or issuer == session.issuer
-
     def forget_decisions(self) -> None:
         """After a new policy: whatever was decided under the old one is decided again."""
         for session in self._open.values():
             session.decisions.clear()
-
-    async def _use_up(self, who: CiIdentity, session: str) -> None:
-        async with self._book.turn():
-            if who.token_id in self._book.state.used_tokens:
-                raise TokenReplayed("This identity token was already used.")
-            await self._book.record(
-                e.SessionOpened(
-                    at=self._book.now(),
-                    session=session,
-                    issuer=who.issuer,
-                    subject=who.subject,
-                    token_id=who.token_id,
-                    token_expires_at=who.forget_at,
-                    claims=dict(who.claims),
-                )
-            )
-
-    def _issuer_keys(self) -> dict[str, IssuerKeySet]:
-        """Parsed keys of every issuer, parsed again only when the log says that they changed."""
-        known = self._book.issuer_keys()
-        for name, text in known.items():
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            if self._jwks.get(name, ("", None))[0] != digest:
-                self._jwks[name] = (digest, parse_jwks(text.encode()))
-        return {name: keys for name, (_, keys) in self._jwks.items() if name in known}
 
     def _drop_expired(self, now: int) -> None:
         self._open = {key: s for key, s in self._open.items() if s.expires_at > now}

@@ -104,6 +104,7 @@ class Submitting:
                     sizes=tuple(f.size for f in body.files),
                     sign=rule.sign,
                     publish=rule.publish,
+                    ssh=self._book.policy.ssh_profile(body.project, rule.sign),
                 ),
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hsmpub.errors import NotFound
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import Executing
@@ -10,6 +11,10 @@ from hsmpub.wire import messages as m
 
 #: One list fits one frame, whatever was asked: the newest requests, those first.
 MAX_LIST, MAX_LIST_BYTES = 200, 2 * 1024 * 1024
+
+
+class NoSuchSigningKey(NotFound):
+    advice = "Name a key of the service that signs files."
 
 
 class Views:
@@ -51,6 +56,13 @@ class Views:
             if room < 0:
                 break
         return m.RequestList(tuple(views))
+
+    def key(self, name: str) -> m.KeyReply:
+        """Raises NoSuchSigningKey."""
+        key = self._book.keys.by_name.get(name)
+        if key is None or not key.record.formats:
+            raise NoSuchSigningKey(f"The service signs no files with a key {name[:80]!r}.")
+        return m.KeyReply(key.record)
 
     def _entries(self, request: Request) -> list[int]:
         """Every entry that a receipt of this request needs: genesis, policy and roster in force, then its own."""

@@ -89,7 +89,8 @@ class IssuerKeys(_Entry, frozen=True, tag="issuer-keys"):
 
 
 class SessionOpened(_Entry, frozen=True, tag="session"):
-    """A CI identity token was used, once. `token_id` = SHA-256 over issuer and jti, hex."""
+    """A CI identity token was used, once. `token_id` = SHA-256 over issuer and jti, hex. bearer: requests of the
+    session are not authenticated one by one (hsmpub.keeper.bearers)."""
 
     session: str
     issuer: str
@@ -97,6 +98,7 @@ class SessionOpened(_Entry, frozen=True, tag="session"):
     token_id: str
     token_expires_at: int
     claims: dict[str, str]
+    bearer: bool = False
 
 
 class Requested(_Entry, frozen=True, tag="request"):

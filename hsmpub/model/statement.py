@@ -71,6 +71,15 @@ class Decryption(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
 
 
+class SshProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What SSH certificates of a project say. seconds: how long they are valid."""
+
+    kind: Literal["user", "host"]
+    principals: tuple[str, ...]
+    seconds: int
+    extensions: tuple[str, ...] = ()
+
+
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked, by whom, under which policy, until when.
 
@@ -80,6 +89,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     text: the whole new policy or roster, for those kinds.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
+    ssh: where SSH certificates are asked for.
     """
 
     request: str
@@ -99,6 +109,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     text: str = ""
     credential: str = ""
     decrypt: Decryption | None = None
+    ssh: SshProfile | None = None
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,9 +12,9 @@ import msgspec
 
 from hsmpub.errors import Forbidden, NotFound
 from hsmpub.identity.ci import CiIdentity
-from hsmpub.model.statement import Quorum, Signing
+from hsmpub.model.statement import Quorum, Signing, SshProfile
 from hsmpub.policy.glob import is_match
-from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester
+from hsmpub.policy.model import SSH_CERTIFICATE, Approvals, PolicyFile, Project, Requester
 from hsmpub.policy.version import check_version
 
 PersonalKind = Literal["policy", "roster", "credential", "decrypt"]
@@ -94,6 +94,15 @@ class Policy(PolicyFile):
             expires=table.expires,
         )
 
+    def check_routine(self, who: CiIdentity, project: str) -> None:
+        """Whether the identity may have anything of the project signed without approvals.
+
+        Raises:
+            UnknownProject, NotARequester, ApprovalNeeded.
+        """
+        if self._project_for(who, project).approvals:
+            raise ApprovalNeeded(f"Signatures for project {project!r} take approvals.")
+
     def decide_sign(self, who: CiIdentity, project: str, key: str, formats: Sequence[str]) -> SignGrant:
         """Routine signing with `key`, or, where it is empty, with the one key that makes all the formats.
 
@@ -131,6 +140,13 @@ class Policy(PolicyFile):
             Signing(maker, tuple(name for name in formats if makers[name] == maker))
             for maker in dict.fromkeys(makers.values())
         )
+
+    def ssh_profile(self, project: str, sign: Sequence[Signing]) -> SshProfile | None:
+        """What SSH certificates of the project say, where some are among the signatures."""
+        table = self.projects[project].ssh_certificate
+        if table is None or not any(SSH_CERTIFICATE in one.formats for one in sign):
+            return None
+        return SshProfile(table.kind, table.principals, table.valid, table.extensions)
 
     def decide_personal(self, kind: PersonalKind, *, credential: str = "") -> PersonalGrant:
         """Raises AdministrationClosed, UnknownCredential."""

@@ -126,6 +126,33 @@ class Approvals(_Table):
         return Quorum(self.group, self.count)
 
 
+#: The format that needs a profile.
+SSH_CERTIFICATE = "ssh-certificate"
+_Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}\z")]
+_Extension = Literal["permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",
+                     "permit-user-rc", "no-touch-required"]  # fmt: skip
+
+
+class SshCertificates(_Table):
+    """What SSH certificates of a project say. An empty list of principals would mean anybody, so there is none.
+
+    valid: seconds, a day at most. extensions: none for hosts.
+    """
+
+    kind: Literal["user", "host"]
+    principals: Annotated[tuple[_Principal, ...], Field(min_length=1, max_length=64)]
+    valid: Annotated[int, BeforeValidator(parse_period), Field(le=86_400)]
+    extensions: tuple[_Extension, ...] = ()
+
+    @validates(mode="after")
+    def _fit(self) -> SshCertificates:
+        if len(set(self.principals)) < len(self.principals) or len(set(self.extensions)) < len(self.extensions):
+            raise ValueError("a principal or extension stands twice")
+        if self.kind == "host" and self.extensions:
+            raise ValueError("certificates of hosts have no extensions")
+        return self
+
+
 class Project(_Table):
     """approvals: `()` means none are needed, and the file has to say so. expires: seconds."""
 
@@ -135,6 +162,7 @@ class Project(_Table):
     approvals: tuple[Approvals, ...]
     expires: Period = DEFAULT_EXPIRY
     versions: Versions = "any"
+    ssh_certificate: SshCertificates | None = None
 
 
 class Rule(_Table):

@@ -92,6 +92,10 @@ class TagRefused(PolicyRefused):
     advice = "A git target has 'key' and may have 'tag', such as \"v{version}\"; other targets have neither."
 
 
+class SshProfileUnfit(PolicyRefused):
+    advice = "Where the format ssh-certificate is listed, [project.NAME.ssh_certificate] says what stands in it."
+
+
 class TagKeyWithoutApprovals(PolicyRefused):
     advice = "Give routine work a key of its own."
 

@@ -159,4 +159,5 @@ def context_of(facts: Facts, statement: Statement, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
+        ssh=predicate.ssh,
     )

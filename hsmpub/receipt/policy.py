@@ -113,7 +113,8 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
             granted, expires = ((), (), rule.approvals), rule.expires
-    if wanted != granted or predicate.expires_at - predicate.requested_at != expires:
+    profile = policy.ssh_profile(predicate.project, predicate.sign) if predicate.sign else None
+    if predicate.ssh != profile or wanted != granted or predicate.expires_at - predicate.requested_at != expires:
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )

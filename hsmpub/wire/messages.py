@@ -13,6 +13,7 @@ import msgspec
 
 from hsmpub.errors import Problem
 from hsmpub.model.entry import PublishResult
+from hsmpub.model.key import KeyRecord
 from hsmpub.model.terms import UNLIMITED, Terms
 
 QuorumName = Literal["unseal", "recovery"]
@@ -179,6 +180,38 @@ class Submit(_Msg, frozen=True, tag="submit"):
     counter: int
     mac: bytes
     body: bytes
+
+
+class OpenBearer(_Msg, frozen=True, tag="open-bearer"):
+    """A session for a program that cannot authenticate each request (hsmpub.keeper.bearers).
+
+    token: CI identity token with the plain audience, as sent; project: the only one that it is for."""
+
+    token: bytes
+    project: str
+
+
+class BearerReply(_Msg, frozen=True, tag="bearer-reply"):
+    """bearer: 32 random bytes: whoever holds them may ask, until `expires_at`."""
+
+    bearer: bytes
+    expires_at: int
+
+
+class SignDigests(_Msg, frozen=True, tag="sign-digests"):
+    """Bare signatures. items: SHA-256 digests, or whole messages for an Ed25519 key; none twice."""
+
+    bearer: bytes
+    key: str
+    items: tuple[bytes, ...]
+
+
+class GetKey(_Msg, frozen=True, tag="key"):
+    name: str
+
+
+class KeyReply(_Msg, frozen=True, tag="key-reply"):
+    key: KeyRecord
 
 
 class SubmitPersonal(_Msg, frozen=True, tag="submit-personal"):
@@ -439,11 +472,12 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive
+    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive
     | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
+    | BearerReply | KeyReply
     | NonceReply | UpgradeReply | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 

@@ -67,6 +67,8 @@ ROUTES = {
     ("get", "/v1/upgrade"), ("post", "/v1/upgrade/permissions"),
     ("post", "/v1/unseal/shares"), ("get", "/v1/drills/{quorum}"),
     ("post", "/v1/drills/{quorum}/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),
+    ("post", "/v1/auth/jwt/login"), ("get", "/v1/transit/keys/{name}"),
+    ("post", "/v1/transit/sign/{name}"), ("post", "/v1/transit/verify/{name}"),
     ("get", "/log/checkpoint"), ("get", "/log/tile/{path}"), ("get", "/log/entries"),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zipfile
@@ -129,6 +130,19 @@ def pdf_file(text: str = "A release.") -> bytes:
     return data + table + b"trailer\n<< /Size 5 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(data)
 
 
+def asked_of_agent(namespace: str, hash_name: str = "sha512", fill: int = 7) -> bytes:
+    """What ssh-keygen asks an agent to sign."""
+    digest = bytes([fill]) * (64 if hash_name == "sha512" else 32)
+    fields = (namespace.encode(), b"", hash_name.encode(), digest)
+    return b"SSHSIG" + b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+
+
+def ssh_public_key(fill: int) -> bytes:
+    """A public key file."""
+    blob = len(b"ssh-ed25519").to_bytes(4, "big") + b"ssh-ed25519" + (32).to_bytes(4, "big") + bytes([fill]) * 32
+    return b"ssh-ed25519 " + base64.b64encode(blob) + b" ci-job\n"
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
@@ -140,6 +154,9 @@ SAMPLES: dict[str, bytes] = {
     "jar": zip_file(a__B=b"class", c=bytes(5000)),
     "apk": apk_file(),
     "pdf": pdf_file(),
+    "ssh-agent-file": asked_of_agent("file"),
+    "ssh-agent-git": asked_of_agent("git"),
+    "ssh-certificate": ssh_public_key(7),
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -153,4 +170,7 @@ OTHERS: dict[str, bytes] = {
     "jar": zip_file(a__B=b"class", c=bytes(5001)),
     "apk": apk_file(5001),
     "pdf": pdf_file("Another."),
+    "ssh-agent-file": asked_of_agent("file", fill=8),
+    "ssh-agent-git": asked_of_agent("git", fill=8),
+    "ssh-certificate": ssh_public_key(9),
 }

@@ -15,6 +15,7 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_o
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.statement import SshProfile
 
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
@@ -28,6 +29,7 @@ CONTEXT = Context(
     version="1.4.0",
     commit="0123456789abcdef0123456789abcdef01234567",
     policy_sha256="ab" * 32,
+    ssh=SshProfile("user", ("deploy", "backup"), 3600, ("permit-pty", "permit-port-forwarding")),
     requester={"issuer": "ci", "subject": "repo:acme/sdk-python:ref:refs/heads/main", "ref": 'refs/heads/"ä\n'},
 )
 
@@ -99,6 +101,13 @@ def artifact_of(data: bytes, name: str = "x.whl", format_: Format | None = None)
     return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details)
 
 
+def sign_all(format_: Format, prepared: Prepared, number: int = 0) -> tuple[Prepared, bytes]:
+    """What is assembled, and the raw signature of it: the second one, where that covers the first."""
+    raw = sign_raw(prepared, number)
+    following = format_.follow(prepared, raw)
+    return (prepared, raw) if following is None else sign_all(format_, following, number)
+
+
 def make(format_, data: bytes, key: KeyRecord, number: int = 0, name: str = "x.whl") -> bytes:
     prepared = format_.prepare(artifact_of(data, name, format_), key, CONTEXT)
-    return format_.assemble(prepared, sign_raw(prepared, number))
+    return format_.assemble(*sign_all(format_, prepared, number))

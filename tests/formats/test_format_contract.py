@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import OTHERS, SAMPLES
-from software_hsm import CONTEXT, artifact_of, key_record, make, sign_raw
+from software_hsm import CONTEXT, artifact_of, key_record, make, sign_all
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import (
@@ -19,6 +19,7 @@ from hsmpub.formats.format import (
     OutputForAnother,
     OutputMalformed,
     RawSignatureMalformed,
+    claim_of,
 )
 from hsmpub.formats.public_key import PublicKeyUnfit, SignatureDoesNotVerify, check_claim
 from hsmpub.formats.purposes import (
@@ -64,13 +65,11 @@ def artifact_for(format_, data: bytes | None = None) -> Artifact:
 @every_format
 def test_own_output_passes_and_claims_what_was_asked(format_, kind):
     key = key_record(kind, format_.name)
-    prepared = format_.prepare(artifact_for(format_), key, CONTEXT)
-    raw = sign_raw(prepared)
+    prepared, raw = sign_all(format_, format_.prepare(artifact_for(format_), key, CONTEXT))
     output = format_.assemble(prepared, raw)
     format_.check(output, artifact_for(format_), key)
     format_.check(output, artifact_for(format_), key, CONTEXT)
-    claim = format_.read(output, artifact_for(format_), key, CONTEXT)
-    assert (claim.payload, claim.hash, claim.signature) == (prepared.payload, prepared.hash, raw)
+    assert format_.read(output, artifact_for(format_), key, CONTEXT) == claim_of(prepared, raw)
 
 
 @every_format
@@ -130,10 +129,14 @@ def test_refuses_garbage_without_crashing(garbage, case):
 
 @every_format
 def test_refuses_a_raw_signature_of_another_length(format_, kind):
-    prepared = format_.prepare(artifact_for(format_), key_record(kind, format_.name), CONTEXT)
-    for raw in (b"", sign_raw(prepared)[:-1], sign_raw(prepared) + b"\0"):
+    first = format_.prepare(artifact_for(format_), key_record(kind, format_.name), CONTEXT)
+    prepared, good = sign_all(format_, first)
+    for raw in (b"", good[:-1], good + b"\0"):
         with pytest.raises(RawSignatureMalformed):
             format_.assemble(prepared, raw)
+        if prepared != first:
+            with pytest.raises(RawSignatureMalformed):
+                format_.follow(first, raw)
 
 
 @every_format

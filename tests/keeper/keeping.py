@@ -11,9 +11,10 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -29,7 +30,7 @@ from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
@@ -50,6 +51,10 @@ from tests.service.jobs import NIGHTLY, RELEASE, Job, release, store
 RELEASE_KEY = ec.derive_private_key(4711, ec.SECP256R1())
 LOG_SIGNER = Ed25519PrivateKey.from_private_bytes(b"l" * 32)
 LOG_KEY = VerifierKey("keeper.example/log", LOG_SIGNER.public_key().public_bytes_raw())
+#: Keys beside: name → private half, kind, formats.
+MORE_KEYS: dict[str, tuple[Any, KeyKind, tuple[str, ...]]] = {
+    "minisign": (Ed25519PrivateKey.from_private_bytes(b"m" * 32), "ed25519", ("minisign",)),
+}
 PEOPLE = {
     name: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
     for name in ("release-manager", "sdk-lead", "second-lead", "security-officer")
@@ -80,7 +85,7 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "sdk-leads", count 
 expires = "72h"
 [project.nightly]
 requesters = [{{ issuer = "ci", repository = "example/nightly" }}]
-sign = [{{ key = "routine", formats = ["sshsig"] }}]
+sign = [{{ key = "routine", formats = ["sshsig"] }}, {{ key = "minisign", formats = ["minisign"] }}]
 approvals = []
 [administration.policy]
 approvals = [{{ group = "managers", count = 1 }}, {{ group = "security", count = 1 }}]
@@ -142,7 +147,14 @@ class SoftSigners:
         self.signed += len(items)
         if key == "log":
             return [LOG_SIGNER.sign(item) for item in items]
-        private = ec.derive_private_key(4712, ec.SECP256R1()) if self.wrong_key else RELEASE_KEY
+        private = MORE_KEYS[key][0] if key in MORE_KEYS else RELEASE_KEY
+        if isinstance(private, Ed25519PrivateKey):
+            assert hash == "none"
+            return [private.sign(item) for item in items]
+        if isinstance(private, rsa.RSAPrivateKey):
+            return [private.sign(item, padding.PKCS1v15(), utils.Prehashed(SHA256())) for item in items]
+        if self.wrong_key:
+            private = ec.derive_private_key(4712, ec.SECP256R1())
         made = []
         for item in items:
             r, other = utils.decode_dss_signature(private.sign(item, ec.ECDSA(utils.Prehashed(SHA256()))))
@@ -236,7 +248,7 @@ class Kept:
         )
 
     def _beginning(self, identity: Ed25519PrivateKey) -> list[e.Entry]:
-        pem = RELEASE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        pem = _pem(RELEASE_KEY)
         keys = (
             KeyRecord("release", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
             KeyRecord("routine", "p256", pem, 1, ("openpgp", "sshsig", "dsse")),
@@ -244,6 +256,7 @@ class Kept:
             KeyRecord("sealing", "aes256", "", 1),
             team().key,
             *self.more_keys,
+            *(KeyRecord(name, kind, _pem(key), 1, formats) for name, (key, kind, formats) in MORE_KEYS.items()),
         )
         now, text = 1, roster()
         public = identity.public_key().public_bytes_raw().hex()
@@ -428,6 +441,11 @@ def _record() -> UnsealRecord:
 def _recovery() -> RecoveryRecord:
     of_unseal = {name: getattr(_record(), name) for name in _record().__struct_fields__ if name != "pin_box"}
     return RecoveryRecord(**of_unseal, public_key="", wrapping_key_box="", so_pin_box="", identity_box="", wrapped=())
+
+
+def _pem(private: Any) -> str:
+    pem: bytes = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return pem.decode()
 
 
 def _nonce() -> str:

@@ -9,7 +9,7 @@ import secrets
 import pytest
 from keeping import PEOPLE, Kept, roster
 
-from hsmpub.keeper.sessions import TokenReplayed
+from hsmpub.keeper.tokens import TokenReplayed
 from hsmpub.model import submission as s
 from hsmpub.policy.refusals import PolicyRefused
 from tests.service.jobs import NIGHTLY

@@ -25,7 +25,7 @@ from hsmpub.formats.format import (
     DetailMalformed,
     OutputForAnother,
     Prepared,
-    SameName,
+    SignedOnce,
     check_raw,
     detail_of,
 )
@@ -45,7 +45,7 @@ class ModuleMalformed(Invalid):
     advice = "Only kernel modules (.ko) are signed so, uncompressed; build it again."
 
 
-class KernelModule(SameName):
+class KernelModule(SignedOnce):
     """Appended to the module, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "kernel-module"

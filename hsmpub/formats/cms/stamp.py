@@ -12,7 +12,7 @@ from typing import NamedTuple
 from hsmpub.formats.cms.der import context, oid, sequence, set_of, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import CmsMalformed
-from hsmpub.formats.format import SameName
+from hsmpub.formats.format import SignedOnce
 from hsmpub.formats.source import Source
 
 _SIGNATURE_TIME_STAMP = oid("1.2.840.113549.1.9.16.2.14")
@@ -35,7 +35,7 @@ class _Opened(NamedTuple):
     signer: list[bytes]
 
 
-class Stamped(SameName):
+class Stamped(SignedOnce):
     """A format whose output can hold a timestamp; what it detaches is the output as it was logged, without."""
 
     name: str

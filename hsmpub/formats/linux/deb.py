@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SameName, detail_of
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, detail_of
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
@@ -33,7 +33,7 @@ _ORIGIN = b"_gpgorigin"
 _MAX_SIGNATURE_BYTES = 1 << 16
 
 
-class Deb(SameName):
+class Deb(SignedOnce):
     """At the end of the package, with RSA-3072 or ECDSA on P-256, SHA-256; an origin's signature there is replaced,
     signatures of other roles stay."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SameName, check_raw, detail_of
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, check_raw, detail_of
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.rpm_header import Value, lead_of, read_package, signature_header
 from hsmpub.formats.openpgp_packet import RSA, SIGNATURE_TAG, packet
@@ -38,7 +38,7 @@ _ROOM = (999, 1008)
 _BIN = 7
 
 
-class Rpm(SameName):
+class Rpm(SignedOnce):
     """In the package's signature header, with RSA-3072 or ECDSA on P-256, SHA-256; signatures there are replaced."""
 
     name = "rpm"

@@ -21,7 +21,7 @@ from hsmpub.formats.format import (
     Context,
     DetailMalformed,
     Prepared,
-    SameName,
+    SignedOnce,
     check_raw,
     detail_of,
 )
@@ -41,7 +41,7 @@ _STRIPPING, _SCHEME_3 = 0xBEEFF00D, 3
 _SDKS = (28).to_bytes(4, "little") + (0x7FFFFFFF).to_bytes(4, "little")
 
 
-class Apk(SameName):
+class Apk(SignedOnce):
     """In the package's signing block, RSA-3072 or ECDSA on P-256; a block that is there is replaced as a whole."""
 
     name = "apk"

@@ -1,0 +1,49 @@
+"""A signing key's public half out of the pins, in the form that a foreign verifier takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hsmpub.errors import Invalid
+from hsmpub.formats.minisign import key_id, public_key_line
+from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.sshsig import ssh_public_line
+from hsmpub.model.key import KeyRecord
+
+PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "pem"]
+#: What a key must make for its public half to be of use in a form: one of these.
+_MAKES: dict[PublicForm, frozenset[str]] = {
+    "minisign": frozenset({"minisign"}),
+    "signify": frozenset({"signify"}),
+    "ssh": frozenset({"sshsig", "ssh-agent-file", "ssh-agent-git", "ssh-certificate"}),
+    "openpgp": frozenset({"openpgp"}),
+}
+
+
+class FormUnfit(Invalid):
+    advice = "Choose the form of what the key makes, or 'pem'; the trust file says what that is."
+
+
+def public_form(key: KeyRecord, form: PublicForm) -> str:
+    """The text of a public key file.
+
+    Raises:
+        FormUnfit: nothing that the key makes is verified with that form.
+        PublicKeyUnfit, and for OpenPGP the rules of `check_certificate`.
+    """
+    makes = _MAKES.get(form)
+    if not key.public or (makes is not None and not makes.intersection(key.formats)):
+        raise FormUnfit(f"The key {key.name!r} makes nothing that is verified with a public key in the form {form}.")
+    match form:
+        case "minisign":
+            number = int.from_bytes(key_id(key), "little")  # as minisign prints it
+            return f"untrusted comment: minisign public key {number:016X}\n{public_key_line(key)}\n"
+        case "signify":
+            return f"untrusted comment: {key.name} public key\n{public_key_line(key)}\n"
+        case "ssh":
+            return f"{ssh_public_line(key)} hsmpub-{key.name}\n"
+        case "openpgp":
+            check_certificate(key.openpgp, key)
+            return key.openpgp
+        case "pem":
+            return key.public

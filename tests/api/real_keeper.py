@@ -1,0 +1,49 @@
+"""A front on loopback with a real keeper behind it, over keys in software, in one thread of this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import Running, running
+
+from hsmpub.model import entry as e
+from hsmpub.model.trust import Trust
+from tests.keeper import keeping
+from tests.keeper.keeping import Kept, kept
+
+Place = tuple[Running, Kept]
+
+
+@contextmanager
+def real(folder: Path, keys: dict[str, Any], projects: str, *, bearer: bool = False) -> Iterator[Place]:
+    """Unsealed. keys: as keeping.MORE_KEYS; projects: added to the policy; bearer: of the issuer."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, key in keys.items():
+            patch.setitem(keeping.MORE_KEYS, name, key)
+        policy = keeping.POLICY.replace("loopback", "bearer = true\nloopback", 1) if bearer else keeping.POLICY
+        patch.setattr(keeping, "POLICY", policy + projects.replace("{", "{{").replace("}", "}}"))
+        with kept(folder, patch) as made, running() as front:
+
+            class Real(dict[type, Any]):
+                def __missing__(self, kind: type) -> Callable[[Any], Any]:
+                    return made.keeper.front
+
+            front.keeper.script = Real()
+            front.do(made.unseal())
+            yield front, made
+
+            async def stop() -> None:
+                made.keeper.book.log.stop_checkpoints()
+
+            front.do(stop())
+
+
+def pins(made: Kept) -> Trust:
+    """What its genesis would have written."""
+    genesis = made.entries()[0]
+    assert isinstance(genesis, e.Genesis)
+    return Trust(genesis.service, str(keeping.LOG_KEY), genesis.keeper_key, genesis.keys)
