@@ -45,7 +45,7 @@ DryRun = Annotated[
 
 def at_hand(
     share: list[str] | None, identity: list[str] | None, recovery_share: list[str] | None = None,
-    recovery_identity: list[str] | None = None, confirmation: list[Path] | None = None,
+    recovery_identity: list[str] | None = None, confirmation: list[Path] | None = None, cards: Path | None = None,
 ) -> AtHand:  # fmt: skip
     """What the options bring.
 
@@ -56,6 +56,7 @@ def at_hand(
         read_shares(share or [], identity or []),
         read_shares(recovery_share or [], recovery_identity or []),
         [load_confirmation(read_file(path, 1 << 16)) for path in confirmation or []],
+        cards,
     )
 
 

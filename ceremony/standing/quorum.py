@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ceremony.gather import ShareAtHand, gather_recovery, gather_unseal
 from ceremony.standing.held import Held
@@ -17,11 +18,15 @@ from hsmpub.shares.record import Quorum, RecoveryRecord, UnsealRecord
 
 @dataclass(frozen=True)
 class AtHand:
-    """Shares that were brought to the ceremony, of either quorum, and holders' confirmations of new ones."""
+    """Shares that were brought to the ceremony, of either quorum, and holders' confirmations of new ones.
+
+    cards: folder for the cards of new holders with paper.
+    """
 
     unseal: Sequence[ShareAtHand] = ()
     recovery: Sequence[ShareAtHand] = ()
     confirmations: Sequence[Confirmation] = ()
+    cards: Path | None = None
 
     def wipe(self) -> None:
         """Wipes the holders' private keys."""

@@ -17,13 +17,17 @@ Nothing in the HSM is touched. `reshare_finish` is the second step.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import msgspec
 from pydantic import Field, StrictInt
 
 from ceremony import birth
+from ceremony.cards import open_cards
 from ceremony.file_rules import MissingCeremonyKey
 from ceremony.quorum_table import QuorumTable, check_quorum_table
 from ceremony.standing.file import StandingFile
@@ -37,9 +41,10 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
 from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets, dump_pending
-from hsmpub.shares.record import Quorum
+from hsmpub.shares.recipient import share_file_name
+from hsmpub.shares.record import Purpose, Quorum
 from hsmpub.shares.recovery import Content, birth_content, key_boxes, seal_for_recovery
-from hsmpub.shares.split import split_recovery, split_unseal
+from hsmpub.shares.split import Cards, split_recovery, split_unseal
 
 
 class ReshareFile(StandingFile):
@@ -60,13 +65,13 @@ class ReshareFile(StandingFile):
 def run_reshare(held: Held, papers: Papers[ReshareFile], shares: AtHand) -> None:
     """Raises the rules of a refused share, of hsmpub.shares.split and of Held.finish."""
     file = papers.file
-    with SecretPage() as pin:
+    with SecretPage() as pin, _cards(held, file, shares.cards) as cards:
         open_pin(held, shares.unseal, pin)
         pending = PendingSets(number=held.number)
         if file.unseal is not None:
-            pending = _new_unseal(held, file.unseal, file.pin_length, pin, pending)
+            pending = _new_unseal(held, file.unseal, file.pin_length, pin, pending, cards["unseal"])
         if file.recovery is not None:
-            pending = _new_recovery(held, file.recovery, file.pin_length, shares, pending)
+            pending = _new_recovery(held, file.recovery, file.pin_length, shares, pending, cards["recovery"])
         held.replace(held.home.pending_sets, dump_pending(pending))
         held.output("finish.toml", _finish_file(held, pending).encode())
         with TokenSigner(held.hsm, pin) as signer:
@@ -77,24 +82,39 @@ def run_reshare(held: Held, papers: Papers[ReshareFile], shares: AtHand) -> None
             )
 
 
-def _new_unseal(held: Held, table: QuorumTable, length: int, pin: SecretPage, pending: PendingSets) -> PendingSets:
+@contextmanager
+def _cards(held: Held, file: ReshareFile, folder: Path | None) -> Iterator[dict[Purpose, Cards]]:
+    """Where the cards of new holders with paper go; a rehearsal throws them away."""
+    tables: dict[Purpose, QuorumTable | None] = {"unseal": file.unseal, "recovery": file.recovery}
+    plans = {purpose: table.plan for purpose, table in tables.items() if table is not None}
+    with ExitStack() as stack:
+        if held.rehearsal:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="hsmpub-rehearsal-")))
+        yield stack.enter_context(open_cards(folder, held.home.root, file.service, plans))
+
+
+def _new_unseal(
+    held: Held, table: QuorumTable, length: int, pin: SecretPage, pending: PendingSets, cards: Cards
+) -> PendingSets:
     before = held.opened.unseal_record()
     with SecretPage() as new:
         new.take(new_pin(length))
         split = split_unseal(
             table.plan, epoch=held.state.last_epoch + 1, pin=new.view, old_pin=pin.view,
-            avoid=_known(held),
+            avoid=_known(held), cards=cards,
         )  # fmt: skip
     record = msgspec.structs.replace(split.record, earlier=before.history)
     for name, file in split.files.items():
-        held.output(f"shares/{name}.age", file)
+        held.output(f"shares/{share_file_name(name, file)}", file)
     birth.record_quorum(held.recorder, "unseal quorum", record)
     return msgspec.structs.replace(pending, unseal=record, old_pin_box=split.old_pin_box)
 
 
-def _new_recovery(held: Held, table: QuorumTable, length: int, shares: AtHand, pending: PendingSets) -> PendingSets:
+def _new_recovery(
+    held: Held, table: QuorumTable, length: int, shares: AtHand, pending: PendingSets, cards: Cards
+) -> PendingSets:
     before = held.opened.recovery_record()
-    split = split_recovery(table.plan, epoch=held.state.last_recovery_epoch + 1, avoid=_known(held))
+    split = split_recovery(table.plan, epoch=held.state.last_recovery_epoch + 1, avoid=_known(held), cards=cards)
     with ExitStack() as pages:
         wrapping, identity, so_pin, new, *later = (
             pages.enter_context(SecretPage()) for _ in range(4 + len(before.births))
@@ -117,7 +137,7 @@ def _new_recovery(held: Held, table: QuorumTable, length: int, shares: AtHand, p
         )
     record = msgspec.structs.replace(record, earlier=before.history, births=births)
     for name, file in split.files.items():
-        held.output(f"recovery/{name}.age", file)
+        held.output(f"recovery/{share_file_name(name, file)}", file)
     birth.record_quorum(held.recorder, "recovery quorum", record, public_key=record.public_key)
     held.recorder.record(
         "old backups", sealed_to_recovery_epochs=[earlier.epoch for earlier in before.history],

@@ -36,6 +36,7 @@ from hsmpub.shares.confirmation import Confirmation, HoldersNotConfirmed
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.record import UnknownHolder, load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
+from hsmpub.shares.split import CardsMissing
 from hsmpub.transcript.check import check_transcript
 
 NEW = ("holder-2", "holder-5", "new-holder")
@@ -248,6 +249,20 @@ def test_refuses_to_finish_what_the_file_does_not_name(
         hold_file(RESHARE_FINISH, write_papers(tmp_path / "papers", ceremony=text), home,
                   waiting.at_hand(born, "new-holder", "holder-5"))  # fmt: skip
     assert files(home) == before
+
+
+def test_a_new_holder_with_paper_gets_a_card_and_no_file(born: Born, tmp_path: Path) -> None:
+    _, public = new_keys(born)
+    rows = "".join(f'  {{ name = "{name}", key = "{public[name]}" }},\n' for name in ("holder-2", "holder-5"))
+    text = f'ceremony = "reshare"\nservice = "releases"\n[unseal]\nthreshold = 2\nholders = [\n{rows}'
+    file = write_papers(tmp_path / "papers", ceremony=text + '  { name = "new-holder", paper = true },\n]\n')
+    home = copy_home(born.home, tmp_path / "home")
+    with pytest.raises(CardsMissing):
+        hold_file(RESHARE, file, home, quorum(born))
+    (tmp_path / "cards").mkdir()
+    done = hold_file(RESHARE, file, home, replace(quorum(born), cards=tmp_path / "cards"))
+    assert [path.name for path in (tmp_path / "cards").iterdir()] == ["unseal-new-holder.pdf"]
+    assert sorted(path.stem for path in (done.folder / "shares").iterdir()) == ["holder-2", "holder-5"]
 
 
 def test_refuses_to_finish_what_was_not_begun_and_old_shares(born: Born, waiting: Reshared, tmp_path: Path) -> None:
