@@ -13,7 +13,7 @@ demo: setup ## the whole job, from ceremony to recovery, with real parts, on loo
 	@"$(BIN)"/python -m deploy.demo
 
 test: setup ## every test
-	@"$(BIN)"/python -m pytest -n $$(( $$(nproc) * 2 )) --dist loadgroup --durations 25
+	@"$(BIN)"/python -m pytest -n $$(( $$(nproc) * 2 )) --dist worksteal --durations 25
 
 lint: setup ## ruff, mypy strict, import contracts
 	@"$(BIN)"/ruff check .

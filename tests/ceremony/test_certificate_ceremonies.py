@@ -23,9 +23,6 @@ from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.transcript.check import check_transcript
 from tests.formats.code_signing_ca import CodeSigningCa, chain_of
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("certificate-ceremonies")
-
 REQUEST = """\
 ceremony = "csr"
 service = "releases"

@@ -44,9 +44,6 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import dump_record, load_recovery_record
 from hsmpub.transcript.check import check_transcript, load_transcript
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("key-ceremonies")
-
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
 GENERATE = (
     HEAD.format("key-generate")

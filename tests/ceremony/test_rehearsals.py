@@ -18,9 +18,6 @@ from hsmpub.model.trust import load_trust
 from hsmpub.shares.pending import load_pending
 from hsmpub.transcript.check import check_transcript
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("rehearsals")
-
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
 UNSEAL = """\
 [unseal]

@@ -39,9 +39,6 @@ from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.shares.split import CardsMissing
 from hsmpub.transcript.check import check_transcript
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("reshare")
-
 NEW = ("holder-2", "holder-5", "new-holder")
 NEW_RECOVERY = ("recovery-2", "new-recovery")
 

@@ -43,9 +43,6 @@ from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.log import Log
 from hsmpub.transcript.check import check_transcript, load_transcript
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("restore-continues")
-
 
 def now() -> int:
     return int(time.time())

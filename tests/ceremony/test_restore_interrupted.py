@@ -16,9 +16,6 @@ from ceremony.place import CeremonyUnfinished, HomeExists, Place
 from hsmpub.home import Home
 from hsmpub.tlog.log import Log
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("restore-interrupted")
-
 STEPS = ("backup", "first share", "second share", "keys", "token", "unseal quorum", "outputs")
 #: Bytes at which a write fails: of a small file, of the log's database.
 SIZES = {"one kilobyte": 1 << 10, "sixteen kilobytes": 16 << 10}

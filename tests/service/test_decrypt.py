@@ -26,9 +26,6 @@ from tests.service.canaries import Canary, files, found_in
 from tests.service.hands import approve, at_the_keeper, log_entries
 from tests.service.jobs import Front
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("decrypt")
-
 CONTENT = os.urandom(300_000)
 HEADER_REQUEST = re.compile(r"[0-9a-f]{16}(?=: )")
 

@@ -16,9 +16,6 @@ from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
 from hsmpub.model.trust import load_trust
 from tests.service.jobs import NIGHTLY
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("gpg-program")
-
 ROOT = Path(__file__).parents[2]
 
 

@@ -14,9 +14,6 @@ from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import World
 from tests.box import genesis, make_world, running
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("keys-change")
-
 ROTATE = """\
 ceremony = "key-rotate"
 service = "hsmpub-demo"

@@ -18,9 +18,6 @@ from tests.service import processes
 from tests.service.canaries import Canary, canaries_of, files, found_in
 from tests.service.hands import start_release, unseal, wait_for
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("no-secret-leaks")
-
 
 @pytest.fixture(scope="module")
 def canaries(publishing: World) -> list[Canary]:

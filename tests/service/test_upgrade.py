@@ -32,9 +32,6 @@ from tests.service.canaries import canaries_of, found_in
 from tests.service.hands import at_the_keeper, issuer_known, log_entries
 from tests.service.jobs import NIGHTLY, Front, Job, routine
 
-#: Its tests share what is costly to make.
-pytestmark = pytest.mark.xdist_group("upgrade")
-
 TERMS = Terms(signatures=10)
 
 

@@ -17,9 +17,6 @@ from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import Service, World
 from tests.box import genesis, make_world, running
 
-#: Its tests share what is costly to make.
-pytestmark = [pytest.mark.xdist_group("worst-day"), pytest.mark.timeout(400)]
-
 COMMIT = "c0ffee" * 6 + "c0ff"
 
 
