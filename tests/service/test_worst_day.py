@@ -17,6 +17,9 @@ from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import Service, World
 from tests.box import genesis, make_world, running
 
+#: A whole day is played before the first of them; a busy machine takes its time.
+pytestmark = pytest.mark.timeout(400)
+
 COMMIT = "c0ffee" * 6 + "c0ff"
 
 
