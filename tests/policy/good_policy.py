@@ -28,7 +28,7 @@ audience = "https://signing.example.test"
 
 [target.pypi]
 kind = "pypi"
-url = "https://pypi.example.test/legacy/"
+url = "https://index.example.test/legacy/"
 index = "https://index.example.test/simple/"
 credential = "pypi-token"
 

@@ -224,19 +224,19 @@ def test_refuses_a_release_key_in_a_project_without_approvals() -> None:
      "https://x.test:", "https://localhost"],
 )  # fmt: skip
 def test_refuses_urls_that_are_more_or_less_than_an_address(url: str) -> None:
-    for old in ("https://ci.example.test", "https://pypi.example.test/legacy/"):
+    for old in ("https://ci.example.test", "https://index.example.test/legacy/"):
         with pytest.raises(rule.UrlRefused):
             load(GOOD.replace(old, url, 1))
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:3141/root/dev/", "http://localhost:80/", "http://[::1]:8080"])
 def test_loopback_urls_need_the_word_for_it(url: str) -> None:
-    text = GOOD.replace("https://pypi.example.test/legacy/", url)
+    text = GOOD.replace("https://index.example.test/legacy/", url)
     with pytest.raises(rule.UrlRefused):
         load(text)
     load(text.replace('kind = "pypi"', 'kind = "pypi"\nloopback = true'))
     with pytest.raises(rule.UrlRefused):
-        load(GOOD.replace("https://pypi", "http://pypi").replace('kind = "pypi"', 'kind = "pypi"\nloopback = true'))
+        load(GOOD.replace("https://index", "http://index").replace('kind = "pypi"', 'kind = "pypi"\nloopback = true'))
 
 
 @pytest.mark.parametrize(

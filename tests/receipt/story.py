@@ -52,8 +52,8 @@ url = "https://ci.example"
 audience = "hsmpub"
 [target.pypi]
 kind = "pypi"
-url = "https://pypi.example/acme"
-index = "https://pypi.example/acme/simple"
+url = "https://index.example/acme"
+index = "https://index.example/acme/simple"
 credential = "pypi-token"
 [target.git]
 kind = "git"
