@@ -6,24 +6,20 @@ Source: RFC 2986; CA/Browser Forum, Baseline Requirements for Code Signing, 7.1.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hsmpub.errors import Broken, Invalid
+from hsmpub.formats.hsm_key import HsmEcKey, HsmRsaKey, SignDigest
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import KeyKindUnfit
 from hsmpub.model.key import KeyRecord
-
-#: Signs a SHA-256 digest with the key in the HSM: raw r‖s, or PKCS#1 v1.5.
-SignDigest = Callable[[bytes], bytes]
 
 #: What a subject may have, and the order in which a CA expects it.
 SUBJECT = {
@@ -90,58 +86,10 @@ def _spki(public: Any) -> bytes:
     return encoded
 
 
-def _hsm_key(key: KeyRecord, sign: SignDigest) -> _EcKey | _RsaKey:
+def _hsm_key(key: KeyRecord, sign: SignDigest) -> HsmEcKey | HsmRsaKey:
     public = load_public(key)
     if isinstance(public, ec.EllipticCurvePublicKey):
-        return _EcKey(public, sign)
+        return HsmEcKey(public, sign)
     if isinstance(public, rsa.RSAPublicKey):
-        return _RsaKey(public, sign)
+        return HsmRsaKey(public, sign)
     raise KeyKindUnfit(f"No CA certifies a {key.kind} key for code signing; {key.name!r} is one.")
-
-
-def _stays(*_: object, **__: object) -> NoReturn:
-    raise NotImplementedError("the private key stays in the HSM")
-
-
-class _EcKey(ec.EllipticCurvePrivateKey):
-    """Signs through the HSM, and does nothing else."""
-
-    def __init__(self, public: ec.EllipticCurvePublicKey, sign: SignDigest) -> None:
-        self._public, self._sign = public, sign
-
-    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        raw = self._sign(hashlib.sha256(data).digest())
-        half = len(raw) // 2
-        return utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
-
-    def public_key(self) -> ec.EllipticCurvePublicKey:
-        return self._public
-
-    @property
-    def curve(self) -> ec.EllipticCurve:
-        return self._public.curve
-
-    @property
-    def key_size(self) -> int:
-        return self._public.key_size
-
-    exchange = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays
-
-
-class _RsaKey(rsa.RSAPrivateKey):
-    """As _EcKey."""
-
-    def __init__(self, public: rsa.RSAPublicKey, sign: SignDigest) -> None:
-        self._public, self._sign = public, sign
-
-    def sign(self, data: Any, padding: Any, algorithm: Any) -> bytes:
-        return self._sign(hashlib.sha256(data).digest())
-
-    def public_key(self) -> rsa.RSAPublicKey:
-        return self._public
-
-    @property
-    def key_size(self) -> int:
-        return self._public.key_size
-
-    decrypt = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays

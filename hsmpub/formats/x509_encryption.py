@@ -8,26 +8,23 @@ Source: RFC 5280, 4.1.2.5 (no well-defined expiration date) and 4.2.1.3 (key usa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from hsmpub.errors import Broken
+from hsmpub.formats.hsm_key import HsmEcKey, SignDigest
 from hsmpub.formats.public_key import load_encryption_key, load_public
 from hsmpub.formats.purposes import KeyKindUnfit
 from hsmpub.model.key import KeyRecord
 
-#: Signs a SHA-256 digest in the HSM: raw r‖s, 64 bytes.
-SignDigest = Callable[[bytes], bytes]
 _NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
@@ -50,7 +47,7 @@ def build_certificates(
     public = _public(certifier)
     issuer, subject = _name(service, certifier.name), _name(service, key.name)
     own, decrypts = _may(certify=True), _may(encipher=True)
-    private = _InHsm(public, sign)
+    private = HsmEcKey(public, sign)
     authority = (x509.BasicConstraints(ca=True, path_length=0), own)
     made = [
         _build(issuer, issuer, public, at, authority, private, public),
@@ -99,7 +96,7 @@ def _may(*, certify: bool = False, encipher: bool = False) -> x509.KeyUsage:
 
 def _build(
     subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey | RSAPublicKey, at: int,
-    says: Sequence[x509.ExtensionType], private: _InHsm, authority: ec.EllipticCurvePublicKey,
+    says: Sequence[x509.ExtensionType], private: HsmEcKey, authority: ec.EllipticCurvePublicKey,
 ) -> str:  # fmt: skip
     identifier = x509.SubjectKeyIdentifier.from_public_key(public)
     builder = x509.CertificateBuilder(
@@ -111,41 +108,3 @@ def _build(
     builder = builder.add_extension(identifier, critical=False)
     builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority), critical=False)
     return builder.sign(private, SHA256()).public_bytes(Encoding.PEM).decode()
-
-
-class _InHsm(ec.EllipticCurvePrivateKey):
-    """The certifying key as the certificate builder wants it: it signs, and can do nothing else."""
-
-    def __init__(self, public: ec.EllipticCurvePublicKey, sign: SignDigest) -> None:
-        self._public = public
-        self._sign = sign
-
-    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
-        raw = self._sign(hashlib.sha256(data).digest())
-        return encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-
-    def public_key(self) -> ec.EllipticCurvePublicKey:
-        return self._public
-
-    @property
-    def curve(self) -> ec.EllipticCurve:
-        return self._public.curve
-
-    @property
-    def key_size(self) -> int:
-        return self._public.key_size
-
-    def exchange(self, *_: Any) -> bytes:
-        raise NotImplementedError
-
-    def private_numbers(self) -> ec.EllipticCurvePrivateNumbers:
-        raise NotImplementedError
-
-    def private_bytes(self, *_: Any) -> bytes:
-        raise NotImplementedError
-
-    def __copy__(self) -> _InHsm:
-        return self
-
-    def __deepcopy__(self, _: Any) -> _InHsm:
-        return self

@@ -1,0 +1,60 @@
+"""Keys in the HSM as the builders of the cryptography library want them: they sign, and can do nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+
+#: Signs a SHA-256 digest with the key in the HSM: raw r‖s, or PKCS#1 v1.5.
+SignDigest = Callable[[bytes], bytes]
+
+
+def _stays(*_: object, **__: object) -> NoReturn:
+    raise NotImplementedError("the private key stays in the HSM")
+
+
+class HsmEcKey(ec.EllipticCurvePrivateKey):
+    """Signs through the HSM, and does nothing else."""
+
+    def __init__(self, public: ec.EllipticCurvePublicKey, sign: SignDigest) -> None:
+        self._public, self._sign = public, sign
+
+    def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        raw = self._sign(hashlib.sha256(data).digest())
+        half = len(raw) // 2
+        return utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+
+    def public_key(self) -> ec.EllipticCurvePublicKey:
+        return self._public
+
+    @property
+    def curve(self) -> ec.EllipticCurve:
+        return self._public.curve
+
+    @property
+    def key_size(self) -> int:
+        return self._public.key_size
+
+    exchange = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays
+
+
+class HsmRsaKey(rsa.RSAPrivateKey):
+    """As HsmEcKey."""
+
+    def __init__(self, public: rsa.RSAPublicKey, sign: SignDigest) -> None:
+        self._public, self._sign = public, sign
+
+    def sign(self, data: Any, padding: Any, algorithm: Any) -> bytes:
+        return self._sign(hashlib.sha256(data).digest())
+
+    def public_key(self) -> rsa.RSAPublicKey:
+        return self._public
+
+    @property
+    def key_size(self) -> int:
+        return self._public.key_size
+
+    decrypt = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays
