@@ -210,7 +210,7 @@ class Timestamping(_Table):
 
     key: Name
     policy: Annotated[
-        str, StringConstraints(pattern=r"^([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,9})){1,20}\z")
+        str, StringConstraints(pattern=r"^([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,38})){1,20}\z")
     ]
     accuracy: Annotated[StrictInt, Field(ge=1, le=60)] = 2
     ordering: StrictBool = False

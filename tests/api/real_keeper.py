@@ -27,9 +27,10 @@ def real(
     *,
     bearer: bool = False,
     certificates: dict[str, str] | None = None,
+    **caps: Any,
 ) -> Iterator[Place]:
     """Unsealed. keys, certificates: as keeping.MORE_KEYS and CERTIFICATES; projects: added to the policy; bearer: of
-    the issuer."""
+    the issuer; caps: of the front."""
     with pytest.MonkeyPatch.context() as patch:
         for name, key in keys.items():
             patch.setitem(keeping.MORE_KEYS, name, key)
@@ -37,7 +38,7 @@ def real(
             patch.setitem(keeping.CERTIFICATES, name, chain)
         policy = _POLICY.replace("loopback", "bearer = true\nloopback", 1) if bearer else _POLICY
         patch.setattr(keeping, "POLICY", policy)
-        with kept(folder, patch, policy=projects) as made, running() as front:
+        with kept(folder, patch, policy=projects) as made, running(**caps) as front:
 
             class Real(dict[type, Any]):
                 def __missing__(self, kind: type) -> Callable[[Any], Any]:

@@ -24,7 +24,9 @@ from hypothesis import strategies as st
 from real_keeper import Place, real
 from running import Running
 
+from hsmpub.client.timestamp import Authority, Timestamps
 from hsmpub.formats.cms.der_check import contents, members
+from hsmpub.formats.cms.timestamp_token import check_token
 from hsmpub.keeper.clock import KernelClock
 from hsmpub.keeper.timestamping import TimestampsNotUnsealed
 from hsmpub.model import entry as e
@@ -292,6 +294,18 @@ def test_anybody_gets_none_while_the_unsealing_is_for_a_number_of_signatures(tmp
         front.do(made.unseal(Terms(signatures=5)))
         answer = ask(front, query_of())
         assert (answer.status_code, answer.json()["type"]) == (403, f"urn:hsmpub:rule:{TimestampsNotUnsealed('').rule}")
+
+
+def test_our_own_client_takes_our_own_timestamps(anybody: Place) -> None:
+    pins = tuple(x509.load_pem_x509_certificates(ROOT.encode()))
+    stamps = Timestamps([Authority("ours", f"{anybody[0].url}/v1/timestamp", pins)])
+    token = stamps.stamp(DATA)
+    assert check_token(token.der, DATA, pins) == token.at
+
+
+def test_everybody_together_gets_so_many_and_no_more(tmp_path: Path) -> None:
+    with place(tmp_path, FOR_ANYBODY, timestamp_rate=0.001, timestamp_burst=2) as (front, _):
+        assert [ask(front, query_of()).status_code for _ in range(4)] == [200, 200, 429, 429]
 
 
 def test_a_service_whose_policy_has_no_authority_says_so(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ def load(text: str) -> Policy:
 
 def test_a_policy_without_the_table_has_no_authority() -> None:
     assert load(GOOD).timestamping is None
+    assert load(GOOD + AUTHORITY.replace("1.3.6.1.4.1.55555.1", f"2.25.{1 << 127}")).timestamping
     table = load(GOOD + AUTHORITY).timestamping
     assert table is not None
     assert (table.clock, table.accuracy, table.ordering) == ("kernel", 2, False)
