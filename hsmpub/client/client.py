@@ -33,6 +33,7 @@ _status = msgspec.json.Decoder(m.StatusReply)
 _ready = msgspec.json.Decoder(m.ReadyReply)
 _attempt = msgspec.json.Decoder(m.AttemptReply)
 _upgrade = msgspec.json.Decoder(m.UpgradeReply)
+_done = msgspec.json.Decoder(m.Done)
 _nonce = msgspec.json.Decoder(m.NonceReply)
 _header = msgspec.json.Decoder(m.HeaderReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
@@ -208,6 +209,11 @@ class Client:
         """The dead-man's interval starts anew. signature: by the holder's share, kind "alive"."""
         body = _encode({"holder": holder, "nonce": nonce, "signature": signature})
         self.http.raw("POST", "/v1/holders/alive", content=body, headers=_JSON)
+
+    def confirm_share(self, confirmation: bytes) -> str:
+        """Sends the file of a share check. Returns what the service says: who is missing."""
+        body = _encode({"confirmation": confirmation})
+        return self.http.call("POST", "/v1/holders/confirm", _done, content=body, headers=_JSON).detail
 
     def upgrade(self) -> m.UpgradeReply:
         """What code would come next, and who permits it."""
