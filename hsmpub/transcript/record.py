@@ -26,8 +26,8 @@ Ceremony = Literal[
 ]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: What the keeper's identity may sign alone: the log key is in the HSM, and the HSM is closed. A drill of an unsealed
-#: service is signed by both.
-KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal", "drill"})
+#: service is signed by both. An offboarding runs beside the service, which alone has the HSM.
+KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal", "drill", "offboard"})
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
 Sign = Callable[[bytes], bytes]
 

@@ -51,7 +51,7 @@ FILES = {
 
 
 def test_every_standing_ceremony_has_a_golden_transcript() -> None:
-    assert {path.stem for path in FOLDER.iterdir()} == {*KINDS, "genesis", "restore"}
+    assert {path.stem for path in FOLDER.iterdir()} == {*KINDS, "genesis", "restore", "offboard"}
 
 
 @pytest.fixture(scope="module")
