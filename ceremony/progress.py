@@ -82,6 +82,10 @@ def _told(step: Step) -> str:
             return f"share of {facts['holder']} accepted, {facts['accepted']}"
         case "proven":
             return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
+        case "permission":
+            return f"upgrade to the code {facts['code'][:16]}… permitted by {', '.join(facts['holders'])}"
+        case "resumed":
+            return f"went on unsealed in the code {facts['code'][:16]}…, which used the permission up"
         case "person":
             return f"somebody leaves: {', '.join(facts['names'])}"
         case "revocation asked for":

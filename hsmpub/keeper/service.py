@@ -88,7 +88,9 @@ class Keeper:
         self.transcripts = Transcripts(parts.home.ceremonies, book, parts.record, parts.identity)
         self.holding = Holding(book, self.unsealing)
         self.permitting = Permitting(book, self.unsealing)
-        self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
+        self.upgrading = Upgrading(
+            book, self.unsealing, self.permitting, parts.home.root, parts.generation, self._resumed
+        )
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
@@ -271,6 +273,11 @@ class Keeper:
         if index >= 0:
             await self.transcripts.unsealed(index, sign)
         self.executing.start_all()
+
+    async def _resumed(self, permitted: int, index: int) -> None:
+        sign = self._log_signature()
+        assert sign is not None  # it went on unsealed
+        await self.transcripts.resumed(permitted, index, sign)
 
     def _log_signature(self) -> NoteSigner | None:
         """The signature function of the log key in the HSM; None while sealed."""
