@@ -80,7 +80,8 @@ class Transcripts:
             assert opened is not None
             recorder.record(
                 "resumed", at_time=entry.at, code=entry.code, unsealed_at=opened.index,
-                unsealed_by=list(opened.holders), terms=_plain(opened.terms), signatures=opened.signatures, log_entry=index,
+                unsealed_by=list(opened.holders), terms=_plain(opened.terms), signatures=opened.signatures,
+                log_entry=index,
             )  # fmt: skip
             self._record_log(recorder)
             self._write(f"{index}-upgrade.json", recorder, await sign(recorder.message()))
