@@ -41,7 +41,7 @@ def signature_of(kind, number=0, salt=SALT, data=DATA, at=CONTEXT.at) -> bytes:
 
 
 @both_kinds
-def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind):
+def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind, proof):
     sequoia = pytest.importorskip("pysequoia")
     certificate = sequoia.Cert.from_bytes(certificate_of(kind, lifetime=1 << 31).encode())
     assert certificate.fingerprint == v6_fingerprint(key_record(kind)).hex()
@@ -54,8 +54,8 @@ def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind):
             return False
         return len(found.valid_sigs) == 1
 
-    assert verifies(signature_of(kind), DATA)
-    assert not verifies(signature_of(kind), DATA + b"\n")
+    good, tampered = (verifies(signature_of(kind), data) for data in (DATA, DATA + b"\n"))
+    proof("OpenPGP version 6", kind, "pysequoia", good=good, tampered=tampered)
     assert not verifies(signature_of(kind, number=1), DATA)
 
 

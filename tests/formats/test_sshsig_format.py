@@ -29,10 +29,9 @@ def signers(tmp_path):
 
 
 @every_kind
-def test_ssh_keygen_verifies_and_refuses_what_was_tampered_with(signers, kind):
+def test_ssh_keygen_verifies_and_refuses_what_was_tampered_with(signers, kind, proof):
     (signers / "x.sig").write_bytes(make(SSHSIG, DATA, key_record(kind, "sshsig")))
-    assert verify(signers, DATA)
-    assert not verify(signers, DATA + b"\n")
+    proof("sshsig", kind, "ssh-keygen -Y verify", good=verify(signers, DATA), tampered=verify(signers, DATA + b"\n"))
     assert not verify(signers, DATA, namespace="git")
     (signers / "x.sig").write_bytes(make(SSHSIG, DATA, key_record(kind, "sshsig", number=1), number=1))
     assert not verify(signers, DATA)
