@@ -172,6 +172,7 @@ def test_refuses_an_altered_byte(make_one, check):
     refuses()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["p256"])
 def test_five_hundred_certificates_pass_whatever_their_numbers_begin_with(kind):
     keys = records(kind, kind)
