@@ -21,14 +21,16 @@ from hsmpub.cli.options import (
 )
 from hsmpub.cli.person import missing_words
 from hsmpub.cli.progress import bars
+from hsmpub.cli.release_run import run
+from hsmpub.cli.release_words import say_publishing, say_view
 from hsmpub.cli.say import console, note, say, say_json
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
 from hsmpub.client.asks.releases import StillWaiting
 from hsmpub.model.statement import load_statement
-from hsmpub.wire.messages import RequestView
 
 app = typer.Typer(help="Ask for releases, look after them, fetch what they made.", no_args_is_help=True)
+app.command("run")(run)
 Request = Annotated[str, typer.Argument(help="The request, as 'hsmpub release list' names it.")]
 
 
@@ -53,7 +55,7 @@ def submit(
         return
     if resumed:
         say("This release was asked for before; it goes on from there.")
-    _say_view(view)
+    say_view(view)
 
 
 @app.command("list")
@@ -86,7 +88,7 @@ def show(
         say_json(view)
         return
     show_statement(console(), load_statement(view.statement), view.statement)
-    _say_view(view)
+    say_view(view)
 
 
 @app.command()
@@ -99,9 +101,9 @@ def wait(
     """Wait until a release is out, or will never be."""
     with connect(url, trust, ca_file) as client:
         try:
-            client.wait(request, timeout, every=every, seen=_say_view)
+            client.wait(request, timeout, every=every, seen=say_view)
         except StillWaiting:
-            _say_publishing(client.request(request))
+            say_publishing(client.request(request))
             raise
 
 
@@ -115,20 +117,3 @@ def fetch(
     into.mkdir(parents=True, exist_ok=True)
     with connect(url, trust, ca_file) as client:
         client.fetch_release(request, into, written=lambda path: say(str(path)))
-
-
-def _say_view(view: RequestView) -> None:
-    what = " ".join(visible(part) for part in (view.project, view.version) if part)
-    why = f" {visible(view.why)}" if view.why else ""
-    say(f"Request {visible(view.request)}{f' ({what})' if what else ''} is {visible(view.state)}.{why}")
-    for approval in view.approvals:
-        say(f"  approved by {visible(approval.person)}")
-    if view.missing:
-        say(f"  still to approve: {missing_words(view)}")
-    _say_publishing(view)
-
-
-def _say_publishing(view: RequestView) -> None:
-    for item in view.publishing:
-        detail = f" ({visible(item.detail)})" if item.detail else ""
-        say(f"  {visible(item.target)}: {visible(item.item)} {visible(item.state)}{detail}")

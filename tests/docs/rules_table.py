@@ -19,8 +19,8 @@ _AREAS = {
     ),
     "Requests and approvals": (
         "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.keeper.approving",
-        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve", "hsmpub.client.asks.releases",
-        "hsmpub.client.ssh",
+        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve",
+        "hsmpub.client.asks.releases", "hsmpub.cli.release", "hsmpub.client.ssh",
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",
     ),
     "Files and uploads": ("hsmpub.artifact", "hsmpub.keeper.artifacts", "hsmpub.client"),

@@ -63,7 +63,7 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
 
     def wait(self, request: str, timeout: float = 3600.0, *, every: float = 1.0,
              seen: Callable[[RequestView], None] | None = None) -> Steps[RequestView]:  # fmt: skip
-        """The request once it is out.
+        """The request once it is out. A service that is away for a moment is waited for, too.
 
         Args:
             timeout: seconds to wait at most; 0 looks once. every: seconds between two looks.
@@ -74,18 +74,22 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
         """
         deadline, told = time.monotonic() + timeout, ""
         while True:
-            view = yield from self.request(request)
-            if seen is not None and view.state != told:
-                told = view.state
-                seen(view)
-            if view.state in GOOD:
-                return view
-            if view.state in BAD:
-                raise NotReleased(f"Request {view.request} is {view.state}. {view.why}".strip())
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise StillWaiting(f"Request {view.request} is still {view.state}.")
-            yield Pause(min(every, left))
+            try:
+                view = yield from self.request(request)
+            except HsmpubError as e:
+                if not e.retry or time.monotonic() >= deadline:
+                    raise
+            else:
+                if seen is not None and view.state != told:
+                    told = view.state
+                    seen(view)
+                if view.state in GOOD:
+                    return view
+                if view.state in BAD:
+                    raise NotReleased(f"Request {view.request} is {view.state}. {view.why}".strip())
+                if time.monotonic() >= deadline:
+                    raise StillWaiting(f"Request {view.request} is still {view.state}.")
+            yield Pause(max(0.0, min(every, deadline - time.monotonic())))
 
     def fetch_release(
         self, request: str, into: Path, *, written: Callable[[Path], None] | None = None
