@@ -23,10 +23,10 @@ from hsmpub.cli.options import (
 from hsmpub.cli.person import missing_words
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_fetch import fetch_release
-from hsmpub.cli.release_submit import submit_or_resume
 from hsmpub.cli.say import console, note, say, say_json
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
+from hsmpub.client.release_submit import submit_or_resume
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.model.statement import load_statement
 from hsmpub.wire.messages import RequestView

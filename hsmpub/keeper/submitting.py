@@ -112,12 +112,10 @@ class Submitting:
 
     async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
         """Every file is there; what TUF metadata among them says, for approvers to read."""
-        shown = []
+        shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
         for file in body.files:
             artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
-            shown += shown_facts(
-                self._book, artifact, rule.sign, self._book.policy.tuf_longest(body.project, rule.sign)
-            )
+            shown += shown_facts(self._book, artifact, rule.sign, longest)
         return tuple(shown)
 
     def _check_keys(self, rule: ReleaseGrant) -> None:

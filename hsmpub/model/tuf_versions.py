@@ -15,10 +15,7 @@ _PREFIX = "tuf-"
 
 
 class TufVersionNotNewer(Conflict):
-    advice = (
-        "Give the metadata a higher version ('hsmpub tuf refresh --past N'); if nobody knows of the other one, look into"
-        " the log: the key signed it."
-    )
+    advice = "Use a higher version: 'hsmpub tuf refresh --past N'. If nobody knows the other one, look into the log."
 
 
 class TufVersions:
