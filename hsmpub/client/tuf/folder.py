@@ -59,15 +59,17 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One command at a time; the folders are there. Raises TufFolderInUse."""
+        """One command at a time; the folders are there. Raises TufFolderInUse, TufMetadataUnreadable."""
         for folder in (self.metadata, self.targets, self.staging, self.receipts):
             folder.mkdir(exist_ok=True)
         fd = os.open(self.root / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TufFolderInUse(f"Another command works in {self.root}.") from None
+            self._drop_published()
             yield
-        except BlockingIOError:
-            raise TufFolderInUse(f"Another command works in {self.root}.") from None
         finally:
             os.close(fd)
 
@@ -122,6 +124,13 @@ class Folder:
 
     def all_staged(self) -> list[Staged]:
         return [found for role in ROLES if (found := self.staged(role))]
+
+    def _drop_published(self) -> None:
+        """What was published already, by a command that was cut short right then, waits for nothing."""
+        for staged in self.all_staged():
+            published = self.latest(staged.role)
+            if published is not None and published.signed.version >= staged.version:
+                self.unstage(staged)
 
     def stage(self, role: Role, version: int, payload: bytes) -> Staged:
         path = self.write(self.staging, f"{version}.{role}.signed.json", payload)

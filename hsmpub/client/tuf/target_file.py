@@ -28,15 +28,18 @@ def take_target(folder: Path, source: Path) -> TargetFile:
     digest, length = hashlib.sha256(), 0
     try:
         fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file, passing.open("xb") as copy:
+        try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise NotAPlainFile(f"{source.name!r} is not a regular file.")
-            while piece := file.read(_PIECE):
-                digest.update(piece)
-                length += len(piece)
-                copy.write(piece)
-            copy.flush()
-            os.fsync(copy.fileno())
+            with passing.open("xb") as copy:
+                while piece := os.read(fd, _PIECE):
+                    digest.update(piece)
+                    length += len(piece)
+                    copy.write(piece)
+                copy.flush()
+                os.fsync(copy.fileno())
+        finally:
+            os.close(fd)
         passing.replace(folder / f"{digest.hexdigest()}.{source.name}")
     except OSError as e:
         raise NotWritten(f"{source} cannot be copied: {e.strerror}.") from None

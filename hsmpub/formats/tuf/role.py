@@ -1,8 +1,8 @@
 """A signature over the metadata of one TUF role: `tuf-root`, `tuf-targets`, `tuf-snapshot`, `tuf-timestamp`.
 
 The file is the metadata's member `signed` in canonical JSON: the very bytes that TUF signs, and so the digest in the
-log is theirs. The whole of it is the detail. It is read in full before anything is signed
-(hsmpub.formats.tuf.metadata); what is not understood is refused. The output is the signature object that goes into the metadata's `signatures`.
+log is theirs. The whole of it is the detail, read in full before anything is signed (hsmpub.formats.tuf.metadata); what
+is not understood is refused. The output is the signature object that goes into the metadata's `signatures`.
 
 A key that serves one role may serve others, where its ceremony named them: each role's bytes begin with its own
 `_type`, so none fits two. Nothing else is made by it.
