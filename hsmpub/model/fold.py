@@ -24,6 +24,7 @@ from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 from hsmpub.model.terms import Terms
+from hsmpub.model.tuf_versions import TufVersions
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
 #: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
@@ -124,6 +125,7 @@ class ServiceState:
     #: when a holder was last heard of
     present_at: int = 0
     quorums: QuorumHistory = field(default_factory=QuorumHistory)
+    tuf: TufVersions = field(default_factory=TufVersions)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -168,6 +170,8 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                if '"tuf":' in entry.statement:  # nearly none has it, and there are many
+                    self.tuf.take(load_statement(entry.statement.encode()))
                 self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
                 self._close()
@@ -260,6 +264,7 @@ class ServiceState:
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
                 self._count(index, entry.at, len(entry.outputs))
+                self.tuf.take(request.statement)
                 self._settle(request)
             case e.PublishIntent():
                 item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))
