@@ -18,6 +18,7 @@ COMMANDS = {
     "unseal": ("unseal", "unseal"),
     "drill": ("drill", "drill"),
     "seal": ("seal", "seal"),
+    "confirm": ("confirm", "confirm"),
     "alive": ("alive", "alive"),
     "upgrade": ("upgrade", "app"),
     "release": ("release", "app"),

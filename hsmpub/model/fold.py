@@ -118,6 +118,8 @@ class ServiceState:
     ended: Opened | None = None
     #: permissions to upgrade that were not used, by their id
     permissions: dict[str, Permission] = field(default_factory=dict)
+    #: index of the entry of each
+    permitted_at: dict[str, int] = field(default_factory=dict)
     #: ids of all that were given in this unsealing: their signatures stand in the log, for everybody to send again
     permitted: set[str] = field(default_factory=set)
     #: when a holder was last heard of
@@ -193,11 +195,12 @@ class ServiceState:
                 data = entry.permission.encode()
                 self._require(permission_id(data) not in self.permitted, index, "a permission given twice")
                 self.permissions[permission_id(data)] = load_permission(data)
+                self.permitted_at[permission_id(data)] = index
                 self.permitted.add(permission_id(data))
                 self.present_at = max(self.present_at, entry.at)
             case e.Resumed():
                 self._require(entry.permission in self.permissions, index, "a resumption without its permission")
-                del self.permissions[entry.permission]
+                del self.permissions[entry.permission], self.permitted_at[entry.permission]
             case e.UnsealedBy():
                 self._forget_permissions()
                 self.opened = Opened(index, entry.at, entry.terms, entry.holders)
@@ -230,6 +233,7 @@ class ServiceState:
     def _forget_permissions(self) -> None:
         """Each is for the unsealing in which it was given, and names it."""
         self.permissions.clear()
+        self.permitted_at.clear()
         self.permitted.clear()
 
     def _count(self, index: int, at: int, signatures: int) -> None:
