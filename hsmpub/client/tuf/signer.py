@@ -103,8 +103,8 @@ class Asking:
 
     def _approved(self, role: Role, path: Path, by: SignedBy) -> bytes:
         payload, form, client = path.read_bytes(), get_format(f"tuf-{role}"), self._connected
-        digest, version = sha256_hex(payload), path.name.partition(".")[0]
-        version = f"{version}+{digest[:12]}"
+        digest = sha256_hex(payload)
+        version = f"{path.name.partition('.')[0]}+{digest[:12]}"
         view = client.ask_release(by.project, version, self._commit or digest, [client.upload(path)]).view
         if view.state not in _MADE:
             raise TufWaitsForApproval(f"{path.name} waits: request {view.request} of {by.project} is {view.state}.")
