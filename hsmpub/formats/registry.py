@@ -24,6 +24,9 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.formats.windows.cab import Cab
+from hsmpub.formats.windows.cat import Cat
+from hsmpub.formats.windows.msi import Msi
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -36,6 +39,9 @@ _ALL: tuple[Format, ...] = (
     DerSignature(),
     Cms(),
     Authenticode(),
+    Msi(),
+    Cab(),
+    Cat(),
     KernelModule(),
     OpenpgpCleartext(),
     AptInRelease(),

@@ -7,6 +7,8 @@ import io
 import struct
 import zipfile
 
+from windows_samples import cab_file, cat_file, msi_file
+
 
 def pe_file(size: int = 1536) -> bytes:
     """A PE32+ with headers and one section: enough for everybody who reads where things lie."""
@@ -145,6 +147,9 @@ def ssh_public_key(fill: int) -> bytes:
 
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
+    "msi": msi_file(),
+    "cab": cab_file(),
+    "cat": cat_file(),
     "kernel-module": module_file(),
     "openpgp-cleartext": RELEASE,
     "apt-inrelease": RELEASE,
@@ -161,6 +166,9 @@ SAMPLES: dict[str, bytes] = {
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
     "authenticode": pe_file(2048),
+    "msi": msi_file(b"another"),
+    "cab": cab_file(b"another content"),
+    "cat": cat_file(bytes(32)),
     "kernel-module": module_file(901),
     "openpgp-cleartext": RELEASE + b"x\n",
     "apt-inrelease": RELEASE.replace(b"1234", b"1235"),
