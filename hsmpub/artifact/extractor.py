@@ -2,8 +2,8 @@
 
 python -I -S … hsmpub.artifact.extractor COPY_FD
 
-It holds nothing but the copy of one file after the other, may reach nothing else, has little memory, and comes after
-everybody else for the processor. Whoever uploaded a hostile file has only this process to spoil.
+It holds nothing but the copy of one file after the other, may reach nothing else, and has little memory. Whoever uploaded
+a hostile file has only this process to spoil.
 """
 
 from __future__ import annotations
@@ -48,7 +48,6 @@ _decode = msgspec.msgpack.Decoder(Extract).decode
 def main() -> int:
     """Answers until its parent has no more questions. Exit status 70: it does not know what happened."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    os.nice(10)
     copy = int(sys.argv[1])
     harden("extractor", read=[os.devnull])  # a path, so that files are confined: none is needed any more
     try:

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import struct
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ from hsmpub.errors import HsmpubError
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.zip.manifest import MAX_SECTIONS
 from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.sandbox import python_command
+from hsmpub.sandbox.landlock import landlock_abi
 
 STORED = b"stored"
 #: A compound file whose directory's sectors follow each other in a circle.
@@ -213,3 +216,28 @@ def test_a_child_that_answers_something_else_is_not_believed(tmp_path: Path, mon
             with pytest.raises(ExtractorLost):
                 child.extract("x", [get_format("jar")], 0)
             child.close()
+
+
+HARDENED = """
+import asyncio, pathlib
+from hsmpub.formats.registry import get_format
+from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.sandbox import harden
+folder = pathlib.Path({folder!r})
+report = harden("keeper", write=[str(folder)])
+artifacts = Artifacts(folder, folder)
+made = asyncio.run(artifacts.hashed({digest!r}, "x", [get_format("jar")]))
+artifacts.close()
+print(report["files"], len(made.details["jar"]))
+"""
+
+
+@pytest.mark.skipif(landlock_abi() == 0, reason="this kernel has no Landlock")
+def test_the_hardened_keeper_has_its_uploads_looked_into(tmp_path: Path) -> None:
+    digest = put(tmp_path, archive(a=b"class"))
+    command = python_command("hsmpub.keeper.main")
+    program = HARDENED.format(folder=str(tmp_path), digest=digest)
+    command[-1] = f"{command[-1].split('from hsmpub')[0]}exec({program!r})"
+    done = subprocess.run(command, capture_output=True, timeout=60, check=True, text=True)
+    assert done.stdout.startswith("on ")
+    assert done.stderr == ""
