@@ -2,8 +2,8 @@
 
 python -I -S … hsmpub.artifact.extractor COPY_FD
 
-It holds nothing but the copy of one file after the other, may reach nothing else, and has little memory. Whoever uploaded
-a hostile file has only this process to spoil.
+It holds nothing but the copy of one file after the other, may reach nothing else, and has little memory. Who uploaded a
+hostile file has only this process to spoil.
 """
 
 from __future__ import annotations
