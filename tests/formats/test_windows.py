@@ -78,16 +78,20 @@ def cabinet(tmp_path_factory) -> bytes:
     return (folder / "x.cab").read_bytes()
 
 
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes((data[at] ^ 1,)) + data[at + 1 :]
+
+
 @both_kinds
-def test_a_signed_installer_is_taken_and_no_altered_one(tmp_path, installer, kind):
+def test_a_signed_installer_is_taken_and_no_altered_one(tmp_path, installer, kind, proof):
     package = signed(MSI, installer, kind)
     said = verdict(tmp_path, "x.msi", package, kind)
     assert (said.returncode, b"Calculated MsiDigitalSignatureEx" in said.stdout) == (0, True), said.stdout
     content = package.index(bytes(i % 253 for i in range(100)))
     created = package.index("\5SummaryInformation".encode("utf-16-le")) + 100  # of its place in the directory
-    for at in (content, created):
-        altered = package[:at] + bytes((package[at] ^ 1,)) + package[at + 1 :]
-        assert verdict(tmp_path, "altered.msi", altered, kind).returncode != 0
+    taken = [verdict(tmp_path, "altered.msi", flipped(package, at), kind).returncode == 0 for at in (content, created)]
+    maker = "wixl's and msibuild's package"
+    proof("msi", kind, "osslsigncode verify", good=said.returncode == 0, tampered=any(taken), on=maker)
     (tmp_path / "plain.msi").write_bytes(installer)
     read = [run("msiinfo", "export", one, "File", cwd=tmp_path).stdout for one in ("x.msi", "plain.msi")]
     assert read[0] == read[1] != b""
@@ -96,26 +100,26 @@ def test_a_signed_installer_is_taken_and_no_altered_one(tmp_path, installer, kin
 
 
 @both_kinds
-def test_a_signed_cabinet_is_taken_and_no_altered_one(tmp_path, cabinet, kind):
+def test_a_signed_cabinet_is_taken_and_no_altered_one(tmp_path, cabinet, kind, proof):
     whole = signed(CAB, cabinet, kind)
-    assert verdict(tmp_path, "x.cab", whole, kind).returncode == 0
-    for at in (8, 30, 61, 300):  # size, flags, folder, content
-        altered = whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :]
-        assert verdict(tmp_path, "altered.cab", altered, kind).returncode != 0
+    good = verdict(tmp_path, "x.cab", whole, kind).returncode == 0
+    places = (8, 30, 61, 300)  # size, flags, folder, content
+    taken = [verdict(tmp_path, "altered.cab", flipped(whole, at), kind).returncode == 0 for at in places]
+    proof("cab", kind, "osslsigncode verify", good=good, tampered=any(taken), on="gcab's cabinet")
     needs("cabextract")
     assert accepts("cabextract", "-t", "x.cab", cwd=tmp_path)
 
 
 @both_kinds
-def test_a_program_is_taken_by_its_signed_catalogue_and_no_other(tmp_path, kind):
+def test_a_program_is_taken_by_its_signed_catalogue_and_no_other(tmp_path, kind, proof):
     catalogue = cat_of(cat_list(pe_digest(BytesSource(pe_file())), bytes(range(32))))
     whole = signed(CAT, catalogue, kind)
-    assert verdict(tmp_path, "x.cat", whole, kind).returncode == 0
-    assert verdict(tmp_path, "x.exe", pe_file(), kind, "-catalog", "x.cat").returncode == 0
-    assert verdict(tmp_path, "y.exe", pe_file(2048), kind, "-catalog", "x.cat").returncode != 0
-    at = whole.index(bytes(range(32)))
-    altered = whole[:at] + b"\1" + whole[at + 1 :]
-    assert verdict(tmp_path, "altered.cat", altered, kind).returncode != 0
+    good = verdict(tmp_path, "x.cat", whole, kind).returncode == 0
+    altered = flipped(whole, whole.index(bytes(range(32))))
+    tampered = verdict(tmp_path, "altered.cat", altered, kind).returncode == 0
+    proof("cat", kind, "osslsigncode verify", good=good, tampered=tampered)
+    listed = [verdict(tmp_path, "x.exe", pe_file(size), kind, "-catalog", "x.cat").returncode for size in (1536, 2048)]
+    proof("cat", kind, "osslsigncode verify -catalog", good=listed[0] == 0, tampered=listed[1] == 0)
 
 
 @pytest.mark.parametrize("name", ["msi", "cab", "cat"])
