@@ -175,6 +175,19 @@ def test_streams_of_any_size_come_out_as_they_went_in(sector, size):
     assert b"".join(MSI.attach(BytesSource(whole), output)) == whole
 
 
+@pytest.mark.parametrize("sector", [512, 4096])
+def test_a_large_package_of_either_version_is_taken(tmp_path, sector):
+    """Its table of sectors does not fit into the header."""
+    data = compound_file(
+        {"large": bytes(range(256)) * (40 << 10), **{f"small {n}": b"x" * n for n in range(99)}}, sector
+    )
+    package = signed(MSI, data)
+    said = verdict(tmp_path, "x.msi", package, "p256")
+    assert said.returncode == 0, said.stdout
+    place = package.index(bytes(range(256)))
+    assert verdict(tmp_path, "y.msi", flipped(package, place + (9 << 20)), "p256").returncode != 0
+
+
 def test_a_directory_of_any_number_of_names_is_a_red_black_tree():
     for count in (*range(1, 40), 300):
         data = compound_file({f"stream {number}": b"x" for number in range(count)})

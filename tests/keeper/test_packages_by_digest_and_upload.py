@@ -94,6 +94,7 @@ def test_a_package_is_signed_by_digest_and_by_upload_and_a_bad_one_fails_alone(k
         for artifact in ("wrong", "text"):
             problem = made[artifact].problem
             assert problem is not None
+            assert problem.family == "invalid"
             assert not made[artifact].output
 
     asyncio.run(scenario())
