@@ -24,11 +24,13 @@ from hsmpub.envelope.header import FORMS
 from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.certificate_chain import check_chain
+from hsmpub.formats.cms.certificates import with_its_certificates
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import ReadSignedData, signs_with_rsa
 from hsmpub.formats.cms.stamp import STAMPED, signature_value, without_timestamp
-from hsmpub.formats.cms.timestamp_token import read_response
+from hsmpub.formats.cms.timestamp_query import load_query
+from hsmpub.formats.cms.timestamp_token import read_response, see_token, timestamp_request, token_of
 from hsmpub.formats.git_tag_read import split_signature
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
@@ -171,8 +173,13 @@ def _targets() -> Iterator[tuple[str, Target]]:
         signature_value,
         *(functools.partial(without_timestamp, format_name=n) for n in STAMPED),
     )
-    timestamps = (lambda data: read_response(data, b"x", 1, ()),)
+    key = _key("cms")
+    timestamps = (lambda data: read_response(data, b"x", 1, ()), lambda data: with_its_certificates(data, key))
     yield "cms", Target((*cms, *timestamps), seeds=lambda: [make(FORMATS["cms"], b"x", _key("cms"))])
+    query = timestamp_request(b"x", 77)
+    tokens = (lambda data: see_token(data, lambda _: b"", ()), token_of)
+    own = functools.partial(make, FORMATS["timestamp"], b"x")
+    yield "timestamp", Target((load_query, *tokens), seeds=lambda: [query, own(_key("timestamp"))])
     yield "signature-files", _outputs(*(name for name in FORMATS if name != "pdf"))
     armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
                 check_v6_certificate)  # fmt: skip
