@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,9 @@ def test_a_refresh_cut_short_anywhere_goes_on(tmp_path: Path, monkeypatch: pytes
     take, and no version is ever signed over two contents."""
     write_whole = folder_module.write_whole
     signed: dict[str, set[bytes]] = {}
+    first = Tuf(tmp_path / "first").begun()
     for step, after in itertools.product(range(9), (False, True)):
-        tuf = Tuf(tmp_path / f"{step}{after}").begun()
+        tuf = Tuf(Path(shutil.copytree(first.root, tmp_path / f"{step}{after}")), first.now)
         root, asking, left = tuf.at("1.root.json").read_bytes(), tuf.asking.signature, [step]
 
         def dying(folder: Path, name: str, data: bytes, left: list[int] = left, after: bool = after) -> Path:

@@ -39,6 +39,7 @@ from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
 from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.tuf.metadata import ROLES, read_metadata
 from hsmpub.formats.zip.directory import read_archive
 from hsmpub.formats.zip.manifest import parse_manifest
 from hsmpub.model.entry import load_entry
@@ -187,6 +188,8 @@ def _targets() -> Iterator[tuple[str, Target]]:
         Target((split_signature,), seeds=lambda: [b"object 0\ntype commit\n\nx\n-----BEGIN PGP SIGNATURE-----\n"]),
     )
     yield "certificate-chain", Target((_chain,), seeds=lambda: [_key("cms").certificates.encode()])
+    roles = [functools.partial(read_metadata, role=role) for role in ROLES]
+    yield "tuf", Target((*roles,), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
     headers = [lambda data, form=form: find_header(data, form, _decryption()) for form in FORMS]
     names = [_text(functools.partial(load_recipient, form=form)) for form in FORMS]
     yield "envelope", Target((*headers, *names), seeds=lambda: [b"age-encryption.org/v1\n-> X25519 a\n\n--- \n"])
