@@ -18,11 +18,11 @@ from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress, upload
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
+from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
-from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
 
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
@@ -128,10 +128,10 @@ def sign_batch(
         states=[work.ask for work in works if isinstance(work.ask, HashState)],
         files=[work.ask for work in works if isinstance(work.ask, FileRef)],
     )
-    return [_made(work, reply, formats, client.trust) for work in works]
+    return [_made(client, work, reply, formats) for work in works]
 
 
-def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
+def _made(client: Client, work: Work, reply: SignReply, formats: Sequence[str]) -> Made:
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []
@@ -139,7 +139,7 @@ def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) ->
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
         try:
-            output = outputs[work.path.name + form.suffix] = _checked(work, found, trust)
+            output = outputs[work.path.name + form.suffix] = _checked(client, work, reply.request, found)
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
             continue
@@ -148,11 +148,13 @@ def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) ->
     return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded))
 
 
-def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
+def _checked(client: Client, work: Work, request: str, found: Sequence[MadeSignature]) -> bytes:
     if len(found) != 1:
         raise SignatureMissing(f"The service gave {len(found)} signatures where one was asked for.")
     if found[0].problem is not None:
         raise found[0].problem.as_error()
-    output, key = found[0].output, pinned_key(trust, found[0].key)
+    output, key = found[0].output, pinned_key(client.trust, found[0].key)
+    if found[0].format in BEARER_FORMATS:
+        output = client.session.open_answer(output, request, work.path.name)
     get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details), key)
     return output

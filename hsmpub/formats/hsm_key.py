@@ -7,9 +7,23 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from hsmpub.errors import Broken
 
 #: Signs a SHA-256 digest with the key in the HSM: raw r‖s, or PKCS#1 v1.5.
 SignDigest = Callable[[bytes], bytes]
+
+
+class KeySignsOtherwise(Broken):
+    advice = "Have it signed with SHA-256, RSA as PKCS#1 v1.5: the HSM's keys do nothing else."
+
+
+def _check_sha256(algorithm: object) -> None:
+    """Whoever asks for something else would get a signature that nobody verifies. Raises KeySignsOtherwise."""
+    if not isinstance(algorithm, SHA256):
+        raise KeySignsOtherwise("A key of the HSM was asked to sign with another hash.")
 
 
 def _stays(*_: object, **__: object) -> NoReturn:
@@ -23,6 +37,7 @@ class HsmEcKey(ec.EllipticCurvePrivateKey):
         self._public, self._sign = public, sign
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        _check_sha256(signature_algorithm.algorithm)
         raw = self._sign(hashlib.sha256(data).digest())
         half = len(raw) // 2
         return utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
@@ -48,6 +63,9 @@ class HsmRsaKey(rsa.RSAPrivateKey):
         self._public, self._sign = public, sign
 
     def sign(self, data: Any, padding: Any, algorithm: Any) -> bytes:
+        _check_sha256(algorithm)
+        if not isinstance(padding, PKCS1v15):
+            raise KeySignsOtherwise("A key of the HSM was asked to sign with another padding.")
         return self._sign(hashlib.sha256(data).digest())
 
     def public_key(self) -> rsa.RSAPublicKey:

@@ -10,7 +10,9 @@ chosen file is what other CMS formats sign of theirs, while Authenticode names i
 from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
 `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
-own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it.
+own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. A key for `jwt` signs
+tokens alone: a file that reads as header and claims would be one. The key of a CA signs certificates and their
+revocations (`x509-certificate`, `x509-crl`), which begin differently, and nothing that anybody else wrote.
 """
 
 from __future__ import annotations
@@ -25,11 +27,17 @@ from hsmpub.model.key import KeyKind, KeyRecord
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: Formats whose readers look for the key in an OpenPGP certificate.
 OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
+#: Outputs that open doors for whoever holds them: the log has their digest only, and the answer goes to the asker
+#: alone, sealed to the key of the session.
+BEARER_FORMATS = frozenset({"jwt"})
+#: Made at once or not at all, and no part of a release.
+ROUTINE_FORMATS = BEARER_FORMATS | {"x509-crl"}
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
+    frozenset({"x509-certificate", "x509-crl"}),
 )
 
 

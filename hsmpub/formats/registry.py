@@ -11,6 +11,7 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
+from hsmpub.formats.jwt import JsonWebToken
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
@@ -52,6 +53,7 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("file"),
     SshAgentSig("git"),
     SshCertificate(),
+    JsonWebToken(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
@@ -27,7 +30,8 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
+from hsmpub.model.said import Said
+from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, dump_statement
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -45,7 +49,7 @@ class _Allowed:
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     requester: dict[str, str]
-    ssh: SshProfile | None
+    profiles: Profiles
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -63,6 +67,7 @@ class _Batch:
     made: list[m.MadeSignature] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     work: list[_Work] = field(default_factory=list)
 
 
@@ -78,9 +83,10 @@ class Routine:
         """Signs every file of the body that can be signed, and the artifacts beside it.
 
         Raises:
-            The rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when the entry cannot be
-                made durable.
+            SessionWithoutKey; the rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when
+                the entry cannot be made durable.
         """
+        check_answerable(session, body.formats)
         allowed = self._allowed(session, body)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
@@ -94,7 +100,7 @@ class Routine:
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
             sign=allowed.signing,
-            ssh=allowed.ssh,
+            **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
@@ -104,9 +110,9 @@ class Routine:
             await self._make(batch, signers, context)
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
-                e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
+                e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs), tuple(batch.said))
             )
-        return m.SignReply(predicate.request, index, tuple(batch.made))
+        return m.SignReply(predicate.request, index, sealed_for(session, predicate.request, batch.made))
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
         """The policy's decision, kept for the session until another policy is adopted."""
@@ -116,7 +122,8 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
+        profiles = self._book.policy.profiles(body.project, signing)
+        allowed = _Allowed(makes, signing, requester_of(session), profiles)
         session.decisions[question] = allowed
         return allowed
 
@@ -151,6 +158,8 @@ class Routine:
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
+            if work.prepared.said is not None:
+                batch.said.append(work.prepared.said)
             batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
 
     async def _round(

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from hsmpub.approval import check_personal_request
 from hsmpub.errors import Conflict, Invalid, Throttled
 from hsmpub.formats.registry import get_format
@@ -104,7 +106,7 @@ class Submitting:
                     sizes=tuple(f.size for f in body.files),
                     sign=rule.sign,
                     publish=rule.publish,
-                    ssh=self._book.policy.ssh_profile(body.project, rule.sign),
+                    **msgspec.structs.asdict(self._book.policy.profiles(body.project, rule.sign)),
                 ),
             )
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from hsmpub.errors import Invalid
+from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
@@ -89,7 +90,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     text: the whole new policy or roster, for those kinds.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
-    ssh: where SSH certificates are asked for.
+    ssh, jwt, certificate, crl: where such are asked for.
     """
 
     request: str
@@ -110,6 +111,22 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: str = ""
     decrypt: Decryption | None = None
     ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+
+
+class Profiles(msgspec.Struct, frozen=True):
+    """The members of a predicate that say what stands in certificates and tokens."""
+
+    ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+
+    @classmethod
+    def of(cls, predicate: Predicate) -> Profiles:
+        return cls(predicate.ssh, predicate.jwt, predicate.certificate, predicate.crl)
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -157,6 +157,7 @@ SAMPLES: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file"),
     "ssh-agent-git": asked_of_agent("git"),
     "ssh-certificate": ssh_public_key(7),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,true]}}',
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -173,4 +174,5 @@ OTHERS: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file", fill=8),
     "ssh-agent-git": asked_of_agent("git", fill=8),
     "ssh-certificate": ssh_public_key(9),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,1]}}',
 }

@@ -15,6 +15,7 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_o
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.profiles import JwtProfile
 from hsmpub.model.statement import SshProfile
 
 CREATED_AT = 1_780_000_000
@@ -30,6 +31,21 @@ CONTEXT = Context(
     commit="0123456789abcdef0123456789abcdef01234567",
     policy_sha256="ab" * 32,
     ssh=SshProfile("user", ("deploy", "backup"), 3600, ("permit-pty", "permit-port-forwarding")),
+    jwt=JwtProfile(
+        "2026-key",
+        "JWT",
+        600,
+        {
+            "iss": ("12345",),
+            "sub": ("repo:acme/*",),
+            "aud": ("https://api.acme.example", "https://*.acme.example"),
+            "scope": ("read:*", "write:sdk"),
+        },
+        free=("context",),
+        early=60,
+        nbf=True,
+        jti=True,
+    ),
     requester={"issuer": "ci", "subject": "repo:acme/sdk-python:ref:refs/heads/main", "ref": 'refs/heads/"ä\n'},
 )
 
