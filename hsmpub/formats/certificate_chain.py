@@ -4,7 +4,8 @@
 2 it is for the very key
 3 each is issued by the next: name and signature; the issuers are CAs and may issue that deep
 4 all are valid now, and no signature uses a weak hash
-5 the first is for code signing, or for timestamps alone where that is what the key makes, and is no CA
+5 the first is for code signing, or for timestamps alone where that is what the key makes, and is no CA; or it is one of
+  a CA, where the key is for that
 
 Whether the last is trusted by anybody is for those who verify: a CA need not send its root.
 Source: RFC 5280, 4.2.1.3, 4.2.1.9, 4.2.1.12 and 6.1.
@@ -26,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.public_key import spki_sha256
+from hsmpub.formats.x509.root import is_authority
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
@@ -161,7 +163,25 @@ def _check_now(certificate: x509.Certificate, now: datetime) -> None:
         )
 
 
+def _check_authority(own: x509.Certificate) -> None:
+    """A CA's own, which may issue leaves and revoke them. Raises CertificateUsageUnfit."""
+    try:
+        basic = own.extensions.get_extension_for_class(x509.BasicConstraints).value
+        own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        basic = x509.BasicConstraints(ca=False, path_length=None)
+    usage = _usage(own)
+    if not basic.ca or usage is None or not (usage.key_cert_sign and usage.crl_sign):
+        raise CertificateUsageUnfit(
+            "The certificate is not one of a CA.",
+            next_step="Ask for one that may sign certificates and lists of revoked ones, and names its key.",
+        )
+
+
 def _check_usage(own: x509.Certificate, key: KeyRecord | None) -> None:
+    if key is not None and is_authority(key):
+        _check_authority(own)
+        return
     try:
         extension = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:

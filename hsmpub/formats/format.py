@@ -22,7 +22,7 @@ but bare ones (hsmpub.formats.purposes), and whoever relies on the key must expe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -73,10 +73,12 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RevokedSoFar(msgspec.Struct, frozen=True):
-    """What a CA's next list of revoked certificates begins with. number: the new list's own."""
+    """What a CA's next list of revoked certificates begins with. number: the new list's own; issued: serial numbers
+    (hex) of the certificates that can be revoked."""
 
     number: int
     certificates: tuple[Revoked, ...]
+    issued: Collection[str] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):

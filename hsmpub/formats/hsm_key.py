@@ -11,6 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from hsmpub.errors import Broken
+from hsmpub.formats.public_key import load_public
+from hsmpub.formats.purposes import KeyKindUnfit
+from hsmpub.model.key import KeyRecord
 
 #: Signs a SHA-256 digest with the key in the HSM: raw r‖s, or PKCS#1 v1.5.
 SignDigest = Callable[[bytes], bytes]
@@ -76,3 +79,13 @@ class HsmRsaKey(rsa.RSAPrivateKey):
         return self._public.key_size
 
     decrypt = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays
+
+
+def hsm_key(key: KeyRecord, sign: SignDigest) -> HsmEcKey | HsmRsaKey:
+    """The key of a record, for the builders. Raises KeyKindUnfit: no X.509 is made with keys of its kind."""
+    public = load_public(key)
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return HsmEcKey(public, sign)
+    if isinstance(public, rsa.RSAPublicKey):
+        return HsmRsaKey(public, sign)
+    raise KeyKindUnfit(f"No X.509 is made with a {key.kind} key; {key.name!r} is one.")

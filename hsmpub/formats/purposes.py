@@ -32,12 +32,14 @@ OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "a
 BEARER_FORMATS = frozenset({"jwt"})
 #: Made at once or not at all, and no part of a release.
 ROUTINE_FORMATS = BEARER_FORMATS | {"x509-crl"}
+#: What the key of a CA makes.
+CA_FORMATS = frozenset({"x509-certificate", "x509-crl"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
-    frozenset({"x509-certificate", "x509-crl"}),
+    CA_FORMATS,
 )
 
 

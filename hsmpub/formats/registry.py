@@ -25,6 +25,8 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.formats.x509.certificate import X509Certificate
+from hsmpub.formats.x509.crl import X509Crl
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -54,6 +56,8 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("git"),
     SshCertificate(),
     JsonWebToken(),
+    X509Certificate(),
+    X509Crl(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -23,6 +23,7 @@ from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
+from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import requester_of
 from hsmpub.keeper.unsealing import Unsealing
@@ -78,6 +79,7 @@ class Routine:
         self._book = book
         self._artifacts = artifacts
         self._unsealing = unsealing
+        self._revoking = Revoking(book)
 
     async def sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact] = ()) -> m.SignReply:
         """Signs every file of the body that can be signed, and the artifacts beside it.
@@ -87,6 +89,10 @@ class Routine:
                 the entry cannot be made durable.
         """
         check_answerable(session, body.formats)
+        async with self._revoking.turn(body.formats):
+            return await self._sign(session, body, artifacts)
+
+    async def _sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact]) -> m.SignReply:
         allowed = self._allowed(session, body)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
@@ -103,7 +109,9 @@ class Routine:
             **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
+        everything: list[_Given] = [*body.states, *body.files, *artifacts]
+        context = self._revoking.with_log(context, allowed.signing[0].key, len(everything))
+        batch = await self._prepare(everything, allowed, context)
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:

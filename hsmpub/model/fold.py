@@ -19,6 +19,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.authorities import Authorities
 from hsmpub.model.holder_act import Permission, load_permission, permission_id
 from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
@@ -111,6 +112,7 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    authorities: Authorities = field(default_factory=Authorities)
     #: as the log has it; a keeper that was started anew is sealed all the same
     opened: Opened | None = None
     #: the unsealing that ended last, or that another one followed
@@ -129,7 +131,8 @@ class ServiceState:
         Raises:
             LogContradictsItself: this fact cannot follow the ones before it.
         """
-        # Routine signatures are appended side by side and may be applied out of order: they change no state.
+        # Routine signatures are appended side by side and may be applied out of order: all that they change is counts,
+        # and what a CA issued.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
         self.quorums.apply(entry)
@@ -166,6 +169,7 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                self.authorities.apply(entry.at, entry.said)
                 self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
                 self._close()
@@ -255,6 +259,7 @@ class ServiceState:
                 request.state, request.why = "failed", f"nothing could be delivered: {entry.reason}"
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
+                self.authorities.apply(entry.at, [output.said for output in entry.outputs])
                 self._count(index, entry.at, len(entry.outputs))
                 self._settle(request)
             case e.PublishIntent():

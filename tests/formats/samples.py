@@ -7,6 +7,11 @@ import io
 import struct
 import zipfile
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
 
 def pe_file(size: int = 1536) -> bytes:
     """A PE32+ with headers and one section: enough for everybody who reads where things lie."""
@@ -143,6 +148,16 @@ def ssh_public_key(fill: int) -> bytes:
     return b"ssh-ed25519 " + base64.b64encode(blob) + b" ci-job\n"
 
 
+def certificate_request(fill: int, *hosts: str, common: str = "") -> bytes:
+    """A signing request of a key that follows from `fill`."""
+    names = hosts or ("a.internal.acme.example",)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common or names[0])])
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    builder = builder.add_extension(x509.SubjectAlternativeName(map(x509.DNSName, names)), critical=False)
+    key = Ed25519PrivateKey.from_private_bytes(bytes([fill]) * 32)
+    return builder.sign(key, None).public_bytes(Encoding.PEM)
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "kernel-module": module_file(),
@@ -158,6 +173,8 @@ SAMPLES: dict[str, bytes] = {
     "ssh-agent-git": asked_of_agent("git"),
     "ssh-certificate": ssh_public_key(7),
     "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,true]}}',
+    "x509-certificate": certificate_request(7),
+    "x509-crl": b"def keyCompromise\n123 unspecified\n",
 }
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
@@ -175,4 +192,6 @@ OTHERS: dict[str, bytes] = {
     "ssh-agent-git": asked_of_agent("git", fill=8),
     "ssh-certificate": ssh_public_key(9),
     "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,1]}}',
+    "x509-certificate": certificate_request(8),
+    "x509-crl": b"def keyCompromise\n456 unspecified\n",
 }
