@@ -25,6 +25,7 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "jwt": ("jwt", "jwt"),
+    "certificate": ("certificate", "app"),
     "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
     "gpg": ("gpg", "gpg"),

@@ -68,7 +68,7 @@ class JsonWebToken(Detached):
         if profile is None:
             raise JwtProfileMissing("The request names no profile for tokens.")
         header = {"alg": _ALGORITHMS[key.kind], "kid": profile.kid, "typ": profile.type}
-        payload = _spelled(_payload(asked, profile, context))
+        payload = _spelled(_payload(asked, profile, context, artifact.name))
         signed = _encoded(_spelled(header)) + b"." + _encoded(payload)
         said = TokenSaid(payload.decode())
         if key.kind == "ed25519":
@@ -86,7 +86,7 @@ class JsonWebToken(Detached):
         check_claim(self.read(output, artifact, key, context), key)
 
 
-def _payload(asked: dict[str, Any], profile: JwtProfile, context: Context) -> dict[str, Any]:
+def _payload(asked: dict[str, Any], profile: JwtProfile, context: Context, name: str) -> dict[str, Any]:
     issued = context.at - profile.early
     said = {**fixed_claims(profile), **asked}
     check_claim_values(said, profile)
@@ -95,7 +95,7 @@ def _payload(asked: dict[str, Any], profile: JwtProfile, context: Context) -> di
     if profile.nbf:
         said["nbf"] = issued
     if profile.jti:
-        chance = b"hsmpub jwt\0" + context.request.encode() + b"\0" + _spelled(asked)
+        chance = b"\0".join((b"hsmpub jwt", context.request.encode(), name.encode()))  # a request names no file twice
         said["jti"] = hashlib.sha256(chance).hexdigest()[:32]
     return said
 

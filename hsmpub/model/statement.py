@@ -91,6 +91,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
     ssh, jwt, certificate, crl: where such are asked for.
+    certify: in words, what each request for a certificate is about, in the order of the subjects.
     """
 
     request: str
@@ -114,6 +115,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     jwt: JwtProfile | None = None
     certificate: CertificateProfile | None = None
     crl: CrlProfile | None = None
+    certify: tuple[str, ...] = ()
 
 
 class Profiles(msgspec.Struct, frozen=True):

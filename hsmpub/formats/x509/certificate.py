@@ -53,6 +53,14 @@ class CertificateProfileMissing(Invalid):
     advice = "The policy says in [project.NAME.certificate] what is certified."
 
 
+def in_words(request: bytes, key: KeyRecord, profile: CertificateProfile, at: int) -> str:
+    """What a request would have certified, for people who approve it. Raises what `X509Certificate.prepare` raises."""
+    asked, granted = _granted(request, key, profile, at)
+    hosts = ", ".join(granted.hosts) or "no hosts"
+    subject, digest = _subject(granted, profile).rfc4514_string(), hashlib.sha256(asked.spki).hexdigest()
+    return f"{subject}; {hosts}; {profile.usage}, {profile.seconds} seconds; {asked.key} key, SHA-256 {digest}"
+
+
 class X509Certificate(Detached):
     """`.crt`, PEM; signed with P-256 or RSA-3072."""
 
@@ -76,14 +84,9 @@ class X509Certificate(Detached):
         profile = context.certificate
         if profile is None:
             raise CertificateProfileMissing("The request names no profile for certificates.")
-        asked, authority = read_request(whole_of(artifact, self)), load_authority(key, context.at)
-        granted = grant(asked, profile)
-        if hashlib.sha256(asked.spki).digest() == spki_sha256(key.public):
-            raise CertifiedKeyUnfit("The request is for the CA's own key.")
-        for host in granted.hosts:
-            if not is_within(host, authority):
-                raise NameNotAllowed(f"The CA's own certificate does not let it certify {host!r}.")
-        return _prepared(asked, granted, profile, authority, key, context)
+        asked, granted = _granted(whole_of(artifact, self), key, profile, context.at)
+        serial = _serial(artifact, context)
+        return _prepared(asked, granted, profile, load_authority(key, context.at), key, context.at, serial)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         return signed(prepared, signature, "CERTIFICATE")
@@ -95,16 +98,32 @@ class X509Certificate(Detached):
         check_claim(self.read(output, artifact, key, context), key)
 
 
+def _granted(request: bytes, key: KeyRecord, profile: CertificateProfile, at: int) -> tuple[Asked, Granted]:
+    asked, authority = read_request(request), load_authority(key, at)
+    granted = grant(asked, profile)
+    if hashlib.sha256(asked.spki).digest() == spki_sha256(key.public):
+        raise CertifiedKeyUnfit("The request is for the CA's own key.")
+    for host in granted.hosts:
+        if not is_within(host, authority):
+            raise NameNotAllowed(f"The CA's own certificate does not let it certify {host!r}.")
+    return asked, granted
+
+
+def _serial(artifact: Artifact, context: Context) -> int:
+    """Another one for each file of each request, whose name is random: 127 bits of a hash."""
+    parts = (b"hsmpub x509 serial", context.request.encode(), artifact.name.encode(), artifact.state.digest())
+    return int.from_bytes(hashlib.sha256(b"\0".join(parts)).digest()[:16], "big") | 1 << 127
+
+
 def _prepared(
-    asked: Asked, granted: Granted, profile: CertificateProfile, authority: Authority, key: KeyRecord, context: Context
-) -> Prepared:
-    chance = hashlib.sha256(b"hsmpub x509 serial\0" + context.request.encode() + b"\0" + asked.spki).digest()
-    serial = int.from_bytes(chance[:16], "big") | 1 << 127
-    after = min(context.at + profile.seconds, authority.valid_until)
+    asked: Asked, granted: Granted, profile: CertificateProfile, authority: Authority, key: KeyRecord, at: int,
+    serial: int,
+) -> Prepared:  # fmt: skip
+    after = min(at + profile.seconds, authority.valid_until)
     subject = _subject(granted, profile)
     builder = (
         x509.CertificateBuilder(subject_name=subject, issuer_name=authority.name, serial_number=serial)
-        .not_valid_before(_time(max(context.at - LEEWAY, authority.valid_from)))
+        .not_valid_before(_time(max(at - LEEWAY, authority.valid_from)))
         .not_valid_after(_time(after))
     )
     public = load_der_public_key(asked.spki)
