@@ -145,7 +145,8 @@ def run_import(held: Held, papers: Papers[CertificateImportFile], shares: AtHand
     certified = {}
     for one in papers.file.certificates:
         key = existing(held, one.key, "active").record
-        facts = check_chain(papers.named[_use(one.key)], None if held.rehearsal else key, now=held.at)
+        text, own = papers.named[_use(one.key)], None if held.rehearsal else key
+        facts = check_chain(text, own, now=held.at, authority=is_authority(key))
         held.recorder.record(
             "certificate", key=one.key, subject=facts.subject, issuer=facts.issuer, serial=facts.serial,
             sha256=facts.sha256, valid_until=rfc3339(facts.valid_until), certificates=facts.length,

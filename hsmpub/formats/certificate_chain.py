@@ -27,7 +27,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.public_key import spki_sha256
-from hsmpub.formats.x509.root import is_authority
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
@@ -76,8 +75,9 @@ class ChainFacts(msgspec.Struct, frozen=True):
     pem: str
 
 
-def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
+def check_chain(text: str, key: KeyRecord | None, *, now: int, authority: bool = False) -> ChainFacts:
     """Checks all of the above. key: None in a rehearsal, whose key is another one. now: seconds since 1970.
+    authority: it is to be one of a CA.
 
     Raises:
         ChainMalformed, CertificateForAnotherKey, ChainBroken, IssuerMayNotIssue, CertificateNotValidNow,
@@ -90,7 +90,10 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
     _check_issued(chain)
     for certificate in chain:
         _check_now(certificate, datetime.fromtimestamp(now, UTC))
-    _check_usage(own, key)
+    if authority:
+        _check_authority(own)
+    else:
+        _check_usage(own, key)
     return ChainFacts(
         subject=own.subject.rfc4514_string(),
         issuer=own.issuer.rfc4514_string(),
@@ -179,9 +182,6 @@ def _check_authority(own: x509.Certificate) -> None:
 
 
 def _check_usage(own: x509.Certificate, key: KeyRecord | None) -> None:
-    if key is not None and is_authority(key):
-        _check_authority(own)
-        return
     try:
         extension = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:

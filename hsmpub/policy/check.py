@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
 
-from hsmpub.formats.purposes import PurposesMixed, check_purposes
+from hsmpub.formats.purposes import ROUTINE_FORMATS, PurposesMixed, check_purposes
 from hsmpub.formats.registry import FORMATS
 from hsmpub.identity.ci import REGISTERED, RESERVED
 from hsmpub.model.glob import is_wild, may_both_match
@@ -197,11 +197,12 @@ class _Check:
                     )
 
     def release_keys(self) -> None:
-        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell."""
+        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell. A CA's list
+        of revoked certificates looks like no certificate, so it may go without."""
         approved = {signs.key: name for name, p in self.policy.projects.items() if p.approvals for signs in p.sign}
         for name, project in self.policy.projects.items():
             for i, signs in enumerate(project.sign):
-                if signs.key in approved and not project.approvals:
+                if signs.key in approved and not project.approvals and not ROUTINE_FORMATS.issuperset(signs.formats):
                     raise rule.ReleaseKeyWithoutApprovals(
                         f"{signs.key!r} signs what is approved for {approved[signs.key]!r}, and project {name!r} takes"
                         " no approvals for what it has signed.",
