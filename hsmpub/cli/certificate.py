@@ -13,7 +13,6 @@ from hsmpub.cli.sign import sign
 from hsmpub.client.claims import small_work
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
-from hsmpub.client.signing import sign_batch
 from hsmpub.formats.x509.crl import REASONS, dump_revocations
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
@@ -76,7 +75,7 @@ def _list(
 ) -> None:  # fmt: skip
     work = small_work(asked, "revocations", "x509-crl")
     with connect_ci(url, trust, ca_file, command=command, file=file, audience=audience) as client:
-        [made] = sign_batch(client, [work], project, ("x509-crl",), key)
+        [made] = client.sign_batch([work], project, ("x509-crl",), key)
         for problem in made.problems:
             raise problem.as_error()
         [content] = made.outputs.values()

@@ -13,7 +13,6 @@ from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand
 from hsmpub.client.claims import claims_work
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
-from hsmpub.client.signing import sign_batch
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import Invalid
 from hsmpub.model.digest import sha256_hex
@@ -38,7 +37,7 @@ def jwt(
     to stdout alone, and the service keeps only its hash and claims."""
     work = claims_work(_claims(file, claims or []))
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        [made] = sign_batch(client, [work], project, ("jwt",), key)
+        [made] = client.sign_batch([work], project, ("jwt",), key)
         for problem in made.problems:
             raise problem.as_error()
         [token] = made.outputs.values()

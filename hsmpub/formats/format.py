@@ -55,6 +55,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
     policy_sha256 (hex) and requester (claims) go into attestations; ssh, jwt, certificate and crl into certificates,
     tokens and lists of revoked certificates. revoked: what a list says beside what it adds; None: not known here.
+    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata.
     """
 
     at: int
@@ -70,6 +71,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     certificate: CertificateProfile | None = None
     crl: CrlProfile | None = None
     revoked: RevokedSoFar | None = None
+    tuf_longest: int = 0
 
 
 class RevokedSoFar(msgspec.Struct, frozen=True):

@@ -10,9 +10,10 @@ chosen file is what other CMS formats sign of theirs, while Authenticode names i
 from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
 `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
-own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. A key for `jwt` signs
-tokens alone: a file that reads as header and claims would be one. The key of a CA signs certificates and their
-revocations (`x509-certificate`, `x509-crl`), which begin differently, and nothing that anybody else wrote.
+own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
+a key: what each signs begins with its own role, so no input fits two. A key for `jwt` signs tokens alone: a file that
+reads as header and claims would be one. The key of a CA signs certificates and their revocations (`x509-certificate`,
+`x509-crl`), which begin differently, and nothing that anybody else wrote.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
     CA_FORMATS,
+    frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
 )
 
 

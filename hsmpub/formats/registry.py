@@ -25,6 +25,8 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.formats.tuf.metadata import ROLES
+from hsmpub.formats.tuf.role import TufRole
 from hsmpub.formats.x509.certificate import X509Certificate
 from hsmpub.formats.x509.crl import X509Crl
 from hsmpub.formats.zip.apk import Apk
@@ -55,6 +57,7 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("file"),
     SshAgentSig("git"),
     SshCertificate(),
+    *(TufRole(role) for role in ROLES),
     JsonWebToken(),
     X509Certificate(),
     X509Crl(),

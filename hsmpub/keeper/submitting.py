@@ -17,11 +17,12 @@ from hsmpub.keeper.certifying import certified
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.sessions import Session
+from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, TufFacts, dump_statement
 from hsmpub.policy import PersonalGrant, ReleaseGrant
 
 #: Each waits in memory, in the log and on the list that approvers read.
@@ -85,8 +86,7 @@ class Submitting:
         _check_output_names(body.files, rule.sign)
         self._check_keys(rule)
         profiles = self._book.policy.profiles(body.project, rule.sign)
-        for file in body.files:
-            await self._artifacts.check(file)
+        tuf = await self._look_into(body, rule)
         certify = await certified(self._book, self._artifacts, body.project, body.files, rule.sign)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
         async with self._book.turn():
@@ -117,10 +117,20 @@ class Submitting:
                     sizes=tuple(f.size for f in body.files),
                     sign=rule.sign,
                     publish=rule.publish,
+                    tuf=tuf,
+                    tuf_longest=self._book.policy.tuf_longest(body.project, rule.sign),
                     **msgspec.structs.asdict(profiles),
                     certify=certify,
                 ),
             )
+
+    async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
+        """Every file is there; what TUF metadata among them says, for approvers to read."""
+        shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
+        for file in body.files:
+            artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
+            shown += shown_facts(self._book, artifact, rule.sign, longest)
+        return tuple(shown)
 
     def _check_keys(self, rule: ReleaseGrant) -> None:
         """Nobody is asked to approve what no key can sign. Raises KeyRetired."""

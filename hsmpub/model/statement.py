@@ -81,6 +81,19 @@ class SshProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     extensions: tuple[str, ...] = ()
 
 
+class TufFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a file of TUF metadata says. file: name of the subject; expires: seconds since 1970.
+
+    text: all of it in words, where somebody approves it (hsmpub.formats.tuf.meaning).
+    """
+
+    file: str
+    role: Literal["root", "targets", "snapshot", "timestamp"]
+    version: int
+    expires: int
+    text: str = ""
+
+
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked, by whom, under which policy, until when.
 
@@ -92,6 +105,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     decrypt: for that kind.
     ssh, jwt, certificate, crl: where such are asked for.
     certify: in words, what each request for a certificate is about, in the order of the subjects.
+    tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
+        role has it.
     """
 
     request: str
@@ -116,6 +131,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     certificate: CertificateProfile | None = None
     crl: CrlProfile | None = None
     certify: tuple[str, ...] = ()
+    tuf: tuple[TufFacts, ...] = ()
+    tuf_longest: int = 0
 
 
 class Profiles(msgspec.Struct, frozen=True):

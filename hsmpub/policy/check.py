@@ -197,8 +197,8 @@ class _Check:
                     )
 
     def release_keys(self) -> None:
-        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell. A CA's list
-        of revoked certificates looks like no certificate, so it may go without."""
+        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell. A CA's
+        list of revoked certificates looks like no certificate, so it may go without."""
         approved = {signs.key: name for name, p in self.policy.projects.items() if p.approvals for signs in p.sign}
         for name, project in self.policy.projects.items():
             for i, signs in enumerate(project.sign):

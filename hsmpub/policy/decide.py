@@ -14,7 +14,7 @@ from hsmpub.errors import Forbidden, NotFound
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.glob import is_match
 from hsmpub.model.statement import Profiles, Quorum, Signing
-from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester
+from hsmpub.policy.model import TUF_FORMATS, Approvals, PolicyFile, Project, Requester
 from hsmpub.policy.profile_check import JWT, SSH_CERTIFICATE, X509_CERTIFICATE, X509_CRL
 from hsmpub.policy.version import check_version
 
@@ -158,6 +158,11 @@ class Policy(PolicyFile):
             certificate=table.certificate.as_profile() if table.certificate and X509_CERTIFICATE in makers else None,
             crl=table.crl.as_profile() if table.crl and X509_CRL in makers else None,
         )
+
+    def tuf_longest(self, project: str, sign: Sequence[Signing]) -> int:
+        """Seconds until TUF metadata of the project may expire at most; 0: as its role has it, or there is none."""
+        makes = any(name in TUF_FORMATS for one in sign for name in one.formats)
+        return (self.projects[project].tuf_longest or 0) if makes else 0
 
     def decide_personal(self, kind: PersonalKind, *, credential: str = "") -> PersonalGrant:
         """Raises AdministrationClosed, UnknownCredential."""

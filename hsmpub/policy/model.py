@@ -12,7 +12,7 @@ from pydantic import Field, StrictBool, StrictInt, StringConstraints
 from pydantic import model_validator as validates
 
 from hsmpub.model.statement import Quorum
-from hsmpub.policy.period import DrillPeriod, Period
+from hsmpub.policy.period import Days, Period
 from hsmpub.policy.profiles import CertificateTable, CrlTable, JwtTable, SshCertificates
 from hsmpub.policy.table import Name, Table, Text
 from hsmpub.policy.version import Versions
@@ -93,8 +93,15 @@ class Approvals(Table):
         return Quorum(self.group, self.count)
 
 
+#: The formats whose expiry a project may bound.
+TUF_FORMATS = frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"})
+
+
 class Project(Table):
-    """approvals: `()` means none are needed, and the file has to say so. expires: seconds."""
+    """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
+
+    tuf_longest: seconds until TUF metadata may expire at most; None: as its role has it.
+    """
 
     requesters: Annotated[tuple[Requester, ...], Field(min_length=1)]
     sign: tuple[Signs, ...] = ()
@@ -106,6 +113,7 @@ class Project(Table):
     jwt: JwtTable | None = None
     certificate: CertificateTable | None = None
     crl: CrlTable | None = None
+    tuf_longest: Days | None = None
 
 
 class Rule(Table):
@@ -140,7 +148,7 @@ class Sealing(Table):
 class Ceremonies(Table):
     """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
 
-    drill: DrillPeriod = 180 * 86_400
+    drill: Days = 180 * 86_400
 
 
 class PolicyFile(Table):

@@ -29,11 +29,11 @@ def parse_long_period(value: Any) -> Any:
     return seconds
 
 
-def parse_drill_period(value: Any) -> Any:
+def parse_days(value: Any) -> Any:
     """`"180d"` as seconds."""
     match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
     if match is None or int(match[1]) > MAX_DAYS:
-        raise ValueError(f'a time between drills is written in days, such as "180d", up to {MAX_DAYS}')
+        raise ValueError(f'a long time is written in days, such as "180d", up to {MAX_DAYS}')
     return int(match[1]) * 86_400
 
 
@@ -46,4 +46,4 @@ def _seconds(value: Any) -> int:
 
 Period = Annotated[int, BeforeValidator(parse_period)]
 LongPeriod = Annotated[int, BeforeValidator(parse_long_period)]
-DrillPeriod = Annotated[int, BeforeValidator(parse_drill_period)]
+Days = Annotated[int, BeforeValidator(parse_days)]

@@ -29,6 +29,7 @@ from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.profiles import JwtProfile
 from hsmpub.model.said import TokenSaid
+from tests.proofs import Prove
 
 FORM = FORMATS["jwt"]
 ASKED = SAMPLES["jwt"]
@@ -73,7 +74,7 @@ def test_each_request_has_an_id_of_its_own() -> None:
 
 
 @every_kind
-def test_pyjwt_takes_it_and_nothing_altered(kind: str) -> None:
+def test_pyjwt_takes_it_and_nothing_altered(kind: str, proof: Prove) -> None:
     made, algorithms = token(kind=kind), [ALGORITHMS[kind]]
     wanted = {"issuer": "12345", "audience": "https://api.acme.example", "options": {"verify_exp": False}}
     pem = pem_of(kind)
@@ -84,11 +85,12 @@ def test_pyjwt_takes_it_and_nothing_altered(kind: str) -> None:
     for altered, by in [(f"{head}.{longer}.{signature}", pem), (made, pem_of(kind, 1))]:
         with pytest.raises(pyjwt.InvalidSignatureError):
             pyjwt.decode(altered, by, algorithms, **wanted)
+    proof("jwt", kind, "PyJWT", good=True, tampered=False)
     with pytest.raises(pyjwt.InvalidAudienceError):
         pyjwt.decode(made, pem, algorithms, **{**wanted, "audience": "https://another.example"})
 
 
-def test_npm_jose_takes_it_and_nothing_altered(tmp_path: Path) -> None:
+def test_npm_jose_takes_it_and_nothing_altered(tmp_path: Path, proof: Prove) -> None:
     """Pinned by digest in jose_js/package-lock.json; skipped without node, npm, or a registry in reach."""
     needs("node")
     needs("npm")
@@ -111,12 +113,14 @@ def test_npm_jose_takes_it_and_nothing_altered(tmp_path: Path) -> None:
         ]
     said = run("node", "verify.mjs", cwd=folder, stdin=json.dumps(cases).encode())
     answers = json.loads(said.stdout)
-    for at in range(0, len(cases), 5):
+    version = json.loads((SOURCE / "package.json").read_text())["dependencies"]["jose"]
+    for kind, at in zip(ALGORITHMS, range(0, len(cases), 5), strict=True):
         assert answers[at]["sub"] == "repo:acme/sdk"
         assert answers[at + 1 : at + 5] == [
             "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "ERR_JWT_EXPIRED",
             "ERR_JWT_CLAIM_VALIDATION_FAILED",
         ]  # fmt: skip
+        proof("jwt", kind, "jose jwtVerify", good=True, tampered=False, version=version)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ from hsmpub.formats.x509.crl_read import CrlForAnother
 from hsmpub.formats.x509.grant import CertifiedKeyUnfit, NameMissing, NameNotAllowed
 from hsmpub.formats.x509.root import HostMalformed
 from hsmpub.model.said import CertificateSaid, CrlSaid, Revoked
+from tests.proofs import Prove
 
 CERTIFICATE, CRL = FORMATS["x509-certificate"], FORMATS["x509-crl"]
 ASKED = SAMPLES["x509-certificate"]
@@ -87,7 +88,7 @@ def written(folder: Path, certificate: bytes, kind: str = "p256", *hosts: str, c
 
 
 @both_kinds
-def test_openssl_verifies_it_and_nothing_altered(tmp_path: Path, kind: str) -> None:
+def test_openssl_verifies_it_and_nothing_altered(tmp_path: Path, kind: str, proof: Prove) -> None:
     output, said = signed(CERTIFICATE, ASKED, key_record(kind, CERTIFICATE.name))
     verify = ("verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", "ca.pem", "-attime", AT)
     written(tmp_path, output, kind)
@@ -99,8 +100,8 @@ def test_openssl_verifies_it_and_nothing_altered(tmp_path: Path, kind: str) -> N
     der[der.index(b"a.internal")] = ord("b")
     altered = x509.load_der_x509_certificate(bytes(der)).public_bytes(Encoding.PEM)
     ok, why = openssl(written(tmp_path, altered, kind), *verify, "leaf.pem")
-    assert not ok
     assert "signature failure" in why
+    proof(CERTIFICATE.name, kind, "openssl verify", good=True, tampered=ok)
     assert isinstance(said, CertificateSaid)
     assert (said.key, said.names, said.not_after) == (f"{kind}-0", (HOST,), CONTEXT.at + 86_400)
 
@@ -279,7 +280,7 @@ def listed(asked: bytes, before: RevokedSoFar, at: int = CONTEXT.at, kind: str =
 
 
 @both_kinds
-def test_openssl_verifies_the_list_and_refuses_the_certificate_on_it(tmp_path: Path, kind: str) -> None:
+def test_openssl_verifies_the_list_and_refuses_the_certificate_on_it(tmp_path: Path, kind: str, proof: Prove) -> None:
     certificate, said = signed(CERTIFICATE, ASKED, key_record(kind, CERTIFICATE.name))
     assert isinstance(said, CertificateSaid)
     check = ("verify", "-crl_check", "-CAfile", "ca.pem", "-CRLfile", "list.pem", "-attime", AT, "leaf.pem")
@@ -300,8 +301,10 @@ def test_openssl_verifies_the_list_and_refuses_the_certificate_on_it(tmp_path: P
     der = bytearray(x509.load_pem_x509_crl(full).public_bytes(Encoding.DER))
     der[der.index(bytes.fromhex(said.serial)) + 3] ^= 1
     (tmp_path / "list.pem").write_bytes(x509.load_der_x509_crl(bytes(der)).public_bytes(Encoding.PEM))
-    assert "verify failure" in openssl(tmp_path, "crl", "-in", "list.pem", "-noout", "-CAfile", "ca.pem")[1]
-    assert not openssl(tmp_path, *check)[0]
+    altered = openssl(tmp_path, "crl", "-in", "list.pem", "-noout", "-CAfile", "ca.pem")[1]
+    proof(CRL.name, kind, "openssl crl", good="verify OK" in text, tampered="verify OK" in altered)
+    proof(CRL.name, kind, "openssl verify -crl_check", good="certificate revoked" in why,
+          tampered="CRL signature failure" not in openssl(tmp_path, *check)[1])  # fmt: skip
 
 
 def test_a_list_is_over_when_the_next_is_due(tmp_path: Path) -> None:

@@ -11,20 +11,19 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.x509.grant import NameNotAllowed
-from hsmpub.formats.x509.root import make_root
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
-from hsmpub.model.key import KeyRecord
 from hsmpub.model.said import CertificateSaid, CrlSaid
 from hsmpub.model.statement import load_statement
 from hsmpub.policy.decide import NoRelease
 from hsmpub.wire import messages as m
+from tests.keeper.own_ca import authority
 from tests.service.jobs import Job, release, store
 
 POLICY = """
@@ -53,19 +52,6 @@ valid = "1d"
 keys = ["ed25519"]
 """
 LEAF = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
-
-
-def authority(name: str) -> KeyRecord:
-    public = keeping.RELEASE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    key = KeyRecord(name, "p256", public, 1, ("x509-certificate", "x509-crl"))
-
-    def sign(digest: bytes) -> bytes:
-        [raw] = asyncio.run(keeping.SoftSigners().sign(name, [digest]))
-        return raw
-
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Example CA")])
-    root = make_root(key, subject, sign, at=1_700_000_000, seconds=3650 * 86_400).decode()
-    return msgspec.structs.replace(key, certificates=root)
 
 
 def request(common: str) -> bytes:
