@@ -27,6 +27,9 @@ from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
 from hsmpub.formats.tuf.metadata import ROLES
 from hsmpub.formats.tuf.role import TufRole
+from hsmpub.formats.windows.cab import Cab
+from hsmpub.formats.windows.cat import Cat
+from hsmpub.formats.windows.msi import Msi
 from hsmpub.formats.x509.certificate import X509Certificate
 from hsmpub.formats.x509.crl import X509Crl
 from hsmpub.formats.zip.apk import Apk
@@ -41,6 +44,9 @@ _ALL: tuple[Format, ...] = (
     DerSignature(),
     Cms(),
     Authenticode(),
+    Msi(),
+    Cab(),
+    Cat(),
     KernelModule(),
     OpenpgpCleartext(),
     AptInRelease(),
