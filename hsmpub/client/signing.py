@@ -29,6 +29,8 @@ from hsmpub.wire.messages import MadeSignature, SignReply
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
 _ENTRY_ROOM = 52_000
 _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
+#: Formats of which the log tells what they say, too (hsmpub.model.said): about as much as they were asked with.
+_SAID = frozenset({"jwt", "x509-certificate"})
 #: Details travel in base64 within one body, of which the front takes a mebibyte.
 _BODY_ROOM = 600_000
 
@@ -99,6 +101,7 @@ def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
     room, body = _ENTRY_ROOM, _BODY_ROOM
     for work in works:
         needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        needs += sum(2 * len(detail) for name, detail in work.details.items() if name in _SAID)
         weighs = sum(map(len, work.details.values()))
         twice = any(work.path.name == other.path.name for other in held)
         if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
