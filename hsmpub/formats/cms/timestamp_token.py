@@ -25,6 +25,7 @@ from hsmpub.errors import Invalid
 from hsmpub.formats.cms.der import integer, octets, sequence, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.signed_data import SHA256 as SHA256_DER
+from hsmpub.formats.x509_read import UNREADABLE
 
 MAX_RESPONSE_BYTES = 1 << 16
 _DEPTH = 6
@@ -121,7 +122,9 @@ def _sha256_of(data: bytes) -> Callable[[str], bytes]:
     return lambda name: hashlib.sha256(data).digest() if name == "sha256" else b""
 
 
-_BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_BROKEN: tuple[type[Exception], ...] = (KeyError, IndexError, AttributeError, OverflowError, *UNREADABLE)
+#: Of a certificate that is there, and cannot be what it should.
+_UNFIT: tuple[type[Exception], ...] = (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE)
 
 
 def _read_token(
@@ -204,7 +207,7 @@ def check_authority(
     """
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNFIT:
         raise TimestampUntrusted("The authority's certificate has no extended key usage.") from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampUntrusted("The authority's certificate is not one for timestamps alone.")
@@ -231,5 +234,5 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int)
             return allowed and issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return allowed
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except _UNFIT:
         return False
