@@ -93,9 +93,13 @@ def told(refused: Callable[[], object]) -> tuple[str, bytes]:
 
 def canaries_of(words: bytes, purpose: Any, holder: str) -> list[Canary]:
     seed = _key(purpose, 1, holder, words).private_bytes_raw()
-    parts = words.split()
-    return [Canary("the verifier's seed", seed), Canary("the words", words),
-            Canary("some of the words", b" ".join(parts[5:9])), Canary("words in a row", b"\n".join(parts[5:9]))]  # fmt: skip
+    some = words.split()[5:9]
+    return [
+        Canary("the verifier's seed", seed),
+        Canary("the words", words),
+        Canary("some of the words", b" ".join(some)),
+        Canary("words in lines", b"\n".join(some)),
+    ]
 
 
 def test_words_and_seed_of_a_share_stay_with_its_holder(born: Born, seen: Seen) -> None:
@@ -146,8 +150,9 @@ def test_the_command_leaves_the_words_on_the_card_and_nowhere_else(
     monkeypatch.setenv("TMPDIR", str(scratch))
     share = born.home.genesis / "shares" / "holder-2.age"
     canaries = canaries_of(bytes(canonical(born.stage.words(share))), "unseal", "holder-2")
-    common: list[str | Path] = ["--transcript", born.home.genesis / "transcript.json", "--trust", born.home.trust, "--holder",
-              "holder-2", "--identity", born.stage.key_file("holder-2")]  # fmt: skip
+    home, key = born.home, born.stage.key_file("holder-2")
+    common: list[str | Path] = ["--transcript", home.genesis / "transcript.json", "--trust", home.trust, "--holder"]
+    common += ["holder-2", "--identity", key]
     made = run_command("share", "card", share, "--out", card, *common)
     checked = run_command("share", "check", share, "--confirmation", tmp_path / "confirmed", *common)
     wrong = run_command("share", "check", share, *common[:5], "holder-1", *common[6:])
