@@ -68,6 +68,8 @@ def _told(step: Step) -> str:
             return f"keys that sign from here on: {', '.join(facts['active'])}"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
+        case "keys lost":
+            return f"NOT RESTORED: {', '.join([*facts['ended'], *facts['unknown_to_the_log']])}. {facts['advice']}"
         case "keys found":
             return "the token has the pinned keys, and each made a signature"
         case "vendor token":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from ceremony import birth
 from ceremony.backup import BackupDuringCeremony, make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
-from ceremony.restore import RestoredKeysDiffer, run_restore
+from ceremony.lost_entries import what_follows
+from ceremony.restore import run_restore
+from ceremony.restore_token import RestoredKeysDiffer, check_keys
 from ceremony.softhsm import find_softhsm
 from ceremony.standing.hold import Done, read_papers, resume
 from ceremony.standing.key_announce import KeyNameTaken, KeyOfTheService, KeyStateUnfit, NoSuchKey
@@ -37,11 +40,15 @@ from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import KeySpec
 from hsmpub.hsm.custody import find_keys, import_keys
+from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import dump_record, load_recovery_record
+from hsmpub.tlog.checkpoint import check_checkpoint
+from hsmpub.tlog.note import load_verifier_key
+from hsmpub.tlog.reader import LogReader
 from hsmpub.transcript.check import check_transcript, load_transcript
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
@@ -166,6 +173,49 @@ def test_a_restore_gives_back_the_keys_of_every_birth_to_whoever_has_the_first_p
         unseal(born.stage, home, folder, ("holder-1", "holder-2", "holder-5"), pin)
         assert find_keys(hsm_of(home), pin, ["release", "windows", "release-2027"]) == ("windows", "release-2027")
         assert_signs(home, pin, "release-2027")
+
+
+def test_a_key_that_was_born_after_the_backup_is_named_and_ended_where_its_entries_are_brought(
+    born: Born, lived: Lived, tmp_path: Path
+) -> None:
+    """The log tells of it and nobody has it: it must not stand as one that signs."""
+    make_backup(born.home, tmp_path / "before.tar", now=now())
+    with closing(LogReader.open(lived.home.log)) as reader:
+        lines = b"".join(entry + b"\n" for entry in reader.entries(3, reader.size))
+        known = check_checkpoint(reader.checkpoint(), load_verifier_key(born.done.trust.log_key))
+    pins, at_hand = load_trust(lived.home.trust.read_bytes()), shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "before.tar", pins, known=known) as backup:
+        after = what_follows(backup, known, lines, accept_loss=False)
+        restored = run_restore(backup, pins, at_hand, tmp_path / "home", now=now, after=after)
+    home, lost = Home(restored.home), ["nightly", "windows", "release-2027"]
+    facts = check_transcript(restored.transcript, pins).facts("keys lost")
+    assert (facts["ended"], facts["unknown_to_the_log"]) == (lost, [])
+    *_, ended, last = entries(home, pins.log_key)
+    assert isinstance(ended, e.KeysChanged)
+    assert (list(ended.destroyed), isinstance(last, e.Restored)) == (lost, True)
+    keys = known_keys(load_trust(home.trust.read_bytes()))
+    assert {keys.by_name[name].state for name in lost} == {"destroyed"}
+    assert keys.by_name["release"].state == "destroyed"  # after the backup, too: it does not come back
+    with SecretPage() as pin:
+        folder = home.root / f"restore-{restored.epoch}" / "shares"
+        unseal(born.stage, home, folder, ("holder-1", "holder-2", "holder-5"), pin)
+        check_pinned_keys(hsm_of(home), pin, keys.present)
+        assert find_keys(hsm_of(home), pin, ["release", "routine"]) == ("routine",)
+    make_backup(home, tmp_path / "after.tar", now=now())
+    with open_backup(tmp_path / "after.tar", pins) as backup:
+        check_keys(load_recovery_record(backup.read("keeper/recovery.json")), backup.state.keys, pins,
+                   vendor_token=False)  # fmt: skip
+
+
+def test_pins_that_know_a_key_of_lost_entries_have_it_named(born: Born, lived: Lived, tmp_path: Path) -> None:
+    """Nobody kept the entries; the pins still tell that there was such a key."""
+    make_backup(born.home, tmp_path / "before.tar", now=now())
+    pins, at_hand = load_trust(lived.home.trust.read_bytes()), shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "before.tar", pins) as backup:
+        restored = run_restore(backup, pins, at_hand, tmp_path / "home", now=now)
+    facts = check_transcript(restored.transcript, pins).facts("keys lost")
+    assert (facts["ended"], facts["unknown_to_the_log"]) == ([], ["nightly", "release-2027", "windows"])
+    assert "release-2027" not in known_keys(load_trust(Home(restored.home).trust.read_bytes())).by_name
 
 
 def assert_signs(home: Home, pin: SecretPage, name: str) -> None:
