@@ -59,7 +59,7 @@ class PrimaryUnfit(Conflict):
 
 
 class SubkeyUnfit(Conflict):
-    advice = "Name a key that makes OpenPGP signatures; 'hsmpub key list' says which do."
+    advice = "Name a key that makes OpenPGP signatures; 'hsmpub key show NAME' says what a key makes."
 
 
 class CertificateTable(BaseModel):
