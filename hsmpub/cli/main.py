@@ -27,6 +27,7 @@ COMMANDS = {
     "sign": ("sign", "sign"),
     "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
+    "tuf": ("tuf", "app"),
     "gpg": ("gpg", "gpg"),
     "key": ("key", "app"),
     "trust": ("trust", "app"),
