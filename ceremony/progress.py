@@ -94,6 +94,9 @@ def _told(step: Step) -> str:
             return f"went on unsealed in the code {facts['code'][:16]}…, which used the permission up"
         case "person":
             return f"somebody leaves: {', '.join(facts['names'])}"
+        case "found":
+            counts = [f"{len(value)} {what}" for what, value in facts.items() if value]
+            return f"what touches them: {', '.join(counts) or 'nothing'}"
         case "revocation asked for":
             how = f"refused: {facts['refused']}" if facts["refused"] else f"request {facts['request']}"
             return f"revocation asked for by {facts['by']}: {how}"
