@@ -22,6 +22,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.cms.certificates import UNREADABLE
 from hsmpub.formats.cms.der import integer, octets, sequence, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.signed_data import SHA256 as SHA256_DER
@@ -121,7 +122,7 @@ def _sha256_of(data: bytes) -> Callable[[str], bytes]:
     return lambda name: hashlib.sha256(data).digest() if name == "sha256" else b""
 
 
-_BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_BROKEN = UNREADABLE
 
 
 def _read_token(
@@ -206,6 +207,8 @@ def check_authority(
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except (x509.ExtensionNotFound, ValueError):
         raise TimestampUntrusted("The authority's certificate has no extended key usage.") from None
+    except UNREADABLE:
+        raise TimestampMalformed("The authority's certificate cannot be read.") from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampUntrusted("The authority's certificate is not one for timestamps alone.")
     when, current = datetime.fromtimestamp(at, UTC), leaf
@@ -231,5 +234,5 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int)
             return allowed and issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return allowed
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (*UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
         return False
