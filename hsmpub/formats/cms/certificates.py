@@ -19,6 +19,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 
 _MOST = 8
+_NO_CHAIN: tuple[type[Exception], ...] = (*UNREADABLE, Invalid)
 
 
 def with_its_certificates(output: bytes, key: KeyRecord) -> KeyRecord | None:
@@ -33,7 +34,7 @@ def with_its_certificates(output: bytes, key: KeyRecord) -> KeyRecord | None:
         own = [one for one in found if _key_sha256(one) == spki_sha256(key.public).hex()]
         ordered = _in_order(own[:1], found)
         check_issued(ordered)
-    except (*UNREADABLE, Invalid):
+    except _NO_CHAIN:
         return None
     pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in ordered)
     return (
