@@ -10,14 +10,14 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.artifact.source import DescriptorSource
-from hsmpub.errors import Conflict, Invalid, Unavailable
+from hsmpub.errors import Conflict, Unavailable
 from hsmpub.formats.format import Format
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
 from hsmpub.formats.sha256state import HeldSha256, Sha256State
@@ -33,10 +33,6 @@ class LibcryptoMissing(Unavailable):
 
 class FileChanged(Conflict):
     advice = "Let whatever writes to the file finish, then start again."
-
-
-class NotAPlainFile(Invalid):
-    advice = "Name a regular file."
 
 
 def can_hash() -> bool:
@@ -59,18 +55,14 @@ def hash_file(
         NotAPlainFile: a directory, device or pipe.
         OSError: it cannot be read.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    try:
+    with open_plain(path) as file:
+        fd = file.fileno()
         before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
         state = _hash_open_file(fd, before.st_size, progress)
         source = DescriptorSource(fd, before.st_size)
         details = {form.name: form.extract(source) for form in formats if form.detail_limit}
         if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
-    finally:
-        os.close(fd)
     return msgspec.structs.replace(state.to_state(path.name), details=details)
 
 
@@ -78,16 +70,19 @@ def held_hash(path: Path) -> HeldSha256:
     """The hash of a file by hashlib, for files that are uploaded and where libcrypto does not serve.
 
     Raises:
+        FileChanged: it was written to while it was read.
         NotAPlainFile: a directory, device or pipe.
         OSError: it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while piece := file.read(_BUFFER_BYTES):
+    with open_plain(path) as file:
+        digest, before = hashlib.sha256(), os.fstat(file.fileno())
+        left = before.st_size + 1  # a file that grows as fast as it is read has no end
+        while left > 0 and (piece := file.read(_BUFFER_BYTES)):
+            left -= len(piece)
             digest.update(piece)
-        return HeldSha256(digest, file.tell())
+        if left != 1 or _marks(os.fstat(file.fileno())) != _marks(before):
+            raise FileChanged(f"{path.name!r} changed while it was hashed.")
+        return HeldSha256(digest, before.st_size)
 
 
 def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) -> Sha256State:
