@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ every_reader = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 
 
 @pytest.fixture(params=["folder", "pipe", "socket", "/dev/zero", "/dev/null", "link to a pipe", "link to a device"])
-def no_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def no_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path, kind = tmp_path / "x.deb", request.param
     monkeypatch.chdir(tmp_path)  # a socket's path is short
     if kind == "folder":
@@ -52,7 +52,7 @@ def no_file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         path.symlink_to(tmp_path / "pipe")
     elif kind == "link to a device":
         path.symlink_to("/dev/zero")
-    yield Path(kind) if kind.startswith("/") else path
+    return Path(kind) if kind.startswith("/") else path
 
 
 @every_reader
