@@ -22,7 +22,10 @@ class DescriptorSource:
 
     def read(self, offset: int, length: int) -> bytes:
         check_range(self, offset, length)
-        found = bytearray()
+        whole = os.pread(self._fd, length, offset)
+        if len(whole) == length:
+            return whole
+        found = bytearray(whole)
         while len(found) < length:
             piece = os.pread(self._fd, length - len(found), offset + len(found))
             if not piece:

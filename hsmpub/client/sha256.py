@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,8 @@ from hsmpub.formats.sha256state import HeldSha256, Sha256State
 from hsmpub.model.submission import HashState
 
 _BUFFER_BYTES = 1 << 20
+#: From this size on, details are made while the file is hashed.
+_WORTH_A_THREAD = 16 << 20
 
 
 class LibcryptoMissing(Unavailable):
@@ -58,9 +61,11 @@ def hash_file(
     with open_plain(path) as file:
         fd = file.fileno()
         before = os.fstat(fd)
-        state = _hash_open_file(fd, before.st_size, progress)
         source = DescriptorSource(fd, before.st_size)
-        details = {form.name: form.extract(source) for form in formats if form.detail_limit}
+        with ThreadPoolExecutor(1) as beside:
+            later = beside.submit(_details, formats, source) if before.st_size >= _WORTH_A_THREAD else None
+            state = _hash_open_file(fd, before.st_size, progress)
+            details = later.result() if later else _details(formats, source)
         if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
     return msgspec.structs.replace(state.to_state(path.name), details=details)
@@ -102,6 +107,11 @@ def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) 
         if progress is not None:
             progress(count)
     return Sha256State(*library.read(context))
+
+
+def _details(formats: Sequence[Format], source: DescriptorSource) -> dict[str, bytes]:
+    """What formats need beside the hash. Many of them hash the file once more."""
+    return {form.name: form.extract(source) for form in formats if form.detail_limit}
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsmpub.client.client import Client
-from hsmpub.client.signing import digest_work, sign_batch
+from hsmpub.client.signing import batches, digest_work, sign_batch
 from tests.every_key import PROJECT, REPOSITORY, EveryKey
 from tests.service.hands import client_of
 
@@ -28,11 +28,13 @@ def main(place: EveryKey, folder: Path, console: Console) -> None:
         path.write_bytes(os.urandom(1 << 20))
     batched = _timed(lambda: place.sign("--format", FORMAT, *paths))
     with client_of(place.world, repository=REPOSITORY) as client:
+        gathered = _timed(lambda: _batches(client, paths))
         single = _timed(lambda: [_one(client, path) for path in paths])
     command = _timed(lambda: [place.sign("--format", FORMAT, path) for path in paths[:COMMANDS]]) * COUNT / COMMANDS
     table = Table(f"{COUNT} files of 1 MiB", "seconds", "files a second", "of one command")
     for what, seconds in (
-        ("one command, batches of up to 256", batched),
+        ("one command, batches of up to 256, with all that it writes", batched),
+        ("the same requests alone, one session, nothing written", gathered),
         ("one request for each file, one session, nothing written", single),
         (f"one command for each file (from {COMMANDS})", command),
     ):
@@ -40,6 +42,11 @@ def main(place: EveryKey, folder: Path, console: Console) -> None:
     console.print(table)
     for path in files.iterdir():
         path.unlink()
+
+
+def _batches(client: Client, paths: list[Path]) -> None:
+    for batch in batches([digest_work(path, (FORMAT,)) for path in paths], 1):
+        assert all(made.outputs for made in sign_batch(client, batch, PROJECT, (FORMAT,)))
 
 
 def _one(client: Client, path: Path) -> None:
