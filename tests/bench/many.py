@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hsmpub.client.client import Client
-from hsmpub.client.signing import batches, digest_work, sign_batch
+from hsmpub.client.signing import batches, digest_work
 from tests.every_key import PROJECT, REPOSITORY, EveryKey
 from tests.service.hands import client_of
 
@@ -46,11 +46,11 @@ def main(place: EveryKey, folder: Path, console: Console) -> None:
 
 def _batches(client: Client, paths: list[Path]) -> None:
     for batch in batches([digest_work(path, (FORMAT,)) for path in paths], 1):
-        assert all(made.outputs for made in sign_batch(client, batch, PROJECT, (FORMAT,)))
+        assert all(made.outputs for made in client.sign_batch(batch, PROJECT, (FORMAT,)))
 
 
 def _one(client: Client, path: Path) -> None:
-    [made] = sign_batch(client, [digest_work(path, (FORMAT,))], PROJECT, (FORMAT,))
+    [made] = client.sign_batch([digest_work(path, (FORMAT,))], PROJECT, (FORMAT,))
     assert made.outputs
 
 

@@ -16,12 +16,14 @@ from hsmpub.artifact.source import PathSource
 from hsmpub.client import sha256, upload
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.embedding import write_signed
+from hsmpub.client.finding import find_signatures
 from hsmpub.client.given import given_file
 from hsmpub.client.sha256 import FileChanged, held_hash
 from hsmpub.client.signing import digest_work
 from hsmpub.client.upload import FileUnreadable, refer_to
 from hsmpub.errors import Invalid
 from hsmpub.formats.registry import FORMATS
+from hsmpub.formats.source import BytesSource
 from tests.formats.samples import OTHERS, SAMPLES
 from tests.formats.software_hsm import artifact_of, key_record, make
 
@@ -32,6 +34,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "release submit": refer_to,
     "choose the format": lambda path: choose_formats(path, ()),
     "verify": given_file,
+    "verify without a receipt": find_signatures,
 }
 every_reader = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 
@@ -92,7 +95,9 @@ def test_a_pipe_that_takes_a_file_s_place_meanwhile_is_refused_without_waiting(
 
 @every_reader
 def test_a_link_to_a_file_is_followed(tmp_path: Path, read: Callable[[Path], object]) -> None:
-    (tmp_path / "thing-1.0.deb").write_bytes(SAMPLES["deb"])
+    form, data = FORMATS["deb"], SAMPLES["deb"]
+    signed = b"".join(form.attach(BytesSource(data), make(form, data, key_record("p256", "deb"))))
+    (tmp_path / "thing-1.0.deb").write_bytes(signed)
     (tmp_path / "latest.deb").symlink_to("thing-1.0.deb")
     read(tmp_path / "latest.deb")
 
@@ -174,7 +179,7 @@ def test_a_file_that_became_shorter_on_its_way_is_refused(tmp_path: Path) -> Non
     path = tmp_path / "x.whl"
     path.write_bytes(b"short")
     with pytest.raises(FileChanged):
-        list(upload._pieces(path, 6, lambda _: None))
+        list(upload._Pieces(path, 6, lambda _: None))
 
 
 @pytest.mark.parametrize("name", sorted(name for name, form in FORMATS.items() if form.embedded))
