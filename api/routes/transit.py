@@ -75,8 +75,6 @@ async def key(request: Request, name: str) -> Response:
 
 
 @router.put("/v1/transit/sign/{name}", include_in_schema=False)
-@router.put("/v1/transit/sign/{name}/{hash_name}", include_in_schema=False)
-@router.post("/v1/transit/sign/{name}/{hash_name}", include_in_schema=False)
 @router.post(
     "/v1/transit/sign/{name}",
     tags=["transit"],
@@ -89,8 +87,15 @@ async def key(request: Request, name: str) -> Response:
         says="One signature, or one for each of a batch.",
     ),
 )
-async def sign(request: Request, name: str, hash_name: str = "") -> Response:
+async def sign(request: Request, name: str) -> Response:
     """Signatures of the formats `der-signature` and, for Ed25519, `ed25519-signature`, in one entry of the log."""
+    return await sign_under(request, name, "")
+
+
+@router.put("/v1/transit/sign/{name}/{hash_name}", include_in_schema=False)
+@router.post("/v1/transit/sign/{name}/{hash_name}", include_in_schema=False)
+async def sign_under(request: Request, name: str, hash_name: str) -> Response:
+    """As `sign`, with the hash in the path."""
     front, bearer = front_of(request), bearer_of(request)
     front.check_session_rate(bucket_of(bearer), request.scope.get("client"))
     body, record = await _asked(front, request, name, hash_name)
@@ -106,8 +111,6 @@ async def sign(request: Request, name: str, hash_name: str = "") -> Response:
 
 
 @router.put("/v1/transit/verify/{name}", include_in_schema=False)
-@router.put("/v1/transit/verify/{name}/{hash_name}", include_in_schema=False)
-@router.post("/v1/transit/verify/{name}/{hash_name}", include_in_schema=False)
 @router.post(
     "/v1/transit/verify/{name}",
     tags=["transit"],
@@ -116,8 +119,15 @@ async def sign(request: Request, name: str, hash_name: str = "") -> Response:
         body=TransitBody, example=_TO_VERIFY, reply=DataReply, says="`valid`, for one signature or for each."
     ),
 )
-async def verify(request: Request, name: str, hash_name: str = "") -> Response:
+async def verify(request: Request, name: str) -> Response:
     """The front's word only. Needs no token."""
+    return await verify_under(request, name, "")
+
+
+@router.put("/v1/transit/verify/{name}/{hash_name}", include_in_schema=False)
+@router.post("/v1/transit/verify/{name}/{hash_name}", include_in_schema=False)
+async def verify_under(request: Request, name: str, hash_name: str) -> Response:
+    """As `verify`, with the hash in the path."""
     front = front_of(request)
     front.check_costly(request)
     body, record = await _asked(front, request, name, hash_name)

@@ -12,9 +12,7 @@ import pytest
 from running import Running
 
 from api.examples import EXAMPLES
-from api.operations import OPERATIONS, refusals_of
-from hsmpub.errors import FAMILIES, rule_name
-from tests.docs.rules_table import every_rule
+from api.operations import OPERATIONS
 
 PROBLEM, VAULT = "application/problem+json", "application/json"
 
@@ -36,13 +34,6 @@ def test_every_operation_is_listed_under_a_name_of_its_own(document: dict[str, A
     assert found == {address: operation.id for address, operation in OPERATIONS.items()}
     assert len(set(found.values())) == len(found)
     assert all(name.isidentifier() and not keyword.iskeyword(name) for name in found.values())
-
-
-def test_every_refusal_that_is_named_exists_with_that_status() -> None:
-    known = {(rule_name(rule), rule.status) for rule in every_rule()}
-    for operation in OPERATIONS.values():
-        for family, names in refusals_of(operation).items():
-            assert {(name, FAMILIES[family].status) for name in names} <= known, operation.id
 
 
 def test_refusals_have_the_form_of_those_who_ask(document: dict[str, Any]) -> None:

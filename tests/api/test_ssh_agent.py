@@ -8,10 +8,11 @@ import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from hsmpub.client.client import Client
 from hsmpub.client.public_key import public_form
 from hsmpub.client.ssh_agent import NoAgentKey, Signer, SocketTaken, listening
 from hsmpub.formats.sshsig import string
+from hsmpub.formats.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e
 from tests.service.jobs import AUDIENCE
 
@@ -29,10 +31,15 @@ PROJECTS = """
 requesters = [{ issuer = "ci", repository = "example/commits" }]
 sign = [{ key = "commits", formats = ["ssh-agent-git"] }, { key = "lists", formats = ["ssh-agent-file"] }]
 approvals = []
+[project.rsa]
+requesters = [{ issuer = "ci", repository = "example/commits" }]
+sign = [{ key = "listed-rsa", formats = ["ssh-agent-file"] }]
+approvals = []
 """
 KEYS = {
     "commits": (Ed25519PrivateKey.from_private_bytes(b"c" * 32), "ed25519", ("ssh-agent-git",)),
     "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file", "sshsig")),
+    "listed-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-file",)),
     "unlisted": (Ed25519PrivateKey.from_private_bytes(b"u" * 32), "ed25519", ("ssh-agent-git",)),
 }
 
@@ -79,20 +86,37 @@ class Agent:
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as place:
-        tokens, folder = Tokens(place), tmp_path_factory.mktemp("a")
-        with Client(place[0].url, pins(place[1])) as client:
-            signer = Signer(client, tokens, "commits", audience=AUDIENCE)
-            up = Agent(place, signer, tokens, folder / "s")
-            with listening(up.path, signer, up.said.append) as server:
-                serving = threading.Thread(target=server.serve_forever, args=(0.02,))
-                serving.start()
-                try:
-                    yield up
-                finally:
-                    server.shutdown()
-                    serving.join()
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as up:
+        yield up
+
+
+@contextmanager
+def serving(place: Place, project: str, folder: Path) -> Iterator[Agent]:
+    tokens = Tokens(place)
+    with Client(place[0].url, pins(place[1])) as client:
+        signer = Signer(client, tokens, project, audience=AUDIENCE)
+        up = Agent(place, signer, tokens, folder / "s")
+        with listening(up.path, signer, up.said.append) as server:
+            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+            thread.start()
+            try:
+                yield up
+            finally:
+                server.shutdown()
+                thread.join()
+
+
+@pytest.fixture(scope="module")
+def agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    with serving(place, "commits", tmp_path_factory.mktemp("a")) as up:
+        yield up
+
+
+@pytest.fixture
+def rsa_agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    with serving(place, "rsa", tmp_path_factory.mktemp("r")) as up:
+        yield up
 
 
 def allowed(agent: Agent, key: str, namespace: str) -> None:
@@ -101,9 +125,13 @@ def allowed(agent: Agent, key: str, namespace: str) -> None:
 
 
 def test_ssh_keygen_signs_files_and_verifies_them(agent: Agent) -> None:
-    allowed(agent, "lists", "file")
+    sign_and_verify(agent, "lists")
+
+
+def sign_and_verify(agent: Agent, key: str) -> None:
+    allowed(agent, key, "file")
     (agent.folder / "x").write_bytes(b"a list")
-    assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", "lists.pub", "x").returncode == 0, agent.said
+    assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", f"{key}.pub", "x").returncode == 0, agent.said
     verify = ["ssh-keygen", "-Y", "verify", "-n", "file", "-I", "ci", "-f", "allowed", "-s", "x.sig"]
     assert agent.run(*verify, stdin=b"a list").returncode == 0
     assert agent.run(*verify, stdin=b"another").returncode != 0
@@ -129,7 +157,12 @@ def test_git_signs_commits_and_verifies_them(agent: Agent) -> None:
 
 def test_the_keys_are_listed_and_the_socket_is_its_user_s_alone(agent: Agent) -> None:
     listed = agent.run("ssh-add", "-L").stdout.decode().splitlines()
-    assert sorted(line.rpartition(" ")[2] for line in listed) == ["hsmpub-commits", "hsmpub-lists", "hsmpub-unlisted"]
+    assert sorted(line.rpartition(" ")[2] for line in listed) == [
+        "hsmpub-commits",
+        "hsmpub-listed-rsa",
+        "hsmpub-lists",
+        "hsmpub-unlisted",
+    ]
     assert stat.S_IMODE(agent.path.stat().st_mode) == 0o600
 
 
@@ -148,6 +181,16 @@ def test_an_ssh_login_is_not_signed(agent: Agent) -> None:
     )
     assert agent.sign_request("commits", login) == string(b"\x05")
     assert "does not sign" in agent.said[-1]
+
+
+def test_an_rsa_key_signs_with_sha512_and_nothing_else(rsa_agent: Agent) -> None:
+    sign_and_verify(rsa_agent, "listed-rsa")
+    data = to_be_signed("file", "sha512", bytes(64))
+    blob = next(blob for blob, key in rsa_agent.signer.keys.items() if key.name == "listed-rsa")
+    asked = b"\x0d" + string(blob) + string(data)
+    answers = [rsa_agent.ask(string(asked + flags.to_bytes(4, "big"))) for flags in (0, 2, 4)]
+    assert answers[:2] == [string(b"\x05")] * 2
+    assert b"rsa-sha2-512" in answers[2]
 
 
 def test_a_key_that_the_policy_does_not_give_the_project_is_refused_by_the_service(agent: Agent) -> None:
