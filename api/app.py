@@ -31,6 +31,7 @@ from api.routes import (
     requests,
     sessions,
     sign,
+    timestamps,
     token,
     transit,
     unseal,
@@ -82,7 +83,22 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
     app.state.readiness = health.Readiness()
     sign_route = sign.SignRoute(front)
     app.router.routes.insert(0, Route(sign.PATH, sign_route, methods=["POST"], name="sign"))
-    for routes in (sessions, requests, artifacts, receipts, keys, unseal, holders, drill, health, log, transit, token):
+    everything = (
+        sessions,
+        requests,
+        artifacts,
+        receipts,
+        keys,
+        unseal,
+        holders,
+        drill,
+        health,
+        log,
+        transit,
+        timestamps,
+        token,
+    )
+    for routes in everything:
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
@@ -105,6 +121,7 @@ def _front(settings: Settings, protections: Mapping[str, str]) -> Front:
         by_address=Throttle(caps.address_rate, caps.address_burst, "This address"),
         costly=Throttle(caps.costly_rate, caps.costly_burst, "This address"),
         by_session=Throttle(caps.session_rate, caps.session_burst, "This session"),
+        timestamps=Throttle(caps.timestamp_rate, caps.timestamp_burst, "Everybody together"),
         uploads=UploadPlaces(caps.max_uploads, metrics.uploads),
         metrics=metrics,
         log=JsonLog(),

@@ -95,6 +95,11 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("get", "/v1/holders/nonce"): Operation("getHolderNonce"),
     ("post", "/v1/holders/seal"): Operation("sealAsHolder", _join(_SENT, _HOLDER)),
     ("post", "/v1/holders/alive"): Operation("sayAlive", _join(_SENT, _HOLDER)),
+    ("post", "/v1/holders/confirm"): Operation("confirmShare", _join(
+        _SENT, {"invalid": "confirmation-malformed", "conflict": "confirmation-of-another-set"})),
+    ("post", "/v1/timestamp"): Operation("askForTimestamp", {
+        "invalid": "header-refused", "unauthenticated": "timestamp-asker-unknown", "too-large": "body-too-large",
+        "forbidden": "timestamps-not-for-project"}),
     ("get", "/v1/upgrade"): Operation("getUpgrade"),
     ("post", "/v1/upgrade/permissions"): Operation("permitUpgrade", _join(
         _SENT, _HOLDER, {"invalid": "permission-malformed", "forbidden": "upgrade-not-permitted",

@@ -11,7 +11,7 @@ from rich.text import Text
 from hsmpub.cli.visible import visible
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Predicate, Statement
+from hsmpub.model.statement import Decryption, Predicate, Statement, TufFacts
 
 _MORE = "↳ "
 
@@ -26,6 +26,8 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
     _show_work(console, predicate)
     if predicate.decrypt is not None:
         _show_decryption(console, predicate.decrypt)
+    for facts in predicate.tuf:
+        _show_tuf(console, facts)
     if predicate.text:
         console.print(Text("  The whole new text:"))
         for line in visible(predicate.text, lines=True).split("\n"):
@@ -78,6 +80,14 @@ def _show_decryption(console: Console, asked: Decryption) -> None:
     _show(console, "  open it for  ", visible(asked.fingerprint))
     _show(console, "               ", visible(asked.recipient))
     _show(console, "  because      ", visible(asked.reason))
+
+
+def _show_tuf(console: Console, facts: TufFacts) -> None:
+    said = f"TUF {visible(facts.role)} metadata, version {facts.version}, expires {rfc3339(facts.expires)}"
+    _show(console, "  content of   ", visible(facts.file))
+    _show(console, "               ", said)
+    for line in visible(facts.text, lines=True).split("\n") if facts.text else ():
+        _show(console, "  | ", line)
 
 
 def _show_work(console: Console, predicate: Predicate) -> None:

@@ -98,6 +98,7 @@ class AsyncClient:
     nonce = _does(Asks.nonce)
     seal_as_holder = _does(Asks.seal_as_holder)
     say_alive = _does(Asks.say_alive)
+    confirm_share = _does(Asks.confirm_share)
     upgrade = _does(Asks.upgrade)
     permit_upgrade = _does(Asks.permit_upgrade)
 

@@ -51,7 +51,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a signature may say beside the file. One context serves a whole batch.
 
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates.
+    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates; tuf_longest (seconds, 0:
+    nothing said) bounds the expiry of TUF metadata.
     """
 
     at: int
@@ -63,6 +64,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_sha256: str = ""
     requester: Mapping[str, str] = {}
     ssh: SshProfile | None = None
+    tuf_longest: int = 0
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -232,7 +234,17 @@ def digests_of(prepared: Prepared) -> list[bytes]:
     return [prepared.payload[at : at + size] for at in range(0, len(prepared.payload), size)]
 
 
-def detail_of(artifact: Artifact, format_: Format) -> bytes:
+class Detailed(Protocol):
+    """What `detail_of` asks of a format."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def detail_limit(self) -> int: ...
+
+
+def detail_of(artifact: Artifact, format_: Detailed) -> bytes:
     """The detail of a file for a format.
 
     Raises:

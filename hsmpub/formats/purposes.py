@@ -7,10 +7,13 @@ cannot be turned into one another: each fixes the first or the last bytes of wha
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
-from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
-`openpgp` somebody could have signed what they are, so each has keys of its own.
+from it, on keys of its own. One certificate signs all that Windows runs, so `authenticode`, `msi`, `cab` and `cat`
+share: the first three name the kind of file before its digest, in bytes that the service alone writes, and a catalogue
+has a content type of its own, so no input fits two. Packages and repositories signed with OpenPGP are documents to it
+like any other: under `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
-own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it.
+own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
+a key: what each signs begins with its own role, so no input fits two.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
+    frozenset({"authenticode", "msi", "cab", "cat"}),
+    frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
 )
 
 

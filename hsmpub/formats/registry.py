@@ -24,6 +24,11 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.formats.tuf.metadata import ROLES
+from hsmpub.formats.tuf.role import TufRole
+from hsmpub.formats.windows.cab import Cab
+from hsmpub.formats.windows.cat import Cat
+from hsmpub.formats.windows.msi import Msi
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -36,6 +41,9 @@ _ALL: tuple[Format, ...] = (
     DerSignature(),
     Cms(),
     Authenticode(),
+    Msi(),
+    Cab(),
+    Cat(),
     KernelModule(),
     OpenpgpCleartext(),
     AptInRelease(),
@@ -52,6 +60,7 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("file"),
     SshAgentSig("git"),
     SshCertificate(),
+    *(TufRole(role) for role in ROLES),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

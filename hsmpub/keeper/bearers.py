@@ -72,13 +72,13 @@ class Bearers:
 
     def look_up(self, bearer: bytes) -> m.BearerView:
         """How the session stands. Raises BearerUnknown."""
-        session, project = self._find(bearer)
+        session, project = self.find(bearer)
         ends = session.expires_at
         return m.BearerView(project, ends - BEARER_SECONDS, ends, self._book.now())
 
     def revoke(self, bearer: bytes) -> None:
         """Ends the session at once. Raises BearerUnknown."""
-        self._find(bearer)
+        self.find(bearer)
         del self._open[_name_of(bearer)]
 
     async def sign(self, message: m.SignDigests) -> m.SignReply:
@@ -87,7 +87,7 @@ class Bearers:
         Raises:
             BearerUnknown, DigestsRefused, DigestNotEnough, and what `Routine.sign` raises.
         """
-        session, project = self._find(message.bearer)
+        session, project = self.find(message.bearer)
         items = list(dict.fromkeys(message.items))
         if not 0 < len(items) <= MAX_DIGESTS or len(items) != len(message.items):
             raise DigestsRefused(f"The request brings {len(message.items)} digests, or one twice.")
@@ -102,7 +102,8 @@ class Bearers:
         for session, _ in self._open.values():
             session.decisions.clear()
 
-    def _find(self, bearer: bytes) -> tuple[Session, str]:
+    def find(self, bearer: bytes) -> tuple[Session, str]:
+        """The session of a bearer, and its project. Raises BearerUnknown."""
         found = self._open.get(_name_of(bearer))
         if (
             found is None

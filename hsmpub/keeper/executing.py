@@ -12,18 +12,21 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_o
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import Predicate, Signing, Subject
+from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
 
@@ -90,7 +93,7 @@ class Executing:
         try:
             await self._execute(request)
             self.held.pop(request.id, None)
-        except KeyRetired as error:
+        except (KeyRetired, TufRefused, TufVersionNotNewer, TufRollsBack) as error:
             await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
@@ -122,7 +125,7 @@ class Executing:
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
-    async def _end(self, request: Request, error: KeyRetired) -> None:
+    async def _end(self, request: Request, error: HsmpubError) -> None:
         """What was approved can never be signed: its version is free to be asked for again."""
         async with self._book.turn():
             if request.state == "pending":
@@ -146,6 +149,8 @@ class Executing:
         artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
         context = context_of(predicate, self._book.genesis.service, now)
         planned = plan(artifact, predicate.sign, self._book.signing_key, context)
+        for one in planned:
+            check_shown(predicate, reserve(self._book.state.tuf, artifact, one.key, one.format))
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -190,6 +195,7 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
         ssh=predicate.ssh,
+        tuf_longest=predicate.tuf_longest,
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.formats.registry import get_format
@@ -22,12 +24,13 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import requester_of
+from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, TufFacts, dump_statement
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -46,6 +49,7 @@ class _Allowed:
     signing: tuple[Signing, ...]
     requester: dict[str, str]
     ssh: SshProfile | None
+    tuf_longest: int
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -64,6 +68,7 @@ class _Batch:
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     work: list[_Work] = field(default_factory=list)
+    tuf: list[TufFacts] = field(default_factory=list)
 
 
 class Routine:
@@ -95,6 +100,7 @@ class Routine:
             project=body.project,
             sign=allowed.signing,
             ssh=allowed.ssh,
+            tuf_longest=allowed.tuf_longest,
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
@@ -102,6 +108,8 @@ class Routine:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
             await self._make(batch, signers, context)
+            if batch.tuf:
+                predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
                 e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
@@ -116,7 +124,9 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
+        policy = self._book.policy
+        ssh, longest = policy.ssh_profile(body.project, signing), policy.tuf_longest(body.project, signing)
+        allowed = _Allowed(makes, signing, requester_of(session), ssh, longest)
         session.decisions[question] = allowed
         return allowed
 
@@ -127,11 +137,13 @@ class Routine:
             try:
                 artifact = await self._artifact(given, forms)
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
+                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
             batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
             batch.work += work
+            batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
 
     async def _artifact(self, given: _Given, forms: Sequence[Format]) -> Artifact:

@@ -18,6 +18,8 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.bearers import Bearers
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.clock import KernelClock, TimeGuard, elapsed, kernel_clock
+from hsmpub.keeper.confirming import Confirming
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.drilling import Drilling
@@ -31,6 +33,7 @@ from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
+from hsmpub.keeper.timestamping import TimestampAuthority
 from hsmpub.keeper.tokens import Tokens
 from hsmpub.keeper.transcripts import Transcripts
 from hsmpub.keeper.unsealing import Unsealing
@@ -38,7 +41,8 @@ from hsmpub.keeper.upgrading import Upgrading
 from hsmpub.keeper.views import Views
 from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.pending import PendingSets
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import NoteSigner
 from hsmpub.wire import messages as m
@@ -50,7 +54,9 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading."""
+    """What a keeper is started with. clock: seconds since 1970; kernel: what is known of it; ticks: elapsed time.
+    generation: see hsmpub.keeper.upgrading. pending: sets of shares that wait for their holders.
+    """
 
     home: Home
     log: Log
@@ -61,7 +67,10 @@ class KeeperParts:
     workers: int
     protections: dict[str, str]
     clock: Callable[[], float] = time.time
+    kernel: Callable[[], KernelClock] = kernel_clock
+    ticks: Callable[[], float] = elapsed
     generation: int = 0
+    pending: PendingSets | None = None
 
 
 class Keeper:
@@ -82,11 +91,13 @@ class Keeper:
         self.transcripts = Transcripts(parts.home.ceremonies, book, parts.record, parts.identity)
         self.holding = Holding(book, self.unsealing)
         self.permitting = Permitting(book, self.unsealing)
-        self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
+        self.upgrading = Upgrading(
+            book, self.unsealing, self.permitting, parts.home.root, parts.generation, self._resumed
+        )
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
-        artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
+        self.artifacts = artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
         tokens = Tokens(book)
@@ -98,14 +109,19 @@ class Keeper:
         )
         self.routine = Routine(book, artifacts, self.unsealing)
         self.bearers = Bearers(book, tokens, self.routine)
+        guard = TimeGuard(parts.clock, kernel=parts.kernel, ticks=parts.ticks)
+        self.timestamps = TimestampAuthority(book, self.bearers, self.unsealing, guard)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
         self.watching = Watching(book, self.unsealing)
-        watch = QuorumWatch(book, parts.record, parts.recovery)
+        sets: dict[Purpose, UnsealRecord | RecoveryRecord] = {"unseal": parts.record, "recovery": parts.recovery}
+        self.confirming = Confirming(parts.home.confirmations, sets, parts.pending)
+        watch = QuorumWatch(book, self.confirming)
         self.status = Status(
-            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch
-        )
+            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch,
+            self.timestamps,
+        )  # fmt: skip
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
@@ -146,6 +162,8 @@ class Keeper:
             case m.SignDigests():
                 self.status.count("hsmpub_routine_files_total", len(message.items))
                 return await self.bearers.sign(message)
+            case m.AskTimestamp():
+                return await self.timestamps.answer(message)
             case m.GetKey():
                 return self.views.key(message.name)
             case m.SubmitPersonal():
@@ -170,6 +188,8 @@ class Keeper:
                 return await self.holding.seal(message)
             case m.SayAlive():
                 return await self.holding.alive(message)
+            case m.Confirm():
+                return self.confirming.confirm(message)
             case m.GetUpgrade():
                 return self.permitting.view()
             case m.PermitUpgrade():
@@ -213,10 +233,12 @@ class Keeper:
         """Raises LogUnavailable."""
         await self.approving.expire()
         self.decrypting.forget()
+        self.timestamps.look()
         if self.unsealing.is_unsealed:
             self.executing.start_all()
 
     async def close(self) -> None:
+        self.artifacts.close()
         await self.unsealing.close()
         await self.drilling.close()
         self.book.log.close()
@@ -266,6 +288,11 @@ class Keeper:
         if index >= 0:
             await self.transcripts.unsealed(index, sign)
         self.executing.start_all()
+
+    async def _resumed(self, permitted: int, index: int) -> None:
+        sign = self._log_signature()
+        assert sign is not None  # it went on unsealed
+        await self.transcripts.resumed(permitted, index, sign)
 
     def _log_signature(self) -> NoteSigner | None:
         """The signature function of the log key in the HSM; None while sealed."""

@@ -14,11 +14,12 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.sessions import Session
+from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, TufFacts, dump_statement
 from hsmpub.policy import PersonalGrant, ReleaseGrant
 
 #: Each waits in memory, in the log and on the list that approvers read.
@@ -75,8 +76,7 @@ class Submitting:
         rule = self._book.policy.decide_release(session.who, body.project, body.version)
         _check_output_names(body.files, rule.sign)
         self._check_keys(rule)
-        for file in body.files:
-            await self._artifacts.check(file)
+        tuf = await self._look_into(body, rule)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
@@ -105,8 +105,18 @@ class Submitting:
                     sign=rule.sign,
                     publish=rule.publish,
                     ssh=self._book.policy.ssh_profile(body.project, rule.sign),
+                    tuf=tuf,
+                    tuf_longest=self._book.policy.tuf_longest(body.project, rule.sign),
                 ),
             )
+
+    async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
+        """Every file is there; what TUF metadata among them says, for approvers to read."""
+        shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
+        for file in body.files:
+            artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
+            shown += shown_facts(self._book, artifact, rule.sign, longest)
+        return tuple(shown)
 
     def _check_keys(self, rule: ReleaseGrant) -> None:
         """Nobody is asked to approve what no key can sign. Raises KeyRetired."""

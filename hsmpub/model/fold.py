@@ -24,6 +24,7 @@ from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 from hsmpub.model.terms import Terms
+from hsmpub.model.tuf_versions import TufVersions
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
 #: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
@@ -111,17 +112,22 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    #: key → the last time that a timestamp of it says, in microseconds since 1970
+    stamped_at: dict[str, int] = field(default_factory=dict)
     #: as the log has it; a keeper that was started anew is sealed all the same
     opened: Opened | None = None
     #: the unsealing that ended last, or that another one followed
     ended: Opened | None = None
     #: permissions to upgrade that were not used, by their id
     permissions: dict[str, Permission] = field(default_factory=dict)
+    #: index of the entry of each
+    permitted_at: dict[str, int] = field(default_factory=dict)
     #: ids of all that were given in this unsealing: their signatures stand in the log, for everybody to send again
     permitted: set[str] = field(default_factory=set)
     #: when a holder was last heard of
     present_at: int = 0
     quorums: QuorumHistory = field(default_factory=QuorumHistory)
+    tuf: TufVersions = field(default_factory=TufVersions)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -129,7 +135,7 @@ class ServiceState:
         Raises:
             LogContradictsItself: this fact cannot follow the ones before it.
         """
-        # Routine signatures are appended side by side and may be applied out of order: they change no state.
+        # Routine signatures and timestamps are appended side by side, and may be applied out of order: no matter.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
         self.quorums.apply(entry)
@@ -166,7 +172,11 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                if '"tuf":' in entry.statement:  # nearly none has it, and there are many
+                    self.tuf.take(load_statement(entry.statement.encode()))
                 self._count(index, entry.at, len(entry.outputs))
+            case e.Timestamped():
+                self._stamped(index, entry)
             case e.Restored():
                 self._close()
                 self.epoch = entry.epoch
@@ -189,11 +199,12 @@ class ServiceState:
                 data = entry.permission.encode()
                 self._require(permission_id(data) not in self.permitted, index, "a permission given twice")
                 self.permissions[permission_id(data)] = load_permission(data)
+                self.permitted_at[permission_id(data)] = index
                 self.permitted.add(permission_id(data))
                 self.present_at = max(self.present_at, entry.at)
             case e.Resumed():
                 self._require(entry.permission in self.permissions, index, "a resumption without its permission")
-                del self.permissions[entry.permission]
+                del self.permissions[entry.permission], self.permitted_at[entry.permission]
             case e.UnsealedBy():
                 self._forget_permissions()
                 self.opened = Opened(index, entry.at, entry.terms, entry.holders)
@@ -226,12 +237,19 @@ class ServiceState:
     def _forget_permissions(self) -> None:
         """Each is for the unsealing in which it was given, and names it."""
         self.permissions.clear()
+        self.permitted_at.clear()
         self.permitted.clear()
 
     def _count(self, index: int, at: int, signatures: int) -> None:
         if self.opened is not None and index > self.opened.index:
             self.opened.signatures += signatures
             self.opened.last_signature_at = max(self.opened.last_signature_at, at)
+
+    def _stamped(self, index: int, entry: e.Timestamped) -> None:
+        """What anybody may ask for uses up no signatures of an unsealing, and keeps none open that is idle."""
+        self.stamped_at[entry.key] = max(self.stamped_at.get(entry.key, 0), entry.gen_time)
+        if entry.session:
+            self._count(index, entry.at, 1)
 
     def _apply_to_request(self, index: int, entry: e.Entry) -> None:
         if isinstance(entry, e.Requested):
@@ -256,6 +274,7 @@ class ServiceState:
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
                 self._count(index, entry.at, len(entry.outputs))
+                self.tuf.take(request.statement)
                 self._settle(request)
             case e.PublishIntent():
                 item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))

@@ -80,6 +80,21 @@ class SshProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     extensions: tuple[str, ...] = ()
 
 
+class TufFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a file of TUF metadata says. file: name of the subject; expires: seconds since 1970.
+
+    refers: version of the targets that a snapshot names, or of the snapshot that a timestamp names.
+    text: all of it in words, where somebody approves it (hsmpub.formats.tuf.meaning).
+    """
+
+    file: str
+    role: Literal["root", "targets", "snapshot", "timestamp"]
+    version: int
+    expires: int
+    refers: int = 0
+    text: str = ""
+
+
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked, by whom, under which policy, until when.
 
@@ -90,6 +105,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
     ssh: where SSH certificates are asked for.
+    tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
+        role has it.
     """
 
     request: str
@@ -110,6 +127,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: str = ""
     decrypt: Decryption | None = None
     ssh: SshProfile | None = None
+    tuf: tuple[TufFacts, ...] = ()
+    tuf_longest: int = 0
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

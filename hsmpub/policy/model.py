@@ -18,7 +18,7 @@ from hsmpub.policy.version import Versions
 DEFAULT_EXPIRY = 72 * 3600
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
 DEFAULT_RECHECK = 10 * 60
-MAX_DRILL_DAYS = 730
+MAX_DAYS = 730
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
@@ -39,15 +39,15 @@ def parse_period(value: Any) -> Any:
 Period = Annotated[int, BeforeValidator(parse_period)]
 
 
-def parse_drill_period(value: Any) -> Any:
+def parse_days(value: Any) -> Any:
     """`"180d"` as seconds."""
     match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
-    if match is None or int(match[1]) > MAX_DRILL_DAYS:
-        raise ValueError(f'a time between drills is written in days, such as "180d", up to {MAX_DRILL_DAYS}')
+    if match is None or int(match[1]) > MAX_DAYS:
+        raise ValueError(f'a long time is written in days, such as "180d", up to {MAX_DAYS}')
     return int(match[1]) * 86_400
 
 
-DrillPeriod = Annotated[int, BeforeValidator(parse_drill_period)]
+Days = Annotated[int, BeforeValidator(parse_days)]
 
 
 class _Table(BaseModel):
@@ -126,6 +126,8 @@ class Approvals(_Table):
         return Quorum(self.group, self.count)
 
 
+#: The formats whose expiry a project may bound.
+TUF_FORMATS = frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"})
 #: The format that needs a profile.
 SSH_CERTIFICATE = "ssh-certificate"
 _Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}\z")]
@@ -154,7 +156,10 @@ class SshCertificates(_Table):
 
 
 class Project(_Table):
-    """approvals: `()` means none are needed, and the file has to say so. expires: seconds."""
+    """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
+
+    tuf_longest: seconds until TUF metadata may expire at most; None: as its role has it.
+    """
 
     requesters: Annotated[tuple[Requester, ...], Field(min_length=1)]
     sign: tuple[Signs, ...] = ()
@@ -163,6 +168,7 @@ class Project(_Table):
     expires: Period = DEFAULT_EXPIRY
     versions: Versions = "any"
     ssh_certificate: SshCertificates | None = None
+    tuf_longest: Days | None = None
 
 
 class Rule(_Table):
@@ -197,7 +203,34 @@ class Sealing(_Table):
 class Ceremonies(_Table):
     """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
 
-    drill: DrillPeriod = 180 * 86_400
+    drill: Days = 180 * 86_400
+
+
+class Timestamping(_Table):
+    """The service as a timestamp authority (RFC 3161).
+
+    key: makes nothing else. policy: object identifier that its timestamps name. accuracy: seconds.
+    ordering: times in microseconds, no two the same. anybody, or projects whose jobs may ask: one of the two.
+    clock: `kernel` asks the kernel whether it is synchronised; `trusted` takes it as it is.
+    """
+
+    key: Name
+    policy: Annotated[
+        str, StringConstraints(pattern=r"^([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,38})){1,20}\z")
+    ]
+    accuracy: Annotated[StrictInt, Field(ge=1, le=60)] = 2
+    ordering: StrictBool = False
+    anybody: StrictBool = False
+    projects: tuple[Name, ...] = ()
+    clock: Literal["kernel", "trusted"] = "kernel"
+
+    @validates(mode="after")
+    def _fit(self) -> Timestamping:
+        if self.anybody == bool(self.projects):
+            raise ValueError("say either 'anybody = true' or whose jobs may ask: 'projects'")
+        if not self.ordering and self.accuracy < 2:
+            raise ValueError("times in whole seconds are accurate to 2 seconds at best, or say 'ordering = true'")
+        return self
 
 
 class PolicyFile(_Table):
@@ -207,5 +240,6 @@ class PolicyFile(_Table):
     targets: dict[Name, Target] = Field(default={}, alias="target")
     projects: dict[Name, Project] = Field(default={}, alias="project")
     administration: Administration = Administration()
+    timestamping: Timestamping | None = None
     sealing: Sealing = Sealing()
     ceremonies: Ceremonies = Ceremonies()

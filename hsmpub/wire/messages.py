@@ -63,11 +63,26 @@ class Gathered(msgspec.Struct, frozen=True):
     groups: tuple[GroupProgress, ...]
 
 
+class WaitingSet(msgspec.Struct, frozen=True):
+    """A set of shares that the reshare of this number made, and that waits until every holder has confirmed.
+
+    unconfirmed: who has not; departed: who has left meanwhile.
+    """
+
+    reshare: int
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    unconfirmed: tuple[str, ...]
+    departed: tuple[str, ...]
+
+
 class QuorumView(msgspec.Struct, frozen=True):
     """Who could open the service, or restore it, and when they last showed it. Times: seconds since 1970, 0: never.
 
     drilled_at: the last drill; shown_at: the last drill, unsealing or restore; is_stale: that is too long ago;
-    unseen: holders who have not shown their share for as long; departed: holders who have left.
+    unseen: holders who have not shown their share for as long; departed: holders who have left;
+    unconfirmed: holders who neither confirmed their share nor showed it since it was made; waiting: the next set.
     """
 
     quorum: str
@@ -79,6 +94,8 @@ class QuorumView(msgspec.Struct, frozen=True):
     is_stale: bool
     unseen: tuple[str, ...]
     departed: tuple[str, ...]
+    unconfirmed: tuple[str, ...] = ()
+    waiting: WaitingSet | None = None
 
 
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
@@ -91,6 +108,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: name → "on" or why it is off. counters: metric name → value.
     opening: while unsealed. gathering: shares that are in, by terms, while sealed. dead_man_at: sealed then, unless a
     holder says that they are there; present_at: when one was last heard of. Seconds since 1970.
+    timestamps: empty where the policy has no timestamp authority, else "given" or why none is given now.
     """
 
     service: str
@@ -115,6 +133,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     dead_man_at: int | None = None
     present_at: int = 0
     quorums: tuple[QuorumView, ...] = ()
+    timestamps: str = ""
 
 
 def intake_to_sign(key: bytes) -> bytes:
@@ -221,6 +240,20 @@ class SignDigests(_Msg, frozen=True, tag="sign-digests"):
     bearer: bytes
     key: str
     items: tuple[bytes, ...]
+
+
+class AskTimestamp(_Msg, frozen=True, tag="ask-timestamp"):
+    """query: TimeStampReq (RFC 3161), as it was sent; bearer: as in SignDigests, or empty."""
+
+    query: bytes
+    bearer: bytes = b""
+
+
+class TimestampReply(_Msg, frozen=True, tag="timestamp-reply"):
+    """answer: TimeStampResp, DER; rule: why no timestamp was given, or empty."""
+
+    answer: bytes
+    rule: str = ""
 
 
 class GetKey(_Msg, frozen=True, tag="key"):
@@ -393,6 +426,12 @@ class SayAlive(_Msg, frozen=True, tag="alive"):
     signature: bytes
 
 
+class Confirm(_Msg, frozen=True, tag="confirm"):
+    """confirmation: the file that a holder's share check wrote (hsmpub.shares.confirmation)."""
+
+    confirmation: bytes
+
+
 class GetUpgrade(_Msg, frozen=True, tag="upgrade"):
     """What would come next, and who permits it."""
 
@@ -490,12 +529,11 @@ class Done(_Msg, frozen=True, tag="done"):
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
     | OpenBearer | LookUpBearer | RevokeBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce
-    | SealAsHolder | SayAlive
-    | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys
+    | SealAsHolder | SayAlive | Confirm | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys | AskTimestamp
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | BearerReply | BearerView | KeyReply
+    | BearerReply | BearerView | KeyReply | TimestampReply
     | NonceReply | UpgradeReply | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 

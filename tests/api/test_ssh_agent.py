@@ -24,6 +24,7 @@ from hsmpub.client.ssh_agent import NoAgentKey, Signer, SocketTaken, listening
 from hsmpub.formats.sshsig import string
 from hsmpub.formats.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e
+from tests.proofs import Prove
 from tests.service.jobs import AUDIENCE
 
 PROJECTS = """
@@ -35,10 +36,16 @@ approvals = []
 requesters = [{ issuer = "ci", repository = "example/commits" }]
 sign = [{ key = "listed-rsa", formats = ["ssh-agent-file"] }]
 approvals = []
+[project.others]
+requesters = [{ issuer = "ci", repository = "example/commits" }]
+sign = [{ key = "tags", formats = ["ssh-agent-git"] }, { key = "notes", formats = ["ssh-agent-file"] }]
+approvals = []
 """
 KEYS = {
     "commits": (Ed25519PrivateKey.from_private_bytes(b"c" * 32), "ed25519", ("ssh-agent-git",)),
     "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file", "sshsig")),
+    "tags": (ec.derive_private_key(4715, ec.SECP256R1()), "p256", ("ssh-agent-git",)),
+    "notes": (Ed25519PrivateKey.from_private_bytes(b"n" * 32), "ed25519", ("ssh-agent-file",)),
     "listed-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-file",)),
     "unlisted": (Ed25519PrivateKey.from_private_bytes(b"u" * 32), "ed25519", ("ssh-agent-git",)),
 }
@@ -87,35 +94,42 @@ class Agent:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as up:
-        yield up
+    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as made:
+        yield made
 
 
 @contextmanager
-def serving(place: Place, project: str, folder: Path) -> Iterator[Agent]:
+def agent_of(project: str, place: Place, folder: Path) -> Iterator[Agent]:
     tokens = Tokens(place)
     with Client(place[0].url, pins(place[1])) as client:
         signer = Signer(client, tokens, project, audience=AUDIENCE)
         up = Agent(place, signer, tokens, folder / "s")
         with listening(up.path, signer, up.said.append) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
+            serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+            serving.start()
             try:
                 yield up
             finally:
                 server.shutdown()
-                thread.join()
+                serving.join()
 
 
 @pytest.fixture(scope="module")
 def agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with serving(place, "commits", tmp_path_factory.mktemp("a")) as up:
+    with agent_of("commits", place, tmp_path_factory.mktemp("a")) as up:
         yield up
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def others(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """The same two formats by keys of the other kinds."""
+    with agent_of("others", place, tmp_path_factory.mktemp("a")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
 def rsa_agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with serving(place, "rsa", tmp_path_factory.mktemp("r")) as up:
+    with agent_of("rsa", place, tmp_path_factory.mktemp("a")) as up:
         yield up
 
 
@@ -124,45 +138,48 @@ def allowed(agent: Agent, key: str, namespace: str) -> None:
     (agent.folder / "allowed").write_text(f'ci namespaces="{namespace}" {line}')
 
 
-def test_ssh_keygen_signs_files_and_verifies_them(agent: Agent) -> None:
-    sign_and_verify(agent, "lists")
-
-
-def sign_and_verify(agent: Agent, key: str) -> None:
+@pytest.mark.parametrize("key", ["lists", "notes", "listed-rsa"])
+def test_ssh_keygen_signs_files_and_verifies_them(
+    agent: Agent, others: Agent, rsa_agent: Agent, key: str, proof: Prove
+) -> None:
+    agent = {"notes": others, "listed-rsa": rsa_agent}.get(key, agent)
     allowed(agent, key, "file")
     (agent.folder / "x").write_bytes(b"a list")
     assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", f"{key}.pub", "x").returncode == 0, agent.said
     verify = ["ssh-keygen", "-Y", "verify", "-n", "file", "-I", "ci", "-f", "allowed", "-s", "x.sig"]
-    assert agent.run(*verify, stdin=b"a list").returncode == 0
-    assert agent.run(*verify, stdin=b"another").returncode != 0
+    good, tampered = (agent.run(*verify, stdin=text).returncode == 0 for text in (b"a list", b"another"))
+    made_by = "ssh-keygen -Y sign's request"
+    proof("ssh-agent-file", KEYS[key][1], "ssh-keygen -Y verify", good=good, tampered=tampered, on=made_by)
 
 
-def test_git_signs_commits_and_verifies_them(agent: Agent) -> None:
-    allowed(agent, "commits", "git")
+@pytest.mark.parametrize("key", ["commits", "tags"])
+def test_git_signs_commits_and_verifies_them(agent: Agent, others: Agent, key: str, proof: Prove) -> None:
+    agent = others if key == "tags" else agent
+    allowed(agent, key, "git")
     repository = agent.folder / "repository"
     assert agent.run("git", "init", "-q", str(repository)).returncode == 0
     for name, value in {
         "user.name": "ci-job", "user.email": "ci@example.org", "gpg.format": "ssh",
-        "user.signingkey": str(agent.folder / "commits.pub"),
+        "user.signingkey": str(agent.folder / f"{key}.pub"),
         "gpg.ssh.allowedSignersFile": str(agent.folder / "allowed"),
     }.items():  # fmt: skip
         agent.run("git", "config", name, value, cwd=repository)
     before = len(agent.place[1].entries())
     made = agent.run("git", "commit", "-q", "-S", "--allow-empty", "-m", "one", cwd=repository)
     assert made.returncode == 0, (made.stderr, agent.said)
-    assert b'Good "git" signature for ci' in agent.run("git", "verify-commit", "HEAD", cwd=repository).stderr
+    good = b'Good "git" signature for ci' in agent.run("git", "verify-commit", "HEAD", cwd=repository).stderr
+    commit = agent.run("git", "cat-file", "commit", "HEAD", cwd=repository).stdout.replace(b"\none", b"\ntwo")
+    store = ("git", "hash-object", "-t", "commit", "-w", "--stdin")
+    altered = agent.run(*store, cwd=repository, stdin=commit).stdout.decode().strip()
+    tampered = agent.run("git", "verify-commit", altered, cwd=repository).returncode == 0
+    proof("ssh-agent-git", KEYS[key][1], "git verify-commit", good=good, tampered=tampered, on="git commit -S's commit")
     added = agent.place[1].entries()[before:]
     assert [type(one) for one in added if isinstance(one, e.RoutineSigned)] == [e.RoutineSigned]
 
 
 def test_the_keys_are_listed_and_the_socket_is_its_user_s_alone(agent: Agent) -> None:
     listed = agent.run("ssh-add", "-L").stdout.decode().splitlines()
-    assert sorted(line.rpartition(" ")[2] for line in listed) == [
-        "hsmpub-commits",
-        "hsmpub-listed-rsa",
-        "hsmpub-lists",
-        "hsmpub-unlisted",
-    ]
+    assert sorted(line.rpartition(" ")[2] for line in listed) == [f"hsmpub-{name}" for name in sorted(KEYS)]
     assert stat.S_IMODE(agent.path.stat().st_mode) == 0o600
 
 
@@ -184,7 +201,6 @@ def test_an_ssh_login_is_not_signed(agent: Agent) -> None:
 
 
 def test_an_rsa_key_signs_with_sha512_and_nothing_else(rsa_agent: Agent) -> None:
-    sign_and_verify(rsa_agent, "listed-rsa")
     data = to_be_signed("file", "sha512", bytes(64))
     blob = next(blob for blob, key in rsa_agent.signer.keys.items() if key.name == "listed-rsa")
     asked = b"\x0d" + string(blob) + string(data)

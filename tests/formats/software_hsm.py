@@ -20,7 +20,7 @@ from hsmpub.model.statement import SshProfile
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
-CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk", "pdf", "timestamp"})
+CERTIFIED = frozenset({"cms", "authenticode", "msi", "cab", "cat", "kernel-module", "jar", "apk", "pdf", "timestamp"})
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",

@@ -26,6 +26,7 @@ from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper import attempts, live
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.clock import KernelClock
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
@@ -34,6 +35,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord
 from hsmpub.shares.verifier import holder_message
 from hsmpub.tlog.head import Head, HeadFile
@@ -55,6 +57,8 @@ LOG_KEY = VerifierKey("keeper.example/log", LOG_SIGNER.public_key().public_bytes
 MORE_KEYS: dict[str, tuple[Any, KeyKind, tuple[str, ...]]] = {
     "minisign": (Ed25519PrivateKey.from_private_bytes(b"m" * 32), "ed25519", ("minisign",)),
 }
+#: Chains of those that have one, in PEM.
+CERTIFICATES: dict[str, str] = {}
 PEOPLE = {
     name: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
     for name in ("release-manager", "sdk-lead", "second-lead", "security-officer")
@@ -216,11 +220,14 @@ class Kept:
         self, folder: Path, issuer: Issuer, protections: dict[str, str] | None = None,
         record: UnsealRecord | None = None, recovery: RecoveryRecord | None = None,
         identity: Ed25519PrivateKey | None = None, keys: tuple[KeyRecord, ...] = (), policy: str = "",
+        pending: PendingSets | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.more_keys = keys
         self.issuer = issuer
         self.offset = 0
+        #: what the kernel says of its clock
+        self.kernel = KernelClock(True, 1000)
         self.signers = SoftSigners()
         #: awaited while the signers log in
         self.logging_in: Callable[[], Awaitable[None]] | None = None
@@ -244,7 +251,9 @@ class Kept:
                 identity=identity,
                 workers=1,
                 protections=protections or {},
+                pending=pending,
                 clock=lambda: time.time() + self.offset,
+                kernel=lambda: self.kernel,
             )
         )
 
@@ -257,7 +266,10 @@ class Kept:
             KeyRecord("sealing", "aes256", "", 1),
             team().key,
             *self.more_keys,
-            *(KeyRecord(name, kind, _pem(key), 1, formats) for name, (key, kind, formats) in MORE_KEYS.items()),
+            *(
+                KeyRecord(name, kind, _pem(key), 1, formats, certificates=CERTIFICATES.get(name, ""))
+                for name, (key, kind, formats) in MORE_KEYS.items()
+            ),
         )
         now, text = 1, roster()
         public = identity.public_key().public_bytes_raw().hex()
@@ -374,10 +386,10 @@ class Kept:
 def kept(
     folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None,
     record: UnsealRecord | None = None, identity: Ed25519PrivateKey | None = None,
-    keys: tuple[KeyRecord, ...] = (), policy: str = "",
+    keys: tuple[KeyRecord, ...] = (), policy: str = "", pending: PendingSets | None = None,
 ) -> Iterator[Kept]:  # fmt: skip
     issuer = Issuer()
-    made = Kept(folder, issuer, protections, record, identity=identity, keys=keys, policy=policy)
+    made = Kept(folder, issuer, protections, record, identity=identity, keys=keys, policy=policy, pending=pending)
     patch.setattr(attempts, "UnsealAttempt", OpenAttempt)
 
     class Started:
@@ -393,6 +405,7 @@ def kept(
         yield made
     finally:
         made.store.release()
+        made.keeper.artifacts.close()
         made.keeper.book.log.close()
         issuer._server.server_close()
 

@@ -14,6 +14,7 @@ _attempt = msgspec.json.Decoder(m.AttemptReply)
 _handed = msgspec.json.Decoder(m.HandInReply)
 _drill = msgspec.json.Decoder(m.DrillReply)
 _drilled = msgspec.json.Decoder(m.DrillHandInReply)
+_done = msgspec.json.Decoder(m.Done)
 _nonce = msgspec.json.Decoder(m.NonceReply)
 _upgrade = msgspec.json.Decoder(m.UpgradeReply)
 
@@ -53,6 +54,11 @@ class HolderAsks(Asker):
         """The dead-man's interval starts anew. signature: by the holder's share, kind "alive"."""
         body = _encode({"holder": holder, "nonce": nonce, "signature": signature})
         yield from fetch("POST", "/v1/holders/alive", content=body, headers=JSON)
+
+    def confirm_share(self, confirmation: bytes) -> Steps[str]:
+        """Sends the file of a share check. Returns what the service says: who is missing."""
+        body = _encode({"confirmation": confirmation})
+        return (yield from call("POST", "/v1/holders/confirm", _done, content=body, headers=JSON)).detail
 
     def upgrade(self) -> Steps[m.UpgradeReply]:
         """What code would come next, and who permits it."""
