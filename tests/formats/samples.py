@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import io
-import json
 import struct
 import zipfile
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from tuf_samples import tuf_metadata
 from windows_samples import cab_file, cat_file, msi_file
 
 
@@ -147,28 +150,14 @@ def ssh_public_key(fill: int) -> bytes:
     return b"ssh-ed25519 " + base64.b64encode(blob) + b" ci-job\n"
 
 
-_ONE_KEY = "b1b6de1a7ad0ad79e6b4f7bb0ed4a5d8a4ee5ab62bbd6a0b6b8d2a9f4d4a0b11"
-
-
-def tuf_metadata(role: str, version: int = 1, expires: str = "2026-10-01T00:00:00Z") -> bytes:
-    """The member `signed` of a piece of TUF metadata, in canonical JSON."""
-    said: dict[str, object] = {"_type": role, "expires": expires, "spec_version": "1.0.31", "version": version}
-    if role == "root":
-        key = {"keytype": "ed25519", "keyval": {"public": _ONE_KEY}, "scheme": "ed25519"}
-        key_id = hashlib.sha256(compact_json(key)).hexdigest()
-        said["keys"], said["consistent_snapshot"] = {key_id: key}, True
-        roles = ("root", "targets", "snapshot", "timestamp")
-        said["roles"] = {name: {"keyids": [key_id], "threshold": 1} for name in roles}
-    elif role == "targets":
-        said["targets"] = {"x.whl": {"hashes": {"sha256": "ab" * 32}, "length": 5}}
-    else:
-        said["meta"] = {{"snapshot": "targets.json", "timestamp": "snapshot.json"}[role]: {"version": 1}}
-    return compact_json(said)
-
-
-def compact_json(value: object) -> bytes:
-    """Sorted and without spaces: canonical where no text needs an escape."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+def certificate_request(fill: int, *hosts: str, common: str = "") -> bytes:
+    """A signing request of a key that follows from `fill`."""
+    names = hosts or ("a.internal.acme.example",)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common or names[0])])
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    builder = builder.add_extension(x509.SubjectAlternativeName(map(x509.DNSName, names)), critical=False)
+    key = Ed25519PrivateKey.from_private_bytes(bytes([fill]) * 32)
+    return builder.sign(key, None).public_bytes(Encoding.PEM)
 
 
 SAMPLES: dict[str, bytes] = {
@@ -188,6 +177,9 @@ SAMPLES: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file"),
     "ssh-agent-git": asked_of_agent("git"),
     "ssh-certificate": ssh_public_key(7),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,true]}}',
+    "x509-certificate": certificate_request(7),
+    "x509-crl": b"def keyCompromise\n123 unspecified\n",
     **{f"tuf-{role}": tuf_metadata(role) for role in ("root", "targets", "snapshot", "timestamp")},
 }
 #: Another one of each kind.
@@ -208,5 +200,8 @@ OTHERS: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file", fill=8),
     "ssh-agent-git": asked_of_agent("git", fill=8),
     "ssh-certificate": ssh_public_key(9),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,1]}}',
+    "x509-certificate": certificate_request(8),
+    "x509-crl": b"def keyCompromise\n456 unspecified\n",
     **{f"tuf-{role}": tuf_metadata(role, 2) for role in ("root", "targets", "snapshot", "timestamp")},
 }
