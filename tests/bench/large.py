@@ -95,7 +95,7 @@ def sign(place: EveryKey, form: str, file: Path, out: Path) -> None:
     os.close(slave)
     draining.join()
     os.close(master)
-    if done.returncode or b"GB" not in said:
+    if done.returncode or b"B/s" not in said:
         raise SystemExit(said.decode(errors="replace"))
 
 
