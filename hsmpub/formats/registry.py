@@ -11,10 +11,14 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
+from hsmpub.formats.intoto.given import GivenAttestation
+from hsmpub.formats.intoto.image_signature import OciBundle
+from hsmpub.formats.intoto.provenance import SlsaProvenance
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
 from hsmpub.formats.minisign import Minisign
+from hsmpub.formats.oci.simple_signing import OciSignature
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
 from hsmpub.formats.pdf.document import Pdf
@@ -52,6 +56,10 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("file"),
     SshAgentSig("git"),
     SshCertificate(),
+    GivenAttestation(),
+    SlsaProvenance(),
+    OciSignature(),
+    OciBundle(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

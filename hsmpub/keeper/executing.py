@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
@@ -144,6 +146,7 @@ class Executing:
         predicate = request.statement.predicate
         forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
         artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
+        artifact = msgspec.structs.replace(artifact, image=subject.image)
         context = context_of(predicate, self._book.genesis.service, now)
         planned = plan(artifact, predicate.sign, self._book.signing_key, context)
         outputs = await make(signers, planned, context)
@@ -190,6 +193,8 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
         ssh=predicate.ssh,
+        attest=predicate.attest,
+        build=predicate.build,
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+import msgspec
+
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.formats.registry import get_format
@@ -21,13 +23,15 @@ from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
 from hsmpub.keeper.sessions import Session
-from hsmpub.keeper.submitting import requester_of
+from hsmpub.keeper.submitting import requester_of, uri_of
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
+from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
+from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -46,6 +50,7 @@ class _Allowed:
     signing: tuple[Signing, ...]
     requester: dict[str, str]
     ssh: SshProfile | None
+    build: Build | None
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -82,6 +87,7 @@ class Routine:
                 made durable.
         """
         allowed = self._allowed(session, body)
+        check_predicate(self._book.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
@@ -95,6 +101,8 @@ class Routine:
             project=body.project,
             sign=allowed.signing,
             ssh=allowed.ssh,
+            attest=body.attest,
+            build=allowed.build,
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
@@ -116,7 +124,11 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
-        allowed = _Allowed(makes, signing, requester_of(session), self._book.policy.ssh_profile(body.project, signing))
+        ssh, build = (
+            self._book.policy.ssh_profile(body.project, signing),
+            decide_build(self._book.policy, session.who, signing),
+        )
+        allowed = _Allowed(makes, signing, requester_of(session), ssh, build)
         session.decisions[question] = allowed
         return allowed
 
@@ -126,11 +138,13 @@ class Routine:
         for given in everything:
             try:
                 artifact = await self._artifact(given, forms)
+                check_images(self._book.policy, context.project, allowed.signing, [artifact.image])
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
-            batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
+            digest = {"sha256": artifact.state.digest().hex()}
+            batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image)))
             batch.work += work
         return batch
 
@@ -138,8 +152,8 @@ class Routine:
         if isinstance(given, Artifact):
             return given
         if isinstance(given, s.HashState):
-            return Artifact(given.name, Sha256State.of_state(given), given.details)
-        return await self._artifacts.check(given, forms)
+            return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
+        return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)
 
     async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
         """One call to the signers for each key and hash; usually that is one for the whole batch. A second round where

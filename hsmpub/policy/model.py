@@ -9,9 +9,20 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 from pydantic import model_validator as validates
 
+from hsmpub.model.attested import Attestation, PredicateRefused, PredicateTypeReserved, check_attestation
+from hsmpub.model.image import ImageNameMalformed, check_image_name
 from hsmpub.model.statement import Quorum
 from hsmpub.policy.version import Versions
 
@@ -128,6 +139,11 @@ class Approvals(_Table):
 
 #: The format that needs a profile.
 SSH_CERTIFICATE = "ssh-certificate"
+#: Formats that sign the manifest of an image, and so need to be told of which repository; the one with a requester's
+#: predicate; the one with provenance.
+IMAGE_FORMATS = frozenset({"oci-signature", "oci-bundle"})
+GIVEN_PREDICATE = "in-toto"
+PROVENANCE = "slsa-provenance"
 _Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}\z")]
 _Extension = Literal["permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",
                      "permit-user-rc", "no-touch-required"]  # fmt: skip
@@ -153,8 +169,32 @@ class SshCertificates(_Table):
         return self
 
 
+def check_image_pattern(pattern: str) -> str:
+    """A repository, with `*` for a part of its path; never of the registry's name."""
+    check = pattern.replace("*", "x")
+    try:
+        check_image_name(check)
+    except ImageNameMalformed as e:
+        raise ValueError(f"{e.detail} {e.next_step}") from None
+    if "*" in pattern.partition("/")[0]:
+        raise ValueError("the registry is named without stars")
+    return pattern
+
+
+def check_predicate_type(kind: str) -> str:
+    """A URI that requesters may attest under."""
+    try:
+        check_attestation(Attestation(kind, {}))
+    except (PredicateRefused, PredicateTypeReserved) as e:
+        raise ValueError(f"{e.detail} {e.next_step}") from None
+    return kind
+
+
 class Project(_Table):
-    """approvals: `()` means none are needed, and the file has to say so. expires: seconds."""
+    """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
+
+    images: repositories that image formats sign for; predicates: types that requesters may attest.
+    """
 
     requesters: Annotated[tuple[Requester, ...], Field(min_length=1)]
     sign: tuple[Signs, ...] = ()
@@ -163,6 +203,8 @@ class Project(_Table):
     expires: Period = DEFAULT_EXPIRY
     versions: Versions = "any"
     ssh_certificate: SshCertificates | None = None
+    images: tuple[Annotated[Text, AfterValidator(check_image_pattern)], ...] = ()
+    predicates: tuple[Annotated[Text, AfterValidator(check_predicate_type)], ...] = ()
 
 
 class Rule(_Table):

@@ -160,4 +160,6 @@ def context_of(facts: Facts, statement: Statement, at: int) -> Context:
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
         ssh=predicate.ssh,
+        attest=predicate.attest,
+        build=predicate.build,
     )
