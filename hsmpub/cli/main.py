@@ -24,6 +24,7 @@ COMMANDS = {
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
+    "oci": ("oci", "app"),
     "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
     "gpg": ("gpg", "gpg"),

@@ -21,6 +21,7 @@ from hsmpub.cli.options import (
     connect_ci,
 )
 from hsmpub.cli.person import missing_words
+from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_fetch import fetch_release
 from hsmpub.cli.release_submit import submit_or_resume
@@ -51,22 +52,24 @@ def submit(
     project: Annotated[str, typer.Option("--project")],
     version: Annotated[str, typer.Option("--version")],
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")],
+    predicate: PredicateFile = None, predicate_type: PredicateType = "",
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "", as_json: AsJson = False,
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Upload files and ask for their release. A release that was asked for before is resumed, not doubled."""
+    attest = read_predicate(predicate, predicate_type)
     with (
         connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client,
         bars() as start,
     ):
         references = [client.upload(path, progress=start(path.name, path.stat().st_size)) for path in files]
-        view, resumed = submit_or_resume(client, project, version, commit, references)
+        view, resumed = submit_or_resume(client, project, version, commit, references, attest)
     if as_json:
         say_json(view)
         return
     if resumed:
         say("This release was asked for before; it goes on from there.")
-    _say_view(view)
+    say_view(view)
 
 
 @app.command("list")
@@ -99,7 +102,7 @@ def show(
         say_json(view)
         return
     show_statement(console(), load_statement(view.statement), view.statement)
-    _say_view(view)
+    say_view(view)
 
 
 @app.command()
@@ -116,7 +119,7 @@ def wait(
             view = client.request(request)
             if view.state != told:
                 told = view.state
-                _say_view(view)
+                say_view(view)
             if view.state in GOOD:
                 return
             if view.state in BAD:
@@ -142,7 +145,7 @@ def fetch(
             say(str(path))
 
 
-def _say_view(view: RequestView) -> None:
+def say_view(view: RequestView) -> None:
     what = " ".join(visible(part) for part in (view.project, view.version) if part)
     why = f" {visible(view.why)}" if view.why else ""
     say(f"Request {visible(view.request)}{f' ({what})' if what else ''} is {visible(view.state)}.{why}")

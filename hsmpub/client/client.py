@@ -17,6 +17,7 @@ from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import PinsMissing
 from hsmpub.client.upload import Progress, upload
 from hsmpub.errors import Unauthenticated
+from hsmpub.model.attested import Attestation
 from hsmpub.model.keys import Keys
 from hsmpub.model.submission import AskRelease, AskSign, FileRef, HashState, dump_submission
 from hsmpub.model.terms import UNLIMITED, Terms
@@ -93,15 +94,16 @@ class Client:
         """See hsmpub.client.upload.upload."""
         return upload(self.http, self.session, path, progress=progress)
 
-    def submit_release(self, project: str, version: str, commit: str, files: Iterable[FileRef]) -> m.RequestView:
+    def submit_release(self, project: str, version: str, commit: str, files: Iterable[FileRef],
+                       attest: Attestation | None = None) -> m.RequestView:  # fmt: skip
         """Asks for a release of files that were uploaded. commit: 40 or 64 hex characters."""
-        body = dump_submission(AskRelease(project, version, commit, tuple(files)))
+        body = dump_submission(AskRelease(project, version, commit, tuple(files), attest))
         return self.http.call("POST", "/v1/requests", _view, content=body, headers=self._ci(body))
 
     def sign(self, project: str, formats: Iterable[str], *, key: str = "", states: Iterable[HashState] = (),
-             files: Iterable[FileRef] = ()) -> m.SignReply:  # fmt: skip
+             files: Iterable[FileRef] = (), attest: Attestation | None = None) -> m.SignReply:  # fmt: skip
         """Routine signatures over up to 256 files; each result may carry a problem of its own."""
-        body = dump_submission(AskSign(project, tuple(formats), key, tuple(states), tuple(files)))
+        body = dump_submission(AskSign(project, tuple(formats), key, tuple(states), tuple(files), attest))
         return self.http.call("POST", "/v1/sign", _signed, content=body, headers=self._ci(body))
 
     def _ci(self, body: bytes) -> dict[str, str]:

@@ -55,7 +55,7 @@ class Http:
 
     def __init__(self, url: str, *, ca_file: Path | None = None, timeout: float = 90.0) -> None:
         check_address(url)
-        verify: ssl.SSLContext | bool = _trusting(ca_file) if ca_file else True
+        verify: ssl.SSLContext | bool = trusting(ca_file) if ca_file else True
         self.url = url.rstrip("/")
         self._client = httpx.Client(
             base_url=self.url, verify=verify, trust_env=False, follow_redirects=False, timeout=timeout
@@ -142,7 +142,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _trusting(ca_file: Path) -> ssl.SSLContext:
+def trusting(ca_file: Path) -> ssl.SSLContext:
     """Raises CaFileUnusable."""
     try:
         return ssl.create_default_context(cafile=str(ca_file))

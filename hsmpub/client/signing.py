@@ -21,6 +21,7 @@ from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
+from hsmpub.model.attested import Attestation
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
@@ -30,6 +31,9 @@ _ENTRY_ROOM = 52_000
 _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
 #: Details travel in base64 within one body, of which the front takes a mebibyte.
 _BODY_ROOM = 600_000
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class SignatureMissing(Broken):
@@ -60,7 +64,7 @@ class Embedded(msgspec.Struct, frozen=True):
 class Made(msgspec.Struct, frozen=True):
     """What came of one file. outputs: file name → exact bytes; problems: why others were not made.
 
-    embedded: those of the outputs that go into the file.
+    embedded: those of the outputs that go into the file; keys: format → the key that made its output.
     """
 
     path: Path
@@ -69,6 +73,7 @@ class Made(msgspec.Struct, frozen=True):
     outputs: dict[str, bytes]
     problems: tuple[Problem, ...] = ()
     embedded: tuple[Embedded, ...] = ()
+    keys: dict[str, str] = {}
 
 
 def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
@@ -95,17 +100,18 @@ def upload_work(client: Client, path: Path, formats: Sequence[str], *, progress:
     return Work(path, held, reference, details)
 
 
-def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
+def batches(works: Iterable[Work], formats: int, attest: Attestation | None = None) -> Iterator[list[Work]]:
     """Groups that one request may hold: at most 256 signatures, one log entry's room, each name once."""
     held: list[Work] = []
-    room, body = _ENTRY_ROOM, _BODY_ROOM
+    most = _ENTRY_ROOM - (len(_encode(_encode(attest).decode())) if attest else 0)  # the entry quotes the statement
+    room, body = most, _BODY_ROOM
     for work in works:
-        needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        needs = _SUBJECT_BYTES + len(work.path.name) + len(work.ask.image) + _OUTPUT_BYTES * formats
         weighs = sum(map(len, work.details.values()))
         twice = any(work.path.name == other.path.name for other in held)
         if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
             yield held
-            held, room, body = [], _ENTRY_ROOM, _BODY_ROOM
+            held, room, body = [], most, _BODY_ROOM
         held.append(work)
         room -= needs
         body -= weighs
@@ -114,7 +120,12 @@ def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
 
 
 def sign_batch(
-    client: Client, works: Sequence[Work], project: str, formats: Sequence[str], key: str = ""
+    client: Client,
+    works: Sequence[Work],
+    project: str,
+    formats: Sequence[str],
+    key: str = "",
+    attest: Attestation | None = None,
 ) -> list[Made]:
     """Asks for one batch and checks what comes.
 
@@ -127,6 +138,7 @@ def sign_batch(
         key=key,
         states=[work.ask for work in works if isinstance(work.ask, HashState)],
         files=[work.ask for work in works if isinstance(work.ask, FileRef)],
+        attest=attest,
     )
     return [_made(work, reply, formats, client.trust) for work in works]
 
@@ -135,6 +147,7 @@ def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) ->
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []
+    keys: dict[str, str] = {}
     for name in formats:
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
@@ -143,9 +156,10 @@ def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) ->
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
             continue
+        keys[name] = found[0].key
         if form.embedded:
             embedded.append(Embedded(work.path.name + form.suffix, name, found[0].key, output))
-    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded))
+    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded), keys)
 
 
 def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
@@ -154,5 +168,5 @@ def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
     if found[0].problem is not None:
         raise found[0].problem.as_error()
     output, key = found[0].output, pinned_key(trust, found[0].key)
-    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details), key)
+    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details, work.ask.image), key)
     return output

@@ -33,6 +33,7 @@ def real(folder: Path, keys: dict[str, Any], projects: str, *, bearer: bool = Fa
                     return made.keeper.front
 
             front.keeper.script = Real()
+            front.serve(made.keeper.book.log.reader())
             front.do(made.unseal())
             yield front, made
 
