@@ -15,7 +15,7 @@ from real_keeper import Place, pins, real
 
 from hsmpub.model.trust import dump_trust
 from hsmpub.wire import messages as m
-from tests.keeper.keeping import RELEASE_KEY, Kept
+from tests.keeper.keeping import RELEASE_KEY
 from tests.service.jobs import AUDIENCE, store
 
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("cli", "client", "formats")]
@@ -57,7 +57,7 @@ class Here(NamedTuple):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     folder = tmp_path_factory.mktemp("oci")
-    keys = {name: (RELEASE_KEY, "p256", MADE) for name in ("images", "nightly-images")}
+    keys = dict.fromkeys(("images", "nightly-images"), (RELEASE_KEY, "p256", MADE))
     auth = base64.b64encode(f"ci-job:{PASSWORD}".encode()).decode()
     (folder / "docker").mkdir()
     with (
@@ -153,7 +153,7 @@ def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands) -> N
     needs("cosign")
     assert job.cosign("verify", image, "--new-bundle-format")
     assert not job.cosign("verify", unsigned, "--new-bundle-format")
-    for kind in ("https://slsa.dev/provenance/v1", SPDX, "urn:hsmpub:release-attestation:v1"):
+    for kind in ("slsaprovenance1", SPDX, "urn:hsmpub:release-attestation:v1"):
         assert job.cosign("verify-attestation", image, "--type", kind)
         assert job.cosign("verify-attestation", image, "--type", kind, "--new-bundle-format")
     assert not job.cosign("verify-attestation", image, "--type", "https://example.org/other")

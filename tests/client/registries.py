@@ -1,4 +1,4 @@
-"""Registries on loopback: Debian's, which has no list of referrers, and one in memory that has, and does what it is told."""
+"""Registries on loopback: Debian's, without a list of referrers, and one in memory that has one and does as told."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def debian_registry(folder: Path, *, login: bool = False) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
     server: MemoryServer
 
     def log_message(self, *_: object) -> None:
