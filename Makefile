@@ -2,7 +2,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test soak proof lint bench lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -14,6 +14,12 @@ demo: setup ## the whole job, from ceremony to recovery, with real parts, on loo
 
 test: setup ## every test
 	@"$(BIN)"/python -m pytest -n $$(( $$(nproc) * 2 )) --dist worksteal --durations 25
+
+soak: setup ## twenty thousand signatures of each format and kind of key, each read back: minutes
+	@HSMPUB_SOAK=20000 "$(BIN)"/python -m pytest -n $$(nproc) -m soak --timeout 3600
+
+proof: ## whether the last run of every test shows what docs/formats.md says of foreign verifiers
+	@"$(BIN)"/python -m tests.docs.formats_table --check
 
 lint: setup ## ruff, mypy strict, import contracts
 	@"$(BIN)"/ruff check .

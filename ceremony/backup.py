@@ -11,7 +11,6 @@ import io
 import os
 import sqlite3
 import tarfile
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from hsmpub.config import HomeMissing, load_config
 from hsmpub.errors import Conflict, Invalid
 from hsmpub.home import Home
 from hsmpub.model.trust import Trust, load_trust
+from hsmpub.scratch import scratch_folder
 from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.note import load_verifier_key
 
@@ -58,11 +58,11 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
     unseal = load_unseal_record(home.unseal_record.read_bytes())
     recovery = load_recovery_record(home.recovery_record.read_bytes())
     try:
-        with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-            snapshot = Path(folder) / "log.sqlite"
+        with scratch_folder(f".{out.name}.making-", out.parent) as folder:
+            snapshot = folder / "log.sqlite"
             copy_log(home.log, snapshot)
             size, root = measure_log(snapshot, load_verifier_key(trust.log_key))
-            partial = Path(folder) / "backup.tar"
+            partial = folder / "backup.tar"
             with tarfile.open(partial, "x:") as tar:
                 files = {LOG: _add(tar, LOG, snapshot, now)}
                 for path in _files(home, artifacts):

@@ -6,7 +6,6 @@ import hashlib
 import re
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
 from hsmpub.model.entry import EntryMalformed
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust
+from hsmpub.scratch import scratch_folder
 from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.note import load_verifier_key
@@ -88,12 +88,12 @@ def open_backup(
         OutputNotWritten: there is no room to unpack it.
         LogCopyAltered, LogForked: of the log in it.
     """
-    with tempfile.TemporaryDirectory(prefix="hsmpub-backup-", dir=folder) as root:
+    with scratch_folder("hsmpub-backup-", folder) as root:
         try:
             with tarfile.open(path, "r:") as tar:
                 manifest = _check_manifest(tar, trust)
                 for name, facts in manifest.files.items():
-                    _unpack(tar, name, facts, Path(root) / name)
+                    _unpack(tar, name, facts, root / name)
         except FileNotFoundError:
             raise BackupMissing(f"There is no file {path}.") from None
         except (IsADirectoryError, PermissionError) as error:
@@ -102,10 +102,10 @@ def open_backup(
             raise OutputNotWritten(f"The backup cannot be unpacked in {root}: {error.strerror or error}.") from None
         except (tarfile.TarError, EOFError, UnicodeDecodeError):
             raise BackupMalformed(f"{path} is not a whole tar file.") from None
-        frontier = measure_frontier(Path(root) / LOG, load_verifier_key(trust.log_key), known)
+        frontier = measure_frontier(root / LOG, load_verifier_key(trust.log_key), known)
         if (frontier.size, frontier.root().hex()) != (manifest.log_size, manifest.log_root):
             raise BackupAltered("The log in the backup is not the one that its manifest names.")
-        backup = Backup(manifest, Path(root), _fold(Path(root) / LOG), frontier)
+        backup = Backup(manifest, root, _fold(root / LOG), frontier)
         _check_whole(backup)
         yield backup
 

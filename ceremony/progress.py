@@ -82,6 +82,17 @@ def _told(step: Step) -> str:
             return f"share of {facts['holder']} accepted, {facts['accepted']}"
         case "proven":
             return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
+        case "permission":
+            return f"upgrade to the code {facts['code'][:16]}… permitted by {', '.join(facts['holders'])}"
+        case "resumed":
+            return f"went on unsealed in the code {facts['code'][:16]}…, which used the permission up"
+        case "person":
+            return f"somebody leaves: {', '.join(facts['names'])}"
+        case "revocation asked for":
+            how = f"refused: {facts['refused']}" if facts["refused"] else f"request {facts['request']}"
+            return f"revocation asked for by {facts['by']}: {how}"
+        case "left to do":
+            return f"{len(facts['steps'])} steps are left to people"
         case "token":
             return f"token {facts['label']!r} made with a PIN that nobody saw; keys inside: {', '.join(facts['keys'])}"
         case "keys taken in":
@@ -117,6 +128,8 @@ def _details(step: Step) -> Iterator[str]:
         for name, state in facts["protections"].items():
             if state != "on":
                 yield f"protection {name} is off: {state}"
+    elif step.what == "left to do":
+        yield from facts["steps"]
     elif step.what == "keeper identity":
         yield facts["words"]
     elif facts.get("still_in_policy"):

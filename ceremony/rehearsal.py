@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from ceremony.file import HsmTable
 from ceremony.genesis import Genesis, run_genesis
 from ceremony.plan import Plan
+from hsmpub.scratch import scratch_folder
 from hsmpub.transcript.record import Step
 
 
@@ -25,12 +24,12 @@ def rehearse_genesis(
     The HSM of the file is not touched. Raises as run_genesis does.
     """
     embedded = plan.file.model_copy(update={"hsm": HsmTable()})
-    with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as folder:
-        cards = Path(folder) / "cards"
+    with scratch_folder("hsmpub-rehearsal-") as folder:
+        cards = folder / "cards"
         cards.mkdir(mode=0o700)
         return run_genesis(
             replace(plan, file=embedded),
-            Path(folder) / "home",
+            folder / "home",
             now=now,
             told=told,
             protections=protections,

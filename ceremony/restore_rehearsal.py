@@ -7,9 +7,7 @@ that they open it, as in a drill, and releases nothing. No production key comes 
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from ceremony.backup import make_backup
 from ceremony.backup_check import Backup, open_backup
@@ -17,6 +15,7 @@ from ceremony.gather import ShareAtHand
 from ceremony.restore import Restored, run_restore
 from ceremony.standing.stand import Layout, make_stand
 from hsmpub.model.trust import Trust, load_trust
+from hsmpub.scratch import scratch_folder
 from hsmpub.secret.page import wipe
 from hsmpub.shares.drill import DrillAttempt
 from hsmpub.shares.record import RecoveryRecord, load_recovery_record, load_unseal_record
@@ -72,8 +71,7 @@ def rehearse_restore(
         backup.state.policy.text,
         backup.state.roster.text,
     )
-    with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as name:
-        folder = Path(name)
+    with scratch_folder("hsmpub-rehearsal-") as folder:
         stand = make_stand(layout, folder, now)
         make_backup(stand.home, folder / "backup.tar", now=now())
         pins = load_trust(stand.home.trust.read_bytes())

@@ -49,6 +49,11 @@ class Home:
         return self.keeper / "pending.json"
 
     @property
+    def confirmations(self) -> Path:
+        """Holders' signatures that their shares are the ones that were made, of every set that counts."""
+        return self.keeper / "confirmations.json"
+
+    @property
     def ceremony_journal(self) -> Path:
         """There while a ceremony changes this home: the keeper does not start then."""
         return self.keeper / "ceremony.json"

@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import settings
+
+from tests.proofs import Prove, Recorder, prover
 
 # A busy machine is slow without being wrong.
 settings.register_profile("hsmpub", deadline=None)
 settings.load_profile("hsmpub")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller of a run, or its only process, records what foreign verifiers said."""
+    if not hasattr(config, "workerinput"):
+        some = config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword
+        config.pluginmanager.register(Recorder(whole=not (some or config.option.markexpr)), "hsmpub-proofs")
+
+
+@pytest.fixture
+def proof(record_property: Callable[[str, object], None], request: pytest.FixtureRequest) -> Prove:
+    """Asserts a foreign verifier's verdicts and records them: tests.proofs says how."""
+    return prover(record_property, request.node.nodeid)

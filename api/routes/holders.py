@@ -31,6 +31,12 @@ class AliveBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: bytes
 
 
+class ConfirmBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """confirmation: the file that `hsmpub-ceremony share check --confirmation` wrote, base64."""
+
+    confirmation: bytes
+
+
 class PermissionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """body: the exact bytes of a permission; signature: by the share, kind "upgrade"; both base64."""
 
@@ -42,6 +48,7 @@ class PermissionBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _permission = msgspec.json.Decoder(PermissionBody)
 _seal = msgspec.json.Decoder(HolderSealBody)
 _alive = msgspec.json.Decoder(AliveBody)
+_confirm = msgspec.json.Decoder(ConfirmBody)
 _EXAMPLE = {"holder": "holder-1", "nonce": "AAAAAGqr…", "signature": "9nX…"}
 
 
@@ -81,6 +88,20 @@ async def alive(request: Request) -> Response:
     front.check_costly(request)
     body = await json_body(request, _alive, cap=16 * 1024, timeout=front.settings.front.body_timeout)
     return json_reply(await front.keeper.call(m.SayAlive(body.holder, body.nonce, body.signature)))
+
+
+@router.post(
+    "/v1/holders/confirm",
+    tags=["holders"],
+    summary="Confirm a share that was made for a holder",
+    openapi_extra=operation(body=ConfirmBody, example={"confirmation": "eyJjb25maXJtYX…"}, reply=m.Done, says="Kept."),
+)
+async def confirm(request: Request) -> Response:
+    """A set that a reshare made comes into force when every holder has confirmed."""
+    front = front_of(request)
+    front.check_costly(request)
+    body = await json_body(request, _confirm, cap=16 * 1024, timeout=front.settings.front.body_timeout)
+    return json_reply(await front.keeper.call(m.Confirm(body.confirmation)))
 
 
 @router.get(

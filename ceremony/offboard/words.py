@@ -45,11 +45,13 @@ def next_steps(findings: Findings, *, asked: str, papers: tuple[str, ...], roste
     elif findings.enrolled:
         yield "Ask for the revocation: hsmpub roster adopt roster.toml --person YOU --key SSH-KEY; then it is approved."
     if any(rule.is_broken for rule in findings.rules):
-        yield "Before that, enrol somebody or adopt another policy: rules above could not be met any more."
-        yield "If too few are left to approve it, the holders can: hsmpub-ceremony break-glass."
+        yield (
+            "Before that, enrol somebody or adopt another policy: rules above could not be met any more. If too few are"
+            " left to approve it, the holders can: hsmpub-ceremony break-glass."
+        )
     if "reshare.toml" in papers:
-        yield "Make new sets of shares: review reshare.toml, rehearse it, and hold it (hsmpub-ceremony reshare). Until"
-        yield "its second step their share counts as before."
+        reshare = "Make new sets of shares: review reshare.toml, rehearse it, and hold it (hsmpub-ceremony reshare)."
+        yield f"{reshare} Until its second step their share counts as before."
     for name in findings.credentials:
         yield f"Make {name} invalid where it was issued, and seal a new one: hsmpub credential seal {name}."
     for request in findings.requests:

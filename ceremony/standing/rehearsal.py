@@ -5,9 +5,7 @@ Nobody brings a share, and the home itself is only read. Keys, PIN and the holde
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ceremony.standing.held import Told
@@ -16,6 +14,7 @@ from ceremony.standing.key_history import key_history
 from ceremony.standing.kind import AnyKind, Papers
 from ceremony.standing.stand import Layout, Stand, make_stand
 from hsmpub.model.trust import known_keys
+from hsmpub.scratch import scratch_folder
 
 
 def rehearse(
@@ -27,8 +26,8 @@ def rehearse(
 
     Raises as hold does.
     """
-    with tempfile.TemporaryDirectory(prefix="hsmpub-rehearsal-") as folder:
-        stand = make_stand(layout, Path(folder), now)
+    with scratch_folder("hsmpub-rehearsal-") as folder:
+        stand = make_stand(layout, folder, now)
         for kept, file in key_history(known_keys(layout.trust), layout.trust.service):
             hold(kept, Papers("", file, {}), stand.home, stand.at_hand(), now=now, rehearsal=True)
         return rehearse_on(stand, kind, papers, layout, now=now, told=told, protections=protections)

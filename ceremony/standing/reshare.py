@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import msgspec
@@ -37,6 +36,7 @@ from ceremony.standing.quorum import AtHand, open_pin, open_recovery
 from hsmpub.hsm.pin import new_pin
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.toml_lines import TomlText
+from hsmpub.scratch import scratch_folder
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
 from hsmpub.shares.facts import facts_of
@@ -89,7 +89,7 @@ def _cards(held: Held, file: ReshareFile, folder: Path | None) -> Iterator[dict[
     plans = {purpose: table.plan for purpose, table in tables.items() if table is not None}
     with ExitStack() as stack:
         if held.rehearsal:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="hsmpub-rehearsal-")))
+            folder = stack.enter_context(scratch_folder("hsmpub-rehearsal-"))
         yield stack.enter_context(open_cards(folder, held.home.root, file.service, plans))
 
 

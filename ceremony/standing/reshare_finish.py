@@ -9,7 +9,8 @@ reshare = 4                # number of the first step
 unseal = "…"               # digest of the new set, as the transcript and the holders' confirmations have it
 ```
 
-1 every holder of a new set has confirmed it: the share opens, and is the one that was made
+1 every holder of a new set has confirmed it, to the service or in a file that is brought: the share opens, and is
+  the one that was made
 2 a quorum of the new shares opens the new PIN and the one in force, each in a box of its own
 3 the journal says that the HSM is about to change; then it is changed, PIN by PIN
 4 the new records take the place of the old ones, and the log says so
@@ -31,7 +32,13 @@ from hsmpub.errors import Conflict
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
-from hsmpub.shares.confirmation import Confirmation, check_all_confirmed, dump_confirmation
+from hsmpub.shares.confirmation import (
+    Confirmation,
+    check_all_confirmed,
+    dump_confirmation,
+    dump_confirmations,
+    load_confirmations,
+)
 from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import dump_record
@@ -85,15 +92,23 @@ def _pending(held: Held, file: FinishFile) -> PendingSets:
     return pending
 
 
-def _confirmed(held: Held, pending: PendingSets, confirmations: Sequence[Confirmation]) -> None:
+def _confirmed(held: Held, pending: PendingSets, brought: Sequence[Confirmation]) -> None:
+    """Those that were brought and those that holders sent to the service."""
+    path = held.home.confirmations
+    sent = load_confirmations(path.read_bytes()) if path.exists() else ()
+    kept = [confirmation for confirmation in sent if confirmation.purpose not in pending.records()]
     for purpose, record in pending.records().items():
-        own = [confirmation for confirmation in confirmations if confirmation.purpose == purpose]
         facts = facts_of(record)
+        of_this = [one for one in sent if (one.purpose, one.quorum) == (purpose, facts.digest(purpose))]
+        by_holder = {one.holder: one for one in (*of_this, *(one for one in brought if one.purpose == purpose))}
+        own = list(by_holder.values())
         check_all_confirmed(own, purpose, facts)
+        kept += own
         for confirmation in own:
             held.output(f"confirmations/{purpose}-{confirmation.holder}.json", dump_confirmation(confirmation))
         held.recorder.record(f"{purpose} set confirmed", epoch=record.epoch, set=facts.digest(purpose),
                              holders=[holder.name for holder in record.holders])  # fmt: skip
+    held.replace(path, dump_confirmations(kept))
 
 
 def _stage(held: Held, pending: PendingSets) -> None:

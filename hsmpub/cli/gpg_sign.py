@@ -17,7 +17,7 @@ from hsmpub.cli.say import note
 from hsmpub.client.client import Client
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
-from hsmpub.client.signing import Work, sign_batch
+from hsmpub.client.signing import Work
 from hsmpub.errors import Invalid, Unavailable
 from hsmpub.formats.format import Format
 from hsmpub.model.digest import sha256_hex
@@ -37,7 +37,7 @@ def sign_by_service(work: Work, form: Format, key: str) -> bytes:
     trust, ca_file, token = (env_path(name) for name in ("HSMPUB_TRUST", "HSMPUB_CA_FILE", "HSMPUB_TOKEN_FILE"))
     with connect_ci(setting("HSMPUB_URL", DEFAULT_URL), trust, ca_file, command=setting("HSMPUB_TOKEN_COMMAND", ""),
                     file=token, audience=setting("HSMPUB_AUDIENCE", "")) as client:  # fmt: skip
-        [made] = sign_batch(client, [work], project, (form.name,), key)
+        [made] = client.sign_batch([work], project, (form.name,), key)
         if made.problems:
             raise made.problems[0].as_error()
         [output] = made.outputs.values()

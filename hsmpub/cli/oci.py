@@ -13,8 +13,8 @@ import typer
 from hsmpub.cli.oci_options import Images, Recursive, RegistryAuth, RegistryCa, TokenHost, at_registry, resolved
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
-from hsmpub.cli.release import Request, say_view
-from hsmpub.cli.release_submit import submit_or_resume
+from hsmpub.cli.release import Request
+from hsmpub.cli.release_words import say_view
 from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
@@ -23,12 +23,10 @@ from hsmpub.client.oci.reference import Reference, load_reference
 from hsmpub.client.oci.registry import Registry
 from hsmpub.client.oci.signing import BESIDE, Beside, attach, check_beside, outputs_of, work_of
 from hsmpub.client.outputs import write_whole
-from hsmpub.client.receipts import check_receipt
-from hsmpub.client.signing import Made, batches, sign_batch
+from hsmpub.client.signing import Made, batches
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import Invalid, NotFound
 from hsmpub.formats.registry import get_format
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.submission import FileRef
 from hsmpub.policy.model import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
@@ -78,7 +76,7 @@ def sign(
                 for batch in batches(works.values(), len(chosen), attest):
                     for image in found:
                         check_still(registry, image)
-                    made = sign_batch(client, batch, project, chosen, key, attest)
+                    made = client.sign_batch(batch, project, chosen, key, attest)
                     _place(client, registry, found, made, output)
 
 
@@ -103,7 +101,7 @@ def submit(
             with at_registry(reference, registry_auth, registry_ca, token_host) as registry:
                 found |= {image.file_name: image for image in resolved(registry, reference, recursive)}
         files = [_upload(client, image) for image in found.values()]
-        view, resumed = submit_or_resume(client, project, version, commit, files, attest)
+        view, resumed = client.ask_release(project, version, commit, files, attest)
     if resumed:
         say("This release was asked for before; it goes on from there.")
     say_view(view)
@@ -138,8 +136,7 @@ def _place(client: Client, registry: Registry, images: Sequence[Image], made: Se
     for one in made:
         for problem in one.problems:
             raise problem.as_error()
-    receipt = client.routine_receipt(made[0].entry)
-    check_receipt(receipt, client.trust, [sha256_hex(output) for one in made for output in one.outputs.values()])
+    receipt = client.receipt_of(made)
     named = {image.file_name: image for image in images}
     for one in made:
         image = named[one.path.name]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -23,27 +22,17 @@ from hsmpub.cli.options import (
 from hsmpub.cli.person import missing_words
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
-from hsmpub.cli.release_fetch import fetch_release
-from hsmpub.cli.release_submit import submit_or_resume
+from hsmpub.cli.release_run import run
+from hsmpub.cli.release_words import say_publishing, say_view
 from hsmpub.cli.say import console, note, say, say_json
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
-from hsmpub.errors import Conflict, Unavailable
+from hsmpub.client.asks.releases import StillWaiting
 from hsmpub.model.statement import load_statement
-from hsmpub.wire.messages import RequestView
 
 app = typer.Typer(help="Ask for releases, look after them, fetch what they made.", no_args_is_help=True)
+app.command("run")(run)
 Request = Annotated[str, typer.Argument(help="The request, as 'hsmpub release list' names it.")]
-GOOD = frozenset({"published", "done"})
-BAD = frozenset({"declined", "expired", "failed"})
-
-
-class NotReleased(Conflict):
-    advice = "See 'hsmpub release show'; what is refused or expired is asked for anew."
-
-
-class StillWaiting(Unavailable):
-    advice = "Wait again: 'hsmpub release wait' resumes where it stands, and asks for nothing anew."
 
 
 @app.command()
@@ -63,7 +52,7 @@ def submit(
         bars() as start,
     ):
         references = [client.upload(path, progress=start(path.name, path.stat().st_size)) for path in files]
-        view, resumed = submit_or_resume(client, project, version, commit, references, attest)
+        view, resumed = client.ask_release(project, version, commit, references, attest)
     if as_json:
         say_json(view)
         return
@@ -113,23 +102,12 @@ def wait(
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Wait until a release is out, or will never be."""
-    deadline, told = time.monotonic() + timeout, ""
     with connect(url, trust, ca_file) as client:
-        while True:
-            view = client.request(request)
-            if view.state != told:
-                told = view.state
-                say_view(view)
-            if view.state in GOOD:
-                return
-            if view.state in BAD:
-                raise NotReleased(
-                    f"Request {visible(view.request)} is {visible(view.state)}. {visible(view.why)}".strip()
-                )
-            if time.monotonic() >= deadline:
-                _say_publishing(view)
-                raise StillWaiting(f"Request {visible(view.request)} is still {visible(view.state)}.")
-            time.sleep(min(every, max(0.0, deadline - time.monotonic())))
+        try:
+            client.wait(request, timeout, every=every, seen=say_view)
+        except StillWaiting:
+            say_publishing(client.request(request))
+            raise
 
 
 @app.command()
@@ -141,22 +119,4 @@ def fetch(
     """Fetch the signatures that a release made, and its receipt."""
     into.mkdir(parents=True, exist_ok=True)
     with connect(url, trust, ca_file) as client:
-        for path in fetch_release(client, request, into):
-            say(str(path))
-
-
-def say_view(view: RequestView) -> None:
-    what = " ".join(visible(part) for part in (view.project, view.version) if part)
-    why = f" {visible(view.why)}" if view.why else ""
-    say(f"Request {visible(view.request)}{f' ({what})' if what else ''} is {visible(view.state)}.{why}")
-    for approval in view.approvals:
-        say(f"  approved by {visible(approval.person)}")
-    if view.missing:
-        say(f"  still to approve: {missing_words(view)}")
-    _say_publishing(view)
-
-
-def _say_publishing(view: RequestView) -> None:
-    for item in view.publishing:
-        detail = f" ({visible(item.detail)})" if item.detail else ""
-        say(f"  {visible(item.target)}: {visible(item.item)} {visible(item.state)}{detail}")
+        client.fetch_release(request, into, written=lambda path: say(str(path)))

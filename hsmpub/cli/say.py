@@ -12,7 +12,7 @@ from rich.text import Text
 from hsmpub.cli.visible import visible
 from hsmpub.errors import HsmpubError
 
-REFUSED, USAGE, UNREACHABLE = 1, 2, 3
+REFUSED, USAGE, UNREACHABLE, WAITING = 1, 2, 3, 4
 _AWAY = frozenset({"service-unreachable", "keeper-unreachable", "answer-not-understood"})
 
 
@@ -37,8 +37,11 @@ def say_json(value: Any) -> None:
 
 
 def say_error(error: HsmpubError) -> int:
-    """One plain sentence, then the next step. Returns the exit status: 1 refused, 3 nobody answers."""
+    """One plain sentence, then the next step. Returns the exit status: 1 refused, 3 nobody answers, 4 people have
+    not approved yet."""
     note(error.detail)
     if error.next_step:
         note(f"Next: {error.next_step}")
+    if error.rule == "still-waiting":
+        return WAITING
     return UNREACHABLE if error.rule in _AWAY else REFUSED

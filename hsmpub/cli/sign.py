@@ -18,14 +18,12 @@ from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
 from hsmpub.client.embedding import stamped, write_signed
 from hsmpub.client.outputs import write_whole
-from hsmpub.client.receipts import check_receipt
-from hsmpub.client.signing import Made, Work, batches, digest_work, sign_batch, upload_work
+from hsmpub.client.signing import Made, Work, batches, digest_work
 from hsmpub.client.timestamp import Timestamps, token_for
 from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
-from hsmpub.errors import HsmpubError, Invalid, Problem, Refused, Unavailable
+from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS, get_format
-from hsmpub.model.digest import sha256_hex
 from hsmpub.policy.model import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
 
@@ -67,7 +65,7 @@ def sign(
         for chosen, named in _by_formats(files, tuple(formats or ()), failed).items():
             for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen), attest):
                 try:
-                    made = sign_batch(client, batch, project, chosen, key, attest)
+                    made = client.sign_batch(batch, project, chosen, key, attest)
                 except HsmpubError as e:
                     _note_refusal([work.path for work in batch], _problem(e), failed)
                     continue
@@ -105,7 +103,7 @@ def _ready(
 def _work(client: Client, path: Path, formats: tuple[str, ...], send: bool, start: Started) -> Work:
     progress = start(path.name, path.stat().st_size if path.is_file() else 0)
     if send:
-        return upload_work(client, path, formats, progress=progress)
+        return client.upload_work(path, formats, progress=progress)
     return digest_work(path, formats, progress=progress)
 
 
@@ -118,11 +116,7 @@ def _write(
     """
     receipt, late = b"", None
     try:
-        if batch[0].entry < 0:  # nothing was made, so nothing was logged
-            raise NothingMade("No signature was made.")
-        receipt = client.routine_receipt(batch[0].entry)
-        digests = [sha256_hex(output) for one in batch for output in one.outputs.values()]
-        check_receipt(receipt, client.trust, digests)
+        receipt = client.receipt_of(batch)
     except HsmpubError as e:
         late = _problem(e)
         if late.family != Unavailable.family:
@@ -150,10 +144,6 @@ def _write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps:
         say(str(write_signed(made.path, folder, made.hash, one.output, form, key, tokens[one.name])))
     if made.outputs and receipt:
         write_whole(folder, f"{made.path.name}{SUFFIX}", receipt)
-
-
-class NothingMade(Invalid):
-    advice = "See the reasons above."
 
 
 def _problem(error: HsmpubError) -> Problem:

@@ -13,7 +13,7 @@ from hsmpub.cli.visible import visible
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Predicate, Statement
+from hsmpub.model.statement import Decryption, Predicate, Statement, TufFacts
 
 _MORE = "↳ "
 
@@ -32,6 +32,8 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
         _show_predicate(console, predicate.attest)
     if predicate.decrypt is not None:
         _show_decryption(console, predicate.decrypt)
+    for facts in predicate.tuf:
+        _show_tuf(console, facts)
     if predicate.text:
         console.print(Text("  The whole new text:"))
         for line in visible(predicate.text, lines=True).split("\n"):
@@ -103,6 +105,14 @@ def _show_predicate(console: Console, attest: Attestation) -> None:
     _show(console, "  attest       ", f"a predicate of the type {visible(attest.type)}")
     text = json.dumps(attest.predicate, indent=2, ensure_ascii=False)
     for line in visible(text, lines=True).split("\n"):
+        _show(console, "  | ", line)
+
+
+def _show_tuf(console: Console, facts: TufFacts) -> None:
+    said = f"TUF {visible(facts.role)} metadata, version {facts.version}, expires {rfc3339(facts.expires)}"
+    _show(console, "  content of   ", visible(facts.file))
+    _show(console, "               ", said)
+    for line in visible(facts.text, lines=True).split("\n") if facts.text else ():
         _show(console, "  | ", line)
 
 

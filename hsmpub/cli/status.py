@@ -8,6 +8,7 @@ from contextlib import suppress
 import msgspec
 
 from hsmpub.cli.options import DEFAULT_URL, AsJson, CaFile, Pins, Url, connect
+from hsmpub.cli.quorum_lines import say_quorum
 from hsmpub.cli.quorum_progress import progress_lines, waiting_line
 from hsmpub.cli.say import say, say_json
 from hsmpub.cli.visible import visible
@@ -16,7 +17,7 @@ from hsmpub.client.session import KeeperNotThePinnedOne
 from hsmpub.errors import Refused
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.terms import UNLIMITED, say_terms
-from hsmpub.wire.messages import AttemptReply, OpeningView, QuorumView, StatusReply
+from hsmpub.wire.messages import AttemptReply, OpeningView, StatusReply
 
 
 def status(
@@ -36,7 +37,7 @@ def status(
     _say_keys(found, tested)
     _say_protections(found)
     for quorum in found.quorums:
-        _say_quorum(quorum)
+        say_quorum(quorum)
     for warning in found.warnings:
         say(f"Warning: {visible(warning)}", "yellow")
 
@@ -107,11 +108,3 @@ def _say_protections(found: StatusReply) -> None:
     for name, why in sorted(found.protections.items()):
         if why != "on":
             say(f"  off: {visible(name)} ({visible(why)})", "yellow")
-
-
-def _say_quorum(quorum: QuorumView) -> None:
-    drilled = f"last drill {rfc3339(quorum.drilled_at)}" if quorum.drilled_at else "no drill yet"
-    people = ", ".join(visible(name) for name in quorum.holders)
-    say(f"The {visible(quorum.quorum)} quorum (epoch {quorum.epoch}): {quorum.threshold} of {people}; {drilled}.")
-    if quorum.unseen:
-        say(f"  shares not shown for long: {', '.join(visible(name) for name in quorum.unseen)}", "yellow")

@@ -7,6 +7,7 @@ from typing import Literal
 from hsmpub.errors import Invalid
 from hsmpub.formats.minisign import key_id, public_key_line
 from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.formats.sshsig import ssh_public_line
 from hsmpub.model.key import KeyRecord
 
@@ -16,7 +17,7 @@ _MAKES: dict[PublicForm, frozenset[str]] = {
     "minisign": frozenset({"minisign"}),
     "signify": frozenset({"signify"}),
     "ssh": frozenset({"sshsig", "ssh-agent-file", "ssh-agent-git", "ssh-certificate"}),
-    "openpgp": frozenset({"openpgp"}),
+    "openpgp": OPENPGP_FORMATS,
 }
 
 

@@ -9,7 +9,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hsmpub.client.http import Http
+from hsmpub.client.steps import JSON, Steps, call, locally
 from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import keeper_identity
 from hsmpub.errors import Broken
@@ -51,7 +51,7 @@ class CiSession:
         }
 
 
-def open_session(http: Http, source: TokenSource, trust: Trust, audience: str = "") -> CiSession:
+def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps[CiSession]:
     """Opens a session.
 
     1. makes a key, 2. gets a token that is bound to it, 3. sends both, 4. checks that the pinned keeper answered,
@@ -66,9 +66,10 @@ def open_session(http: Http, source: TokenSource, trust: Trust, audience: str = 
     """
     private = X25519PrivateKey.generate()
     client_key = private.public_key().public_bytes_raw()
-    token = source.token(bound_audience(audience or trust.service, client_key))
+    bound = bound_audience(audience or trust.service, client_key)
+    token = yield from locally(lambda: source.token(bound))
     body = msgspec.json.encode({"token": token, "client_key": client_key})
-    reply = http.call("POST", "/v1/sessions", _reply, content=body, headers={"content-type": "application/json"})
+    reply = yield from call("POST", "/v1/sessions", _reply, content=body, headers=JSON)
     try:
         check_session_signature(
             keeper_identity(trust),

@@ -1,7 +1,8 @@
 """Routine signing of many files: hashed here, asked for in batches, every signature checked before anybody sees it.
 
 1. hash (or upload) each file, 2. ask for a batch, 3. check each output with the pinned key and with code that shares
-nothing with what made it, 4. give results file by file: one bad file spoils no other.
+nothing with what made it, 4. give results file by file: one bad file spoils no other. The asking is in
+hsmpub.client.asks.files.
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from hsmpub.artifact.source import PathSource
-from hsmpub.client.client import Client
-from hsmpub.client.sha256 import hash_file, held_hash
+from hsmpub.client.sha256 import hash_file
 from hsmpub.client.trust import pinned_key
-from hsmpub.client.upload import FileUnreadable, Progress, upload
+from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
@@ -76,6 +75,16 @@ class Made(msgspec.Struct, frozen=True):
     keys: dict[str, str] = {}
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """A file whose signatures verified and are in the log. outputs: file name → exact bytes; problems: why others were
+    not made; receipt: exact bytes of the batch's, empty where nothing was made."""
+
+    path: Path
+    outputs: dict[str, bytes]
+    problems: tuple[Problem, ...]
+    receipt: bytes
+
+
 def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
     """Hashes; the file stays here. Raises HostileName, FileUnreadable, FileChanged, LibcryptoMissing, and the rules of
     a format's `extract`."""
@@ -85,19 +94,6 @@ def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
     return Work(path, Sha256State.of_state(state), state, state.details)
-
-
-def upload_work(client: Client, path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
-    """Hashes and uploads. Raises HostileName, FileUnreadable, NotAPlainFile, FileChanged, Refused."""
-    check_file_name(path.name)
-    try:
-        held = held_hash(path)
-        details = {form.name: form.extract(PathSource(path)) for form in map(get_format, formats) if form.detail_limit}
-    except OSError as e:
-        raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    reference = FileRef(path.name, held.digest().hex(), held.size)
-    upload(client.http, client.session, path, reference=reference, progress=progress)
-    return Work(path, held, reference, details)
 
 
 def batches(works: Iterable[Work], formats: int, attest: Attestation | None = None) -> Iterator[list[Work]]:
@@ -119,31 +115,8 @@ def batches(works: Iterable[Work], formats: int, attest: Attestation | None = No
         yield held
 
 
-def sign_batch(
-    client: Client,
-    works: Sequence[Work],
-    project: str,
-    formats: Sequence[str],
-    key: str = "",
-    attest: Attestation | None = None,
-) -> list[Made]:
-    """Asks for one batch and checks what comes.
-
-    Raises:
-        Refused: the whole batch, with the service's reason.
-    """
-    reply = client.sign(
-        project,
-        formats,
-        key=key,
-        states=[work.ask for work in works if isinstance(work.ask, HashState)],
-        files=[work.ask for work in works if isinstance(work.ask, FileRef)],
-        attest=attest,
-    )
-    return [_made(work, reply, formats, client.trust) for work in works]
-
-
-def _made(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
+def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
+    """What an answer holds for one file, each output checked with the pinned key."""
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []

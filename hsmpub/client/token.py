@@ -1,4 +1,4 @@
-"""Where a CI job gets its identity token: from the forge's own service, from a command, or from a file."""
+"""Where a CI job gets its identity token: from the forge's own service, a command, a file, or a variable."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ import msgspec
 from hsmpub.errors import Invalid, Unavailable
 
 _MOST = 32 * 1024
+#: Where GitLab's `id_tokens` puts the token (deploy/gitlab).
+VARIABLE = "HSMPUB_ID_TOKEN"
 
 
 class NoTokenSource(Invalid):
-    advice = "In GitHub Actions grant 'id-token: write'; elsewhere use --token-command or --token-file."
+    advice = (
+        "In GitHub Actions grant 'id-token: write', in GitLab define the id_token HSMPUB_ID_TOKEN; elsewhere use"
+        " --token-command or --token-file."
+    )
 
 
 class TokenNotMade(Unavailable):
@@ -89,6 +94,22 @@ class TokenFile:
             raise TokenNotMade(f"The token file {self._path} cannot be read.") from None
 
 
+class TokenVariable:
+    """A token that lies in a variable of the job, as GitLab's `id_tokens` puts it there. Not bound to the session, too.
+
+    It opens one session: the service uses it up.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "TokenVariable()"
+
+    def token(self, audience: str) -> str:
+        return _checked(self._value)
+
+
 def token_source(command: str = "", file: Path | None = None, environ: Mapping[str, str] | None = None) -> TokenSource:
     """The source that was named, else that of the forge in whose job this runs.
 
@@ -105,6 +126,8 @@ def token_source(command: str = "", file: Path | None = None, environ: Mapping[s
     url, bearer = environ.get("ACTIONS_ID_TOKEN_REQUEST_URL"), environ.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
     if url and bearer:
         return GitHubActions(url, bearer)
+    if value := environ.get(VARIABLE):
+        return TokenVariable(value)
     raise NoTokenSource("There is no identity token to get here.")
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from hsmpub.client.http import Http
 from hsmpub.client.session import CiSession
 from hsmpub.client.sha256 import FileChanged, NotAPlainFile
+from hsmpub.client.steps import Call, Steps, call, locally
 from hsmpub.errors import Invalid
 from hsmpub.model.submission import FileRef, check_file_name
 
@@ -49,8 +49,8 @@ def refer_to(path: Path) -> FileRef:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
 
 
-def upload(http: Http, session: CiSession, path: Path, *, reference: FileRef | None = None,
-           progress: Progress | None = None) -> FileRef:  # fmt: skip
+def upload(session: CiSession, path: Path, *, reference: FileRef | None = None,
+           progress: Progress | None = None) -> Steps[FileRef]:  # fmt: skip
     """Makes sure that the service has the file.
 
     Args:
@@ -62,31 +62,36 @@ def upload(http: Http, session: CiSession, path: Path, *, reference: FileRef | N
         HostileName, FileUnreadable, Refused, ServiceUnreachable.
     """
     told = progress or (lambda _: None)
-    reference = reference or refer_to(path)
-    if http.exists(f"/v1/artifacts/{reference.sha256}"):
-        told(reference.size)
-        return reference
+    named = reference or (yield from locally(lambda: refer_to(path)))
+    if (yield Call("HEAD", f"/v1/artifacts/{named.sha256}", lambda status, _: status == 200)):
+        told(named.size)
+        return named
     headers = {
         "hsmpub-session": session.id,
-        "hsmpub-sha256": reference.sha256,
-        "content-length": str(reference.size),
+        "hsmpub-sha256": named.sha256,
+        "content-length": str(named.size),
         "content-type": "application/octet-stream",
     }
-    answer = http.raw("PUT", "/v1/artifacts", content=_pieces(path, reference.size, told), headers=headers)
-    stored = _stored.decode(answer)
-    if stored.sha256 != reference.sha256 or stored.size != reference.size:
+    pieces = _Pieces(path, named.size, told)
+    stored = yield from call("PUT", "/v1/artifacts", _stored, content=pieces, headers=headers)
+    if stored.sha256 != named.sha256 or stored.size != named.size:
         raise FileChanged(f"{path.name} changed while it was sent.")
-    return reference
+    return named
 
 
-def _pieces(path: Path, size: int, progress: Progress) -> Iterator[bytes]:
-    """Exactly `size` bytes, or FileChanged."""
-    left = size
-    with path.open("rb") as file:
-        while left:
-            piece = file.read(min(_PIECE, left))
-            if not piece:
-                raise FileChanged(f"{path.name} became shorter while it was sent.")
-            left -= len(piece)
-            yield piece
-            progress(len(piece))
+class _Pieces:
+    """Exactly `size` bytes of a file, or FileChanged."""
+
+    def __init__(self, path: Path, size: int, progress: Progress) -> None:
+        self._path, self._size, self._progress = path, size, progress
+
+    def __iter__(self) -> Iterator[bytes]:
+        left = self._size
+        with self._path.open("rb") as file:
+            while left:
+                piece = file.read(min(_PIECE, left))
+                if not piece:
+                    raise FileChanged(f"{self._path.name} became shorter while it was sent.")
+                left -= len(piece)
+                yield piece
+                self._progress(len(piece))

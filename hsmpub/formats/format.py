@@ -54,8 +54,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a signature may say beside the file. One context serves a whole batch.
 
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates; attest and build into
-    the attestations that are made for them.
+    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates; tuf_longest (seconds, 0:
+    nothing said) bounds the expiry of TUF metadata; attest and build go into the attestations that are made for them.
     """
 
     at: int
@@ -69,6 +69,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ssh: SshProfile | None = None
     attest: Attestation | None = None
     build: Build | None = None
+    tuf_longest: int = 0
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,8 @@ chosen file is what other CMS formats sign of theirs, while Authenticode names i
 from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
 `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
-own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it.
+own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
+a key: what each signs begins with its own role, so no input fits two.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "ssh-agent-file",
                "dsse", "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
+    frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
 )  # fmt: skip
 
 

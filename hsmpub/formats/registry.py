@@ -28,6 +28,8 @@ from hsmpub.formats.sigstore_bundle import SigstoreBundle
 from hsmpub.formats.ssh_certificate import SshCertificate
 from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.formats.tuf.metadata import ROLES
+from hsmpub.formats.tuf.role import TufRole
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -60,6 +62,7 @@ _ALL: tuple[Format, ...] = (
     SlsaProvenance(),
     OciSignature(),
     OciBundle(),
+    *(TufRole(role) for role in ROLES),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

@@ -14,7 +14,6 @@ All are RFC 5649 outside, so that any tool can unwrap them who has the wrapping 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from hsmpub.hsm.messages import BearKeys
 from hsmpub.hsm.rules import KeyUnfit
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import CHORE, erase_directory
+from hsmpub.scratch import scratch_folder
 
 #: Memory-backed where Linux has it: then not even the encrypted throw-away token touches a disk.
 _MEMORY = Path("/dev/shm")  # noqa: S108
@@ -47,12 +47,10 @@ def bear_keys(module: str, specs: Sequence[KeySpec], wrapping_key: Secret) -> li
         raise KeyUnfit("A wrapping key has 32 bytes.", next_step="Make a fresh one of 32 random bytes.")
     if len({spec.name for spec in specs}) != len(specs):
         raise KeyUnfit("Two keys have the same name.", next_step="Give each key a name of its own.")
-    where = Path(tempfile.mkdtemp(prefix="birth-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None))
-    try:
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK) else None
+    with scratch_folder("hsmpub-birth-", memory, erase=erase_directory) as where:
         tokens, conf = where / "tokens", where / "softhsm2.conf"
         tokens.mkdir(mode=0o700)
         conf.write_text(softhsm_conf_text(tokens), encoding="utf-8")
         hsm = HsmConfig(module, "birth", str(conf), str(where / "lock"))
         return list(run_once(CHORE, hsm, BearKeys(tuple(specs)), [wrapping_key]).born)
-    finally:
-        erase_directory(where)

@@ -14,18 +14,21 @@ from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_o
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import Predicate, Signing, Subject
+from hsmpub.model.tuf_versions import TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
 
@@ -92,7 +95,7 @@ class Executing:
         try:
             await self._execute(request)
             self.held.pop(request.id, None)
-        except KeyRetired as error:
+        except (KeyRetired, TufRefused, TufVersionNotNewer) as error:
             await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
@@ -124,7 +127,7 @@ class Executing:
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
 
-    async def _end(self, request: Request, error: KeyRetired) -> None:
+    async def _end(self, request: Request, error: HsmpubError) -> None:
         """What was approved can never be signed: its version is free to be asked for again."""
         async with self._book.turn():
             if request.state == "pending":
@@ -149,6 +152,8 @@ class Executing:
         artifact = msgspec.structs.replace(artifact, image=subject.image)
         context = context_of(predicate, self._book.genesis.service, now)
         planned = plan(artifact, predicate.sign, self._book.signing_key, context)
+        for one in planned:
+            check_shown(predicate, reserve(self._book.state.tuf, artifact, one.key, one.format))
         outputs = await make(signers, planned, context)
         return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
 
@@ -195,6 +200,7 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         ssh=predicate.ssh,
         attest=predicate.attest,
         build=predicate.build,
+        tuf_longest=predicate.tuf_longest,
     )
 
 

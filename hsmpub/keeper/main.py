@@ -32,6 +32,7 @@ from hsmpub.keeper.upgrading import token_pipe
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
+from hsmpub.shares.pending import load_pending
 from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.wire import messages as m
@@ -125,6 +126,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
             workers=config.hsm.workers or os.cpu_count() or 1,
             protections=protections,
             generation=inherited.generation,
+            pending=load_pending(home.pending_sets.read_bytes()) if home.pending_sets.exists() else None,
         )
     )
     if inherited.resume_fd >= 0:

@@ -24,13 +24,14 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import requester_of, uri_of
+from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, dump_statement
+from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, TufFacts, dump_statement
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
@@ -51,6 +52,7 @@ class _Allowed:
     requester: dict[str, str]
     ssh: SshProfile | None
     build: Build | None
+    tuf_longest: int
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -69,6 +71,7 @@ class _Batch:
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
     work: list[_Work] = field(default_factory=list)
+    tuf: list[TufFacts] = field(default_factory=list)
 
 
 class Routine:
@@ -103,6 +106,7 @@ class Routine:
             ssh=allowed.ssh,
             attest=body.attest,
             build=allowed.build,
+            tuf_longest=allowed.tuf_longest,
         )
         context = context_of(predicate, self._book.genesis.service, now)
         batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
@@ -110,6 +114,8 @@ class Routine:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
             await self._make(batch, signers, context)
+            if batch.tuf:
+                predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
                 e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
@@ -124,11 +130,10 @@ class Routine:
             return known
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
-        ssh, build = (
-            self._book.policy.ssh_profile(body.project, signing),
-            decide_build(self._book.policy, session.who, signing),
-        )
-        allowed = _Allowed(makes, signing, requester_of(session), ssh, build)
+        policy = self._book.policy
+        ssh, longest = policy.ssh_profile(body.project, signing), policy.tuf_longest(body.project, signing)
+        build = decide_build(policy, session.who, signing)
+        allowed = _Allowed(makes, signing, requester_of(session), ssh, build, longest)
         session.decisions[question] = allowed
         return allowed
 
@@ -140,12 +145,14 @@ class Routine:
                 artifact = await self._artifact(given, forms)
                 check_images(self._book.policy, context.project, allowed.signing, [artifact.image])
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
+                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
             digest = {"sha256": artifact.state.digest().hex()}
             batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image)))
             batch.work += work
+            batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
 
     async def _artifact(self, given: _Given, forms: Sequence[Format]) -> Artifact:

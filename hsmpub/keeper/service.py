@@ -18,6 +18,7 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.bearers import Bearers
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.confirming import Confirming
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.drilling import Drilling
@@ -38,7 +39,8 @@ from hsmpub.keeper.upgrading import Upgrading
 from hsmpub.keeper.views import Views
 from hsmpub.keeper.watching import LOG_TOUCHED, Watching
 from hsmpub.model import submission as s
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.pending import PendingSets
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import NoteSigner
 from hsmpub.wire import messages as m
@@ -50,7 +52,10 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading."""
+    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading.
+
+    pending: sets of shares that wait for their holders.
+    """
 
     home: Home
     log: Log
@@ -62,6 +67,7 @@ class KeeperParts:
     protections: dict[str, str]
     clock: Callable[[], float] = time.time
     generation: int = 0
+    pending: PendingSets | None = None
 
 
 class Keeper:
@@ -82,7 +88,9 @@ class Keeper:
         self.transcripts = Transcripts(parts.home.ceremonies, book, parts.record, parts.identity)
         self.holding = Holding(book, self.unsealing)
         self.permitting = Permitting(book, self.unsealing)
-        self.upgrading = Upgrading(book, self.unsealing, self.permitting, parts.home.root, parts.generation)
+        self.upgrading = Upgrading(
+            book, self.unsealing, self.permitting, parts.home.root, parts.generation, self._resumed
+        )
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
@@ -102,7 +110,9 @@ class Keeper:
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
         self.watching = Watching(book, self.unsealing)
-        watch = QuorumWatch(book, parts.record, parts.recovery)
+        sets: dict[Purpose, UnsealRecord | RecoveryRecord] = {"unseal": parts.record, "recovery": parts.recovery}
+        self.confirming = Confirming(parts.home.confirmations, sets, parts.pending)
+        watch = QuorumWatch(book, self.confirming)
         self.status = Status(
             book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch
         )
@@ -165,6 +175,8 @@ class Keeper:
                 return await self.holding.seal(message)
             case m.SayAlive():
                 return await self.holding.alive(message)
+            case m.Confirm():
+                return self.confirming.confirm(message)
             case m.GetUpgrade():
                 return self.permitting.view()
             case m.PermitUpgrade():
@@ -261,6 +273,11 @@ class Keeper:
         if index >= 0:
             await self.transcripts.unsealed(index, sign)
         self.executing.start_all()
+
+    async def _resumed(self, permitted: int, index: int) -> None:
+        sign = self._log_signature()
+        assert sign is not None  # it went on unsealed
+        await self.transcripts.resumed(permitted, index, sign)
 
     def _log_signature(self) -> NoteSigner | None:
         """The signature function of the log key in the HSM; None while sealed."""

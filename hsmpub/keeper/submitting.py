@@ -14,13 +14,14 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.sessions import Session
+from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.image import SCHEME
-from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, dump_statement
+from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, TufFacts, dump_statement
 from hsmpub.policy import PersonalGrant, ReleaseGrant
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 
@@ -79,8 +80,7 @@ class Submitting:
         _check_output_names(body.files, rule.sign)
         self._check_said(session, body, rule)
         self._check_keys(rule)
-        for file in body.files:
-            await self._artifacts.check(file)
+        tuf = await self._look_into(body, rule)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}, uri_of(f.image)) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
@@ -112,8 +112,18 @@ class Submitting:
                     ssh=self._book.policy.ssh_profile(body.project, rule.sign),
                     attest=body.attest,
                     build=build,
+                    tuf=tuf,
+                    tuf_longest=self._book.policy.tuf_longest(body.project, rule.sign),
                 ),
             )
+
+    async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
+        """Every file is there; what TUF metadata among them says, for approvers to read."""
+        shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
+        for file in body.files:
+            artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
+            shown += shown_facts(self._book, artifact, rule.sign, longest)
+        return tuple(shown)
 
     def _check_said(self, session: Session, body: s.AskRelease, rule: ReleaseGrant) -> Build | None:
         """What the policy lets signatures say beside the file. Raises the rules of hsmpub.policy.attesting."""

@@ -1,4 +1,4 @@
-"""After each unsealing and each sealing the keeper writes what happened, signed, for auditors to keep.
+"""After each unsealing, upgrade by permission and sealing the keeper writes what happened, signed, for auditors.
 
 Unsealed, both the log key and the keeper's identity sign; sealed, the log key is out of reach, and the identity signs
 alone. The facts are read back from the log; a transcript that cannot be written keeps nothing from being sealed.
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hsmpub.errors import HsmpubError
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
+from hsmpub.model.holder_act import load_permission
 from hsmpub.model.terms import say_terms
 from hsmpub.shares.record import UnsealRecord
 from hsmpub.transcript.record import Recorder, Signer
@@ -31,7 +32,7 @@ Sign = Callable[[bytes], Awaitable[bytes]]
 
 
 class Transcripts:
-    """Writes `<index>-unseal.json` and `<index>-seal.json`; the index is that of the log entry."""
+    """Writes `<index>-unseal.json`, `…-upgrade.json` and `…-seal.json`; the index is that of the log entry."""
 
     def __init__(self, folder: Path, book: Book, record: UnsealRecord, identity: Ed25519PrivateKey) -> None:
         self._folder = folder
@@ -59,6 +60,31 @@ class Transcripts:
             self._record_log(recorder)
             signature = await sign(recorder.message())
             self._write(f"{index}-unseal.json", recorder, signature)
+        except (HsmpubError, OSError) as error:
+            self._failed(error)
+
+    async def resumed(self, permitted: int, index: int, sign: Sign) -> None:
+        """Who permitted the upgrade, for which code and until when, and what went on unsealed by it."""
+        try:
+            recorder = self._recorder("upgrade")
+            given, entry = e.load_entry(self._book.log.read(permitted)), e.load_entry(self._book.log.read(index))
+            assert isinstance(given, e.UpgradePermitted)
+            assert isinstance(entry, e.Resumed)
+            permission = load_permission(given.permission.encode())
+            recorder.record(
+                "permission", permission=entry.permission, epoch=permission.epoch, code=permission.code,
+                begins=permission.begins, ends=permission.ends, holders=list(given.signatures), given_at=given.at,
+                log_entry=permitted,
+            )  # fmt: skip
+            opened = self._book.state.opened
+            assert opened is not None
+            recorder.record(
+                "resumed", at_time=entry.at, code=entry.code, unsealed_at=opened.index,
+                unsealed_by=list(opened.holders), terms=_plain(opened.terms), signatures=opened.signatures,
+                log_entry=index,
+            )  # fmt: skip
+            self._record_log(recorder)
+            self._write(f"{index}-upgrade.json", recorder, await sign(recorder.message()))
         except (HsmpubError, OSError) as error:
             self._failed(error)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hsmpub.errors import Conflict, HsmpubError, Unavailable
@@ -44,14 +45,21 @@ class NoSecretMemory(Unavailable):
 
 
 class Upgrading:
-    """generation: how often this keeper has gone on in new code since it was started."""
+    """generation: how often this keeper has gone on in new code since it was started.
 
-    def __init__(self, book: Book, unsealing: Unsealing, permitting: Permitting, home: Path, generation: int) -> None:
+    on_resumed: called with the indexes of the permission's and the resumption's entries.
+    """
+
+    def __init__(
+        self, book: Book, unsealing: Unsealing, permitting: Permitting, home: Path, generation: int,
+        on_resumed: Callable[[int, int], Awaitable[None]],
+    ) -> None:  # fmt: skip
         self._book = book
         self._unsealing = unsealing
         self._permitting = permitting
         self._home = home
         self._generation = generation
+        self._on_resumed = on_resumed
 
     async def check(self) -> None:
         """Steps 1 and 2. While sealed no permission is needed: nothing is handed over.
@@ -103,8 +111,10 @@ class Upgrading:
             code = self._permitting.running
             async with self._book.turn():
                 name = self._permitting.find(code)
-                await self._book.record(e.Resumed(self._book.now(), name, code))
+                permitted = self._book.state.permitted_at[name]
+                index = await self._book.record(e.Resumed(self._book.now(), name, code))
             await self._unsealing.resume(page)
+            await self._on_resumed(permitted, index)
             log.info("went on in the code %s… by the permission %s", code[:16], name)
         except (HsmpubError, OSError, ValueError) as error:
             rule = error.rule if isinstance(error, HsmpubError) else "nothing-to-resume"

@@ -24,6 +24,7 @@ from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
 from hsmpub.model.statement import Statement, load_statement
 from hsmpub.model.terms import Terms
+from hsmpub.model.tuf_versions import TufVersions
 
 State = Literal["pending", "signed", "published", "done", "declined", "expired", "failed"]
 #: Token ids are remembered this long (seconds) past their expiry: more than the leeway with which one is checked.
@@ -117,11 +118,14 @@ class ServiceState:
     ended: Opened | None = None
     #: permissions to upgrade that were not used, by their id
     permissions: dict[str, Permission] = field(default_factory=dict)
+    #: index of the entry of each
+    permitted_at: dict[str, int] = field(default_factory=dict)
     #: ids of all that were given in this unsealing: their signatures stand in the log, for everybody to send again
     permitted: set[str] = field(default_factory=set)
     #: when a holder was last heard of
     present_at: int = 0
     quorums: QuorumHistory = field(default_factory=QuorumHistory)
+    tuf: TufVersions = field(default_factory=TufVersions)
 
     def apply(self, index: int, entry: e.Entry) -> None:
         """Takes the next fact.
@@ -166,6 +170,8 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                if '"tuf":' in entry.statement:  # nearly none has it, and there are many
+                    self.tuf.take(load_statement(entry.statement.encode()))
                 self._count(index, entry.at, len(entry.outputs))
             case e.Restored():
                 self._close()
@@ -189,11 +195,12 @@ class ServiceState:
                 data = entry.permission.encode()
                 self._require(permission_id(data) not in self.permitted, index, "a permission given twice")
                 self.permissions[permission_id(data)] = load_permission(data)
+                self.permitted_at[permission_id(data)] = index
                 self.permitted.add(permission_id(data))
                 self.present_at = max(self.present_at, entry.at)
             case e.Resumed():
                 self._require(entry.permission in self.permissions, index, "a resumption without its permission")
-                del self.permissions[entry.permission]
+                del self.permissions[entry.permission], self.permitted_at[entry.permission]
             case e.UnsealedBy():
                 self._forget_permissions()
                 self.opened = Opened(index, entry.at, entry.terms, entry.holders)
@@ -226,6 +233,7 @@ class ServiceState:
     def _forget_permissions(self) -> None:
         """Each is for the unsealing in which it was given, and names it."""
         self.permissions.clear()
+        self.permitted_at.clear()
         self.permitted.clear()
 
     def _count(self, index: int, at: int, signatures: int) -> None:
@@ -256,6 +264,7 @@ class ServiceState:
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
                 self._count(index, entry.at, len(entry.outputs))
+                self.tuf.take(request.statement)
                 self._settle(request)
             case e.PublishIntent():
                 item = request.items.setdefault((entry.target, entry.item), Item(entry.sha256))

@@ -88,6 +88,19 @@ class SshProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     extensions: tuple[str, ...] = ()
 
 
+class TufFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a file of TUF metadata says. file: name of the subject; expires: seconds since 1970.
+
+    text: all of it in words, where somebody approves it (hsmpub.formats.tuf.meaning).
+    """
+
+    file: str
+    role: Literal["root", "targets", "snapshot", "timestamp"]
+    version: int
+    expires: int
+    text: str = ""
+
+
 class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is asked, by whom, under which policy, until when.
 
@@ -99,6 +112,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     decrypt: for that kind.
     ssh: where SSH certificates are asked for.
     attest: a predicate of the requester's, for the format that takes one; build: for provenance.
+    tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
+        role has it.
     """
 
     request: str
@@ -121,6 +136,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     ssh: SshProfile | None = None
     attest: Attestation | None = None
     build: Build | None = None
+    tuf: tuple[TufFacts, ...] = ()
+    tuf_longest: int = 0
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

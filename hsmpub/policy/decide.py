@@ -14,7 +14,7 @@ from hsmpub.errors import Forbidden, NotFound
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.statement import Quorum, Signing, SshProfile
 from hsmpub.policy.glob import is_match
-from hsmpub.policy.model import SSH_CERTIFICATE, Approvals, PolicyFile, Project, Requester
+from hsmpub.policy.model import SSH_CERTIFICATE, TUF_FORMATS, Approvals, PolicyFile, Project, Requester
 from hsmpub.policy.version import check_version
 
 PersonalKind = Literal["policy", "roster", "credential", "decrypt"]
@@ -147,6 +147,11 @@ class Policy(PolicyFile):
         if table is None or not any(SSH_CERTIFICATE in one.formats for one in sign):
             return None
         return SshProfile(table.kind, table.principals, table.valid, table.extensions)
+
+    def tuf_longest(self, project: str, sign: Sequence[Signing]) -> int:
+        """Seconds until TUF metadata of the project may expire at most; 0: as its role has it, or there is none."""
+        makes = any(name in TUF_FORMATS for one in sign for name in one.formats)
+        return (self.projects[project].tuf_longest or 0) if makes else 0
 
     def decide_personal(self, kind: PersonalKind, *, credential: str = "") -> PersonalGrant:
         """Raises AdministrationClosed, UnknownCredential."""

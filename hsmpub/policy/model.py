@@ -29,7 +29,7 @@ from hsmpub.policy.version import Versions
 DEFAULT_EXPIRY = 72 * 3600
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
 DEFAULT_RECHECK = 10 * 60
-MAX_DRILL_DAYS = 730
+MAX_DAYS = 730
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
@@ -50,15 +50,15 @@ def parse_period(value: Any) -> Any:
 Period = Annotated[int, BeforeValidator(parse_period)]
 
 
-def parse_drill_period(value: Any) -> Any:
+def parse_days(value: Any) -> Any:
     """`"180d"` as seconds."""
     match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
-    if match is None or int(match[1]) > MAX_DRILL_DAYS:
-        raise ValueError(f'a time between drills is written in days, such as "180d", up to {MAX_DRILL_DAYS}')
+    if match is None or int(match[1]) > MAX_DAYS:
+        raise ValueError(f'a long time is written in days, such as "180d", up to {MAX_DAYS}')
     return int(match[1]) * 86_400
 
 
-DrillPeriod = Annotated[int, BeforeValidator(parse_drill_period)]
+Days = Annotated[int, BeforeValidator(parse_days)]
 
 
 class _Table(BaseModel):
@@ -137,6 +137,8 @@ class Approvals(_Table):
         return Quorum(self.group, self.count)
 
 
+#: The formats whose expiry a project may bound.
+TUF_FORMATS = frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"})
 #: The format that needs a profile.
 SSH_CERTIFICATE = "ssh-certificate"
 #: Formats that sign the manifest of an image, and so need to be told of which repository; the one with a requester's
@@ -194,6 +196,7 @@ class Project(_Table):
     """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
 
     images: repositories that image formats sign for; predicates: types that requesters may attest.
+    tuf_longest: seconds until TUF metadata may expire at most; None: as its role has it.
     """
 
     requesters: Annotated[tuple[Requester, ...], Field(min_length=1)]
@@ -205,6 +208,7 @@ class Project(_Table):
     ssh_certificate: SshCertificates | None = None
     images: tuple[Annotated[Text, AfterValidator(check_image_pattern)], ...] = ()
     predicates: tuple[Annotated[Text, AfterValidator(check_predicate_type)], ...] = ()
+    tuf_longest: Days | None = None
 
 
 class Rule(_Table):
@@ -239,7 +243,7 @@ class Sealing(_Table):
 class Ceremonies(_Table):
     """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
 
-    drill: DrillPeriod = 180 * 86_400
+    drill: Days = 180 * 86_400
 
 
 class PolicyFile(_Table):

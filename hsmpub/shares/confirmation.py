@@ -72,6 +72,19 @@ def load_confirmation(data: bytes) -> Confirmation:
         raise ConfirmationMalformed("The file is no confirmation of a share.") from None
 
 
+def dump_confirmations(confirmations: Iterable[Confirmation]) -> bytes:
+    """Several, as the keeper and a ceremony keep them."""
+    return msgspec.json.format(msgspec.json.encode(list(confirmations)), indent=2) + b"\n"
+
+
+def load_confirmations(data: bytes) -> tuple[Confirmation, ...]:
+    """Raises ConfirmationMalformed."""
+    try:
+        return msgspec.json.decode(data, type=tuple[Confirmation, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise ConfirmationMalformed("The confirmations that were kept cannot be read.") from None
+
+
 def check_confirmation(confirmation: Confirmation, purpose: Purpose, facts: QuorumFacts) -> str:
     """Returns: the holder who has confirmed this set.
 

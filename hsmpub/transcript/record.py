@@ -22,12 +22,13 @@ import msgspec
 
 Ceremony = Literal[
     "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
-    "drill", "unseal", "seal", "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import",
+    "drill", "unseal", "upgrade", "seal",
+    "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import",
 ]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: What the keeper's identity may sign alone: the log key is in the HSM, and the HSM is closed. A drill of an unsealed
-#: service is signed by both.
-KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal", "drill"})
+#: service is signed by both. An offboarding runs beside the service, which alone has the HSM.
+KEEPER_ALONE: frozenset[Ceremony] = frozenset({"seal", "drill", "offboard"})
 #: Signs the exact bytes that it is given (Ed25519): 64 raw bytes.
 Sign = Callable[[bytes], bytes]
 

@@ -18,6 +18,8 @@ _WHOLE: Mapping[Ceremony, str] = {
                "(keys restored;token;|keys found;vendor token;)unseal quorum;outputs;",
     "drill": "drill;(drill share;)+proven;",
     "unseal": "attempt;(share;)+unsealed;log;",
+    "offboard": "log;person;found;(revocation asked for;)?left to do;outputs;",
+    "upgrade": "permission;resumed;log;",
     "seal": "sealed;(unsealing;)?log;",
 }  # fmt: skip
 _AT_LEAST: Mapping[Ceremony, Sequence[str]] = {

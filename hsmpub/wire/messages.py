@@ -63,11 +63,26 @@ class Gathered(msgspec.Struct, frozen=True):
     groups: tuple[GroupProgress, ...]
 
 
+class WaitingSet(msgspec.Struct, frozen=True):
+    """A set of shares that the reshare of this number made, and that waits until every holder has confirmed.
+
+    unconfirmed: who has not; departed: who has left meanwhile.
+    """
+
+    reshare: int
+    epoch: int
+    threshold: int
+    holders: tuple[str, ...]
+    unconfirmed: tuple[str, ...]
+    departed: tuple[str, ...]
+
+
 class QuorumView(msgspec.Struct, frozen=True):
     """Who could open the service, or restore it, and when they last showed it. Times: seconds since 1970, 0: never.
 
     drilled_at: the last drill; shown_at: the last drill, unsealing or restore; is_stale: that is too long ago;
-    unseen: holders who have not shown their share for as long; departed: holders who have left.
+    unseen: holders who have not shown their share for as long; departed: holders who have left;
+    unconfirmed: holders who neither confirmed their share nor showed it since it was made; waiting: the next set.
     """
 
     quorum: str
@@ -79,6 +94,8 @@ class QuorumView(msgspec.Struct, frozen=True):
     is_stale: bool
     unseen: tuple[str, ...]
     departed: tuple[str, ...]
+    unconfirmed: tuple[str, ...] = ()
+    waiting: WaitingSet | None = None
 
 
 class StatusReply(_Msg, frozen=True, tag="status-reply"):
@@ -376,6 +393,12 @@ class SayAlive(_Msg, frozen=True, tag="alive"):
     signature: bytes
 
 
+class Confirm(_Msg, frozen=True, tag="confirm"):
+    """confirmation: the file that a holder's share check wrote (hsmpub.shares.confirmation)."""
+
+    confirmation: bytes
+
+
 class GetUpgrade(_Msg, frozen=True, tag="upgrade"):
     """What would come next, and who permits it."""
 
@@ -472,7 +495,7 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive
+    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive | Confirm
     | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys
 )  # fmt: skip
 FrontReply = (

@@ -64,6 +64,7 @@ ROUTES = {
     ("post", "/v1/seal"),
     ("get", "/v1/status"),
     ("get", "/v1/unseal"), ("get", "/v1/holders/nonce"), ("post", "/v1/holders/seal"), ("post", "/v1/holders/alive"),
+    ("post", "/v1/holders/confirm"),
     ("get", "/v1/upgrade"), ("post", "/v1/upgrade/permissions"),
     ("post", "/v1/unseal/shares"), ("get", "/v1/drills/{quorum}"),
     ("post", "/v1/drills/{quorum}/shares"), ("get", "/healthz"), ("get", "/readyz"), ("get", "/metrics"),

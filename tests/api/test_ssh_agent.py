@@ -8,6 +8,7 @@ import stat
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from hsmpub.client.public_key import public_form
 from hsmpub.client.ssh_agent import NoAgentKey, Signer, SocketTaken, listening
 from hsmpub.formats.sshsig import string
 from hsmpub.model import entry as e
+from tests.proofs import Prove
 from tests.service.jobs import AUDIENCE
 
 PROJECTS = """
@@ -29,10 +31,16 @@ PROJECTS = """
 requesters = [{ issuer = "ci", repository = "example/commits" }]
 sign = [{ key = "commits", formats = ["ssh-agent-git"] }, { key = "lists", formats = ["ssh-agent-file"] }]
 approvals = []
+[project.others]
+requesters = [{ issuer = "ci", repository = "example/commits" }]
+sign = [{ key = "tags", formats = ["ssh-agent-git"] }, { key = "notes", formats = ["ssh-agent-file"] }]
+approvals = []
 """
 KEYS = {
     "commits": (Ed25519PrivateKey.from_private_bytes(b"c" * 32), "ed25519", ("ssh-agent-git",)),
     "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file", "sshsig")),
+    "tags": (ec.derive_private_key(4715, ec.SECP256R1()), "p256", ("ssh-agent-git",)),
+    "notes": (Ed25519PrivateKey.from_private_bytes(b"n" * 32), "ed25519", ("ssh-agent-file",)),
     "unlisted": (Ed25519PrivateKey.from_private_bytes(b"u" * 32), "ed25519", ("ssh-agent-git",)),
 }
 
@@ -79,20 +87,38 @@ class Agent:
 
 
 @pytest.fixture(scope="module")
-def agent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
-    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as place:
-        tokens, folder = Tokens(place), tmp_path_factory.mktemp("a")
-        with Client(place[0].url, pins(place[1])) as client:
-            signer = Signer(client, tokens, "commits", audience=AUDIENCE)
-            up = Agent(place, signer, tokens, folder / "s")
-            with listening(up.path, signer, up.said.append) as server:
-                serving = threading.Thread(target=server.serve_forever, args=(0.02,))
-                serving.start()
-                try:
-                    yield up
-                finally:
-                    server.shutdown()
-                    serving.join()
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as made:
+        yield made
+
+
+@contextmanager
+def agent_of(project: str, place: Place, folder: Path) -> Iterator[Agent]:
+    tokens = Tokens(place)
+    with Client(place[0].url, pins(place[1])) as client:
+        signer = Signer(client, tokens, project, audience=AUDIENCE)
+        up = Agent(place, signer, tokens, folder / "s")
+        with listening(up.path, signer, up.said.append) as server:
+            serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+            serving.start()
+            try:
+                yield up
+            finally:
+                server.shutdown()
+                serving.join()
+
+
+@pytest.fixture(scope="module")
+def agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    with agent_of("commits", place, tmp_path_factory.mktemp("a")) as up:
+        yield up
+
+
+@pytest.fixture(scope="module")
+def others(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    """The same two formats by keys of the other kinds."""
+    with agent_of("others", place, tmp_path_factory.mktemp("a")) as up:
+        yield up
 
 
 def allowed(agent: Agent, key: str, namespace: str) -> None:
@@ -100,36 +126,46 @@ def allowed(agent: Agent, key: str, namespace: str) -> None:
     (agent.folder / "allowed").write_text(f'ci namespaces="{namespace}" {line}')
 
 
-def test_ssh_keygen_signs_files_and_verifies_them(agent: Agent) -> None:
-    allowed(agent, "lists", "file")
+@pytest.mark.parametrize("key", ["lists", "notes"])
+def test_ssh_keygen_signs_files_and_verifies_them(agent: Agent, others: Agent, key: str, proof: Prove) -> None:
+    agent = others if key == "notes" else agent
+    allowed(agent, key, "file")
     (agent.folder / "x").write_bytes(b"a list")
-    assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", "lists.pub", "x").returncode == 0, agent.said
+    assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", f"{key}.pub", "x").returncode == 0, agent.said
     verify = ["ssh-keygen", "-Y", "verify", "-n", "file", "-I", "ci", "-f", "allowed", "-s", "x.sig"]
-    assert agent.run(*verify, stdin=b"a list").returncode == 0
-    assert agent.run(*verify, stdin=b"another").returncode != 0
+    good, tampered = (agent.run(*verify, stdin=text).returncode == 0 for text in (b"a list", b"another"))
+    made_by = "ssh-keygen -Y sign's request"
+    proof("ssh-agent-file", KEYS[key][1], "ssh-keygen -Y verify", good=good, tampered=tampered, on=made_by)
 
 
-def test_git_signs_commits_and_verifies_them(agent: Agent) -> None:
-    allowed(agent, "commits", "git")
+@pytest.mark.parametrize("key", ["commits", "tags"])
+def test_git_signs_commits_and_verifies_them(agent: Agent, others: Agent, key: str, proof: Prove) -> None:
+    agent = others if key == "tags" else agent
+    allowed(agent, key, "git")
     repository = agent.folder / "repository"
     assert agent.run("git", "init", "-q", str(repository)).returncode == 0
     for name, value in {
         "user.name": "ci-job", "user.email": "ci@example.org", "gpg.format": "ssh",
-        "user.signingkey": str(agent.folder / "commits.pub"),
+        "user.signingkey": str(agent.folder / f"{key}.pub"),
         "gpg.ssh.allowedSignersFile": str(agent.folder / "allowed"),
     }.items():  # fmt: skip
         agent.run("git", "config", name, value, cwd=repository)
     before = len(agent.place[1].entries())
     made = agent.run("git", "commit", "-q", "-S", "--allow-empty", "-m", "one", cwd=repository)
     assert made.returncode == 0, (made.stderr, agent.said)
-    assert b'Good "git" signature for ci' in agent.run("git", "verify-commit", "HEAD", cwd=repository).stderr
+    good = b'Good "git" signature for ci' in agent.run("git", "verify-commit", "HEAD", cwd=repository).stderr
+    commit = agent.run("git", "cat-file", "commit", "HEAD", cwd=repository).stdout.replace(b"\none", b"\ntwo")
+    store = ("git", "hash-object", "-t", "commit", "-w", "--stdin")
+    altered = agent.run(*store, cwd=repository, stdin=commit).stdout.decode().strip()
+    tampered = agent.run("git", "verify-commit", altered, cwd=repository).returncode == 0
+    proof("ssh-agent-git", KEYS[key][1], "git verify-commit", good=good, tampered=tampered, on="git commit -S's commit")
     added = agent.place[1].entries()[before:]
     assert [type(one) for one in added if isinstance(one, e.RoutineSigned)] == [e.RoutineSigned]
 
 
 def test_the_keys_are_listed_and_the_socket_is_its_user_s_alone(agent: Agent) -> None:
     listed = agent.run("ssh-add", "-L").stdout.decode().splitlines()
-    assert sorted(line.rpartition(" ")[2] for line in listed) == ["hsmpub-commits", "hsmpub-lists", "hsmpub-unlisted"]
+    assert sorted(line.rpartition(" ")[2] for line in listed) == [f"hsmpub-{name}" for name in sorted(KEYS)]
     assert stat.S_IMODE(agent.path.stat().st_mode) == 0o600
 
 

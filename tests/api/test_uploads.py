@@ -14,7 +14,7 @@ from running import Running, running
 
 from hsmpub.client.client import Client
 from hsmpub.client.session import CiSession
-from hsmpub.client.upload import FileChanged, refer_to, upload
+from hsmpub.client.upload import FileChanged, refer_to
 from hsmpub.errors import Refused
 from hsmpub.model.trust import Trust
 
@@ -69,11 +69,11 @@ def test_a_file_that_changes_while_it_is_sent_is_refused(client: Client, tmp_pat
     reference = refer_to(file)
     file.write_bytes(b"later")
     with pytest.raises(Refused) as refused:
-        upload(client.http, client.session, file, reference=reference)
+        client.upload(file, reference=reference)
     assert refused.value.rule == "artifact-differs"
     file.write_bytes(b"less")
     with pytest.raises(FileChanged):
-        upload(client.http, client.session, file, reference=reference)
+        client.upload(file, reference=reference)
 
 
 def test_refuses_an_upload_without_a_session(client: Client) -> None:

@@ -21,8 +21,10 @@ _MASKS = (
     (re.compile(r"^(SHA256:)?[A-Za-z0-9+/]{43}$"), "<fingerprint>"),
     (re.compile(r"^([a-z]{4,8} ){11}[a-z]{4,8}$"), "<twelve words>"),
     (re.compile(r"^/\S*\.so$"), "<module>"),
+    (re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"), "<time>"),
+    (re.compile(r"^\S+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]{44}$"), "<verifier key>"),
 )
-_DROPPED = ("protections",)  # of the machine that it runs on
+_DROPPED = ("protections", "taken_at")  # of the machine that it runs on, and of the day
 
 
 def readable(transcript: Transcript) -> str:

@@ -8,8 +8,10 @@ import subprocess
 import time
 from pathlib import Path
 
+import pyrage
 import pytest
 from ceremony_stage import Born, Stage, make_stage, run_command, tree, unseal
+from standing_stage import copy_home, hold_file, shares, write_papers
 
 from ceremony.backup import make_backup
 from ceremony.backup_check import open_backup
@@ -30,15 +32,20 @@ from ceremony.genesis import run_genesis
 from ceremony.own_share import check_share
 from ceremony.place import OutputExists
 from ceremony.restore import run_restore
+from ceremony.standing.pin_change import PIN_CHANGE
+from ceremony.standing.quorum import AtHand
+from ceremony.standing.reshare import RESHARE
+from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.home import Home
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import TooFewHolders
 from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.transcript.check import check_transcript
 from hsmpub.transcript.record import Step
 
 needs_poppler = pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler-utils is not installed")
-BOARD = 'name = "board"\nthreshold = 2\n'
+BOARD_RULE = 'name = "board"\nthreshold = 2\n'
 
 
 def into_groups(stage: Stage) -> None:
@@ -93,10 +100,10 @@ def test_a_file_with_groups_says_who_is_needed(grouped: Stage) -> None:
         ("groups_needed = 2", "threshold = 2", WrongCeremonyValue, "threshold = 2"),
         ('name = "board"', 'name = "operations"', GroupTwice, 'name = "operations"'),
         ('name = "board"', 'name = ""', WrongCeremonyValue, 'name = ""'),
-        (BOARD, BOARD.replace("2", "4"), ThresholdUnsafe, "threshold = 4"),
-        (BOARD, BOARD.replace("2", "1"), ThresholdUnsafe, "threshold = 1"),
-        (BOARD, BOARD.replace("2", "1") + "alone = true\n", ThresholdUnsafe, "threshold = 1"),
-        (BOARD, BOARD + "alone = true\n", WrongCeremonyValue, "alone"),
+        (BOARD_RULE, BOARD_RULE.replace("2", "4"), ThresholdUnsafe, "threshold = 4"),
+        (BOARD_RULE, BOARD_RULE.replace("2", "1"), ThresholdUnsafe, "threshold = 1"),
+        (BOARD_RULE, BOARD_RULE.replace("2", "1") + "alone = true\n", ThresholdUnsafe, "threshold = 1"),
+        (BOARD_RULE, BOARD_RULE + "alone = true\n", WrongCeremonyValue, "alone"),
         ("alone = true\n", "", ThresholdUnsafe, "threshold = 1"),
         ('"holder-4"', '"holder-1"', HolderTwice, '"holder-1"'),
         ("paper = true", "paper = false", HolderKeyRefused, "on-paper"),
@@ -244,3 +251,58 @@ def test_groups_restore_and_unseal_in_the_next_epoch(born_in_groups: Born, tmp_p
         names = ("holder-4", "holder-3", "holder-5", "holder-1")
         unseal(stage, restored, done.home / "restore-2" / "shares", names, pin)
         assert len(pin.view) == 40
+
+
+# --- reshare ---
+
+OPERATIONS = ("holder-1", "holder-2", "new-holder")
+BOARD = ("holder-4", "holder-5", "on-paper")
+
+
+def reshare_file(keys: dict[str, str]) -> str:
+    """The group operations gets a new holder in the place of one; the board stays."""
+    text = 'ceremony = "reshare"\nservice = "releases"\n[unseal]\ngroups_needed = 2\n'
+    for group, names in (("operations", OPERATIONS), ("board", BOARD)):
+        rows = ",\n".join(f'  {{ name = "{name}", {keys[name]} }}' for name in names)
+        text += f'[[unseal.group]]\nname = "{group}"\nthreshold = 2\nholders = [\n{rows}\n]\n'
+    return text
+
+
+@needs_poppler
+def test_one_of_two_groups_is_changed_and_the_old_set_dies_for_both(born_in_groups: Born, tmp_path: Path) -> None:
+    stage, trust = born_in_groups.stage, born_in_groups.done.trust
+    home = copy_home(born_in_groups.home, tmp_path / "home")
+    new = pyrage.x25519.Identity.generate()
+    identities = {**stage.identities, "new-holder": str(new).encode(), "on-paper": b""}
+    record = load_unseal_record(home.unseal_record.read_bytes())
+    keys = {holder.name: f'key = "{holder.recipient}"' for holder in record.holders}
+    keys |= {"on-paper": "paper = true", "new-holder": f'key = "{new.to_public()}"'}
+    (tmp_path / "cards").mkdir()
+    old = AtHand(shares(born_in_groups, home.genesis / "shares", ("holder-4", "holder-3", "holder-5", "holder-1")),
+                 cards=tmp_path / "cards")  # fmt: skip
+    file = write_papers(tmp_path / "papers", ceremony=reshare_file(keys))
+    first = hold_file(RESHARE, file, home, old)
+    words = words_on(tmp_path / "cards" / "unseal-on-paper.pdf")
+    files = {path.stem: path.read_bytes() for path in (first.folder / "shares").iterdir()} | {"on-paper": words}
+    transcript = check_transcript(first.transcript, trust)
+    confirmed = []
+    for name in (*OPERATIONS, *BOARD):
+        own = check_share(transcript, name, files[name], bytearray(identities[name]))
+        confirmed.append(own.confirm(files[name], bytearray(identities[name])))
+    at_hand = AtHand(shares(born_in_groups, first.folder / "shares", ("new-holder", "holder-4", "holder-2", "holder-5"),
+                            identities), confirmations=confirmed)  # fmt: skip
+    one_group = AtHand(shares(born_in_groups, first.folder / "shares", ("new-holder", "holder-4", "holder-2"),
+                              identities), confirmations=confirmed)  # fmt: skip
+    with pytest.raises(TooFewHolders, match="operations 2 of 2, board 1 of 2"):
+        hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, one_group)
+    hold_file(RESHARE_FINISH, first.folder / "finish.toml", home, at_hand)
+    after = load_unseal_record(home.unseal_record.read_bytes())
+    assert (after.epoch, after.group_threshold) == (2, 2)
+    assert [(group.name, group.threshold) for group in after.groups] == [("operations", 2), ("board", 2)]
+    assert [tuple(holder.name for holder in group.holders) for group in after.groups] == [OPERATIONS, BOARD]
+    stays = AtHand(shares(born_in_groups, home.genesis / "shares", ("holder-4", "holder-5")))
+    with pytest.raises(ShareOfAnotherEpoch, match="of epoch 1"):  # the group that was not changed has new shares, too
+        hold_file(PIN_CHANGE, write_papers(tmp_path / "pin", ceremony=PIN), home, stays)
+
+
+PIN = 'ceremony = "pin-change"\nservice = "releases"\n'

@@ -13,6 +13,7 @@ from ceremony_stage import POLICY, ROSTER, Born, Stage, hsm_of, run_command, tre
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from golden_transcript import check_golden
 
 from ceremony.rehearsal import rehearse_genesis
 from hsmpub.config import load_config
@@ -134,7 +135,9 @@ def test_a_rehearsal_says_so_and_leaves_nothing(stage: Stage, monkeypatch: pytes
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
     before = sorted(stage.folder.rglob("*"))
     rehearsed = rehearse_genesis(stage.plan(), now=lambda: 1_800_000_000)
-    assert check_transcript(rehearsed.transcript, rehearsed.trust).head.rehearsal
+    transcript = check_transcript(rehearsed.transcript, rehearsed.trust)
+    assert transcript.head.rehearsal
+    check_golden("genesis", transcript)
     assert sorted(stage.folder.rglob("*")) == before
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 from ceremony_stage import POLICY, ROSTER, Born, run_command
+from golden_transcript import check_golden
 from light_home import record
 from standing_stage import copy_home, files
 
@@ -19,6 +21,7 @@ from ceremony.standing.file import load_standing_file
 from ceremony.standing.reshare import ReshareFile
 from ceremony.standing.stand import layout_of
 from hsmpub.approval import load_roster
+from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import ServiceState
@@ -26,6 +29,8 @@ from hsmpub.model.statement import Predicate, Quorum, Subject, dump_statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.tlog.log import Log
+from hsmpub.transcript.check import TranscriptAltered, check_transcript
 
 PROJECT = """
 [issuer.ci]
@@ -157,13 +162,48 @@ def test_the_command_leaves_the_home_alone_and_writes_report_and_papers(born: Bo
     assert said.returncode == 0, said.stderr
     assert b"nobody is enrolled who is not revoked" in said.stdout  # they are the last one: people have to decide
     assert b"hsmpub-ceremony break-glass" in said.stdout
-    assert [path.name for path in sorted((tmp_path / "a").iterdir())] == ["report.json", "reshare.toml"]
+    written = ["report.json", "reshare.toml", "transcript.json"]
+    assert [path.name for path in sorted((tmp_path / "a").iterdir())] == written
+    _check_evidence(born, home, tmp_path / "a")
     said = run_command("offboard", "holder-2", "--to", tmp_path / "holder", "--home", home.root)
     assert said.returncode == 0, said.stderr
     assert b"unseal quorum, epoch 1, of holder-2: in force; a quorum is left without it" in said.stdout
     report = json.loads((tmp_path / "holder" / "report.json").read_bytes())
     assert report["findings"]["shares"][0]["left"] == ["holder-1", "holder-3", "holder-4", "holder-5"]
     assert report["papers"] == ["reshare.toml"]
+    dry = run_command("offboard", "holder-2", "--dry-run", "--home", home.root)
+    assert dry.returncode == 0, dry.stderr
+    assert check_transcript(dry.stdout, born.done.trust).head.rehearsal
+    assert b"a quorum is left without it" in dry.stderr
     stranger = run_command("offboard", "stranger", "--to", tmp_path / "stranger", "--home", home.root)
     assert b"Nothing of the service touches 'stranger'" in stranger.stderr
     assert files(home) == before
+
+
+def _check_evidence(born: Born, home: Home, folder: Path) -> None:
+    """Signed by the keeper, with the digests of what lies beside it and the log that it is from."""
+    data = (folder / "transcript.json").read_bytes()
+    transcript = check_transcript(data, born.done.trust)
+    assert [seal.signer for seal in transcript.seals] == ["keeper"]
+    digests = transcript.facts("outputs")["sha256"]
+    assert digests == {name: sha256_hex((folder / name).read_bytes()) for name in ("report.json", "reshare.toml")}
+    with closing(Log.open(home.log, home.log_head, log_key=born.done.trust.log_key)) as log:
+        assert transcript.facts("log") == {"log_size": log.size, "log_root": log.root.hex()}
+    check_golden("offboard", transcript)
+    said = run_command("verify", folder / "transcript.json", "--trust", home.trust)
+    assert b"somebody leaves: holder-2, release-manager" in said.stdout, said.stderr
+    for old, new in ((b'"log_size":3', b'"log_size":4'), (b'"what":"found"', b'"what":"lost "')):
+        assert old in data
+        with pytest.raises(TranscriptAltered):
+            check_transcript(data.replace(old, new), born.done.trust)
+
+
+def test_evidence_is_signed_or_nothing_is_asked(born: Born, tmp_path: Path) -> None:
+    home = copy_home(born.home, tmp_path / "home")
+    half = run_command("offboard", "release-manager", "--to", tmp_path / "a", "--home", home.root, "--ask-as", "other")
+    assert b"belong together" in half.stderr
+    home.identity_key.unlink()
+    home.identity_key.mkdir()
+    said = run_command("offboard", "release-manager", "--to", tmp_path / "a", "--home", home.root)
+    assert said.returncode == 1
+    assert not (tmp_path / "a").exists()

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 from ceremony_stage import POLICY, Born
-from golden_transcript import check_golden
+from golden_transcript import FOLDER, check_golden
 from standing_stage import copy_home, now, write_papers
 
-from ceremony.standing.hold import read_papers
+from ceremony.standing.hold import hold, read_papers
+from ceremony.standing.key_files import KeyRetireFile
+from ceremony.standing.kind import Papers
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.rehearsal import rehearse_on
 from ceremony.standing.stand import Layout, Stand, layout_of, make_stand
 from hsmpub.model.trust import load_trust
 from hsmpub.shares.pending import load_pending
 from hsmpub.transcript.check import check_transcript
+from tests.formats.code_signing_ca import CodeSigningCa, chain_of
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
 UNSEAL = """\
@@ -40,9 +43,15 @@ FILES = {
     "reshare": UNSEAL,
     "key-generate": '[[key]]\nname = "nightly"\nkind = "ed25519"\nformats = ["sshsig"]\n',
     "key-rotate": '[[key]]\nreplaces = "release"\nname = "release-2027"\n',
+    "certificate-import": '[[certificate]]\nkey = "release-openpgp"\nchain = "chain.toml"\n',
+    "key-destroy": '[[key]]\nname = "routine"\n',
     "key-retire": '[[key]]\nname = "routine"\nreason = "compromised"\n',
     "csr": '[[request]]\nkey = "release-openpgp"\ncommon_name = "Example Ltd"\n',
 }
+
+
+def test_every_standing_ceremony_has_a_golden_transcript() -> None:
+    assert {path.stem for path in FOLDER.iterdir()} == {*KINDS, "genesis", "restore", "offboard"}
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +73,29 @@ def test_a_rehearsal_does_the_steps_that_the_golden_transcript_says(
     text = HEAD.format(name) + FILES[name].format(*keys)
     policy = POLICY.replace('"managers", count = 1 }]\n[administration.roster]', '"managers", count = 1 }]\n'
                             'expires = "24h"\n[administration.roster]')  # fmt: skip
-    papers = read_papers(write_papers(tmp_path / "papers", ceremony=text, policy=policy), KINDS[name])
+    file = write_papers(tmp_path / "papers", ceremony=text, policy=policy, chain=_chain())
+    papers = read_papers(file, KINDS[name])
+    if name == "key-destroy":
+        _retire(own)
     done = rehearse_on(own, KINDS[name], papers, layout, now=now)
     transcript = check_transcript(done.transcript, load_trust(own.home.trust.read_bytes()))
     assert transcript.head.rehearsal
     check_golden(name, transcript)
     if name == "reshare":
         _finish(own, replace(layout, pending=load_pending(own.home.pending_sets.read_bytes())), done.folder, tmp_path)
+
+
+def _retire(stand: Stand) -> None:
+    """What has to be held before a key can be destroyed."""
+    said = {"ceremony": "key-retire", "service": "releases", "key": [{"name": "routine"}]}
+    papers = Papers("", KeyRetireFile.model_validate(said), {})
+    hold(KINDS["key-retire"], papers, stand.home, stand.at_hand(), now=now, rehearsal=True)
+
+
+def _chain() -> str:
+    """For some key: a rehearsal has no key of the service."""
+    ca = CodeSigningCa(now())
+    return chain_of(ca.leaf, ca.intermediate, ca.root)
 
 
 def _finish(stand: Stand, layout: Layout, folder: Path, tmp_path: Path) -> None:

@@ -32,7 +32,13 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.token import change_pin
 from hsmpub.model import entry as e
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.confirmation import Confirmation, HoldersNotConfirmed
+from hsmpub.shares.confirmation import (
+    Confirmation,
+    HoldersNotConfirmed,
+    dump_confirmations,
+    load_confirmation,
+    load_confirmations,
+)
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.record import UnknownHolder, load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
@@ -348,11 +354,15 @@ def test_the_commands_do_both_steps(born: Born, tmp_path: Path) -> None:
             home.trust, "--holder", name, "--identity", tmp_path / name, "--confirmation", tmp_path / f"{name}.json",
         )  # fmt: skip
         assert said.returncode == 0, said.stderr
-        options += ["--confirmation", tmp_path / f"{name}.json"]
+        options += ["--confirmation", tmp_path / f"{name}.json"] if name != "holder-5" else []
+    sent = [load_confirmation((tmp_path / "holder-5.json").read_bytes())]  # to the service, while it ran
+    home.confirmations.write_bytes(dump_confirmations(sent))
     for name in ("holder-5", "new-holder"):
         options += ["--share", f"{name}={folder / 'shares' / name}.age", "--identity", f"{name}={tmp_path / name}"]
     said = run_command("reshare", "--finish", folder / "finish.toml", "--home", home.root, *options)
     assert said.returncode == 0, said.stderr
     assert b"old shares open nothing" in said.stdout
+    kept = load_confirmations(home.confirmations.read_bytes())
+    assert sorted(one.holder for one in kept) == sorted(NEW)
     msgspec.json.decode((home.ceremonies / "2-reshare-finish/transcript.json").read_bytes())
     assert read_papers(file, RESHARE).file.recovery is None

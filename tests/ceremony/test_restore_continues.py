@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from ceremony_stage import Born, run_command, tree, unseal
+from golden_transcript import check_golden
 
 from ceremony import backup_check
 from ceremony.backup import make_backup
@@ -258,6 +259,7 @@ def test_a_rehearsal_takes_the_same_steps_and_touches_no_production_key(
         record = load_unseal_record(checked.read("keeper/unseal.json"))
     transcript = load_transcript(rehearsed.transcript)
     assert transcript.head.rehearsal
+    check_golden("restore", transcript)
     real = ["backup", *["recovery share"] * 2, "keys restored", "token", "unseal quorum", "outputs"]
     assert [step.what for step in transcript.steps] == real
     names = [holder["name"] for holder in transcript.facts("unseal quorum")["holders"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import pytest
 from ceremony_stage import Born
 
 from ceremony.backup import make_backup
+from ceremony.backup_check import open_backup
 from ceremony.place import CeremonyUnfinished, HomeExists, Place
 from hsmpub.home import Home
 from hsmpub.tlog.log import Log
@@ -43,7 +45,9 @@ def runs(born: Born, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     program = Path(__file__).with_name("restore_in_child.py")
     command = [sys.executable, "-c", "import sys, runpy; sys.path[:0] = sys.argv.pop(1).split(':'); "
                "runpy.run_path(sys.argv.pop(1), run_name='__main__')", ":".join(sys.path), program]  # fmt: skip
-    ran = subprocess.run([*command, folder / "spec.json"], capture_output=True, check=True, timeout=120)
+    (folder / "tmp").mkdir()
+    own = {**os.environ, "TMPDIR": str(folder / "tmp")}
+    ran = subprocess.run([*command, folder / "spec.json"], capture_output=True, check=True, timeout=120, env=own)
     return folder, json.loads(ran.stdout)
 
 
@@ -66,6 +70,15 @@ def test_killed_after_its_last_act_the_home_is_whole(born: Born, runs: tuple[Pat
     assert home.unseal_record.exists()
     with pytest.raises(HomeExists), Place(home.root):
         pytest.fail("it began")
+
+
+def test_what_a_killed_one_had_unpacked_goes_with_the_next(born: Born, runs: tuple[Path, dict[str, str]]) -> None:
+    folder, _ = runs
+    left = list((folder / "tmp").iterdir())
+    assert left, "nothing was left that could have stayed"
+    with open_backup(folder / "backup.tar", born.done.trust, folder=folder / "tmp") as backup:
+        assert list((folder / "tmp").iterdir()) == [backup.root]
+    assert list((folder / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize("moment", SIZES)

@@ -471,13 +471,15 @@ def test_wait_ends_when_it_is_out(hsmpub: Command, script: dict[type, Any]) -> N
     assert [line.split(" is ")[1] for line in said.out.splitlines()] == ["pending.", "signed.", "published."]
 
 
-def test_wait_ends_with_1_when_it_will_never_be(hsmpub: Command, script: dict[type, Any]) -> None:
+def test_wait_ends_with_1_when_it_will_never_be_and_with_4_when_it_may(
+    hsmpub: Command, script: dict[type, Any]
+) -> None:
     script[m.GetRequest] = lambda _: view(state="declined", why="sdk-lead refused", missing={})
     said = hsmpub("release", "wait", "r-1")
     assert said.status == 1
     assert "is declined. sdk-lead refused" in said.err
     script[m.GetRequest] = lambda _: view()
-    assert hsmpub("release", "wait", "r-1", "--timeout", "0").status == 1
+    assert hsmpub("release", "wait", "r-1", "--timeout", "0").status == 4
 
 
 def test_list_and_show(hsmpub: Command) -> None:

@@ -52,6 +52,17 @@ def of(share: tuple[Path, Path, str]) -> tuple[str | Path, ...]:
     return ("--holder", "holder-1", "--share", share[0], "--identity", share[1])
 
 
+def test_a_confirmation_is_sent_as_it_is_and_the_answer_is_said(
+    hsmpub: Command, service: Running, script: dict[type, Any], tmp_path: Path
+) -> None:
+    script[m.Confirm] = m.Done("Confirmed: the unseal set of epoch 2. Not confirmed yet by holder-3.")
+    (tmp_path / "holder-2.json").write_bytes(b'{"confirmation": "\xc3\xa9"}')
+    said = hsmpub("confirm", tmp_path / "holder-2.json")
+    assert said.status == 0, said.err
+    assert "Not confirmed yet by holder-3." in said.out
+    assert sent(service, m.Confirm).confirmation == (tmp_path / "holder-2.json").read_bytes()
+
+
 def test_alive_and_seal_send_a_signature_and_no_word_of_the_share(
     hsmpub: Command, service: Running, script: dict[type, Any], share: tuple[Path, Path, str]
 ) -> None:

@@ -10,14 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from hsmpub.client.http import (
-    AddressRefused,
-    AnswerNotUnderstood,
-    CaFileUnusable,
-    Http,
-    ServiceUnreachable,
-    check_address,
-)
+from hsmpub.client.address import AddressRefused, CaFileUnusable, ServiceUnreachable, check_address
+from hsmpub.client.http import Http
+from hsmpub.client.steps import AnswerNotUnderstood
 from hsmpub.errors import Refused
 
 PROBLEM = b'{"type":"urn:hsmpub:rule:no","detail":"No.","family":"conflict","next_step":"Stop."}'

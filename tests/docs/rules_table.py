@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
 _AREAS = {
     "Holders and unsealing": ("hsmpub.shares", "hsmpub.keeper.unsealing", "hsmpub.cli.unseal"),
     "Identity of CI jobs": ("hsmpub.identity", "hsmpub.keeper.sessions", "hsmpub.client.token",
-                            "hsmpub.client.session"),
+                            "hsmpub.client.session", "hsmpub.client.asks.asker"),
     "Policy and roster files": (
         "hsmpub.policy", "hsmpub.approval.roster", "hsmpub.model.toml_lines", "hsmpub.cli.roster",
         "hsmpub.cli.text_file",
@@ -20,14 +20,15 @@ _AREAS = {
     "Requests and approvals": (
         "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.model.attested",
         "hsmpub.model.image", "hsmpub.keeper.approving",
-        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve", "hsmpub.cli.release",
-        "hsmpub.client.ssh",
+        "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve",
+        "hsmpub.client.asks.releases", "hsmpub.cli.release", "hsmpub.client.ssh",
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",
     ),
     "Files and uploads": ("hsmpub.artifact", "hsmpub.keeper.artifacts", "hsmpub.client"),
     "Encrypted files": ("hsmpub.envelope", "hsmpub.client.envelope", "hsmpub.client.backup_key", "hsmpub.cli.decrypt",
                         "hsmpub.keeper.decrypting"),
-    "Signatures and the HSM": ("hsmpub.formats", "hsmpub.hsm", "hsmpub.secret", "hsmpub.cli.sign"),
+    "Signatures and the HSM": ("hsmpub.formats", "hsmpub.hsm", "hsmpub.secret", "hsmpub.cli.sign",
+                               "hsmpub.client.asks.files"),
     "Images and registries": ("hsmpub.client.oci", "hsmpub.cli.oci", "hsmpub.formats.oci"),
     "Credentials and publishing": (
         "hsmpub.targets", "hsmpub.courier", "hsmpub.keeper.publishing", "hsmpub.keeper.credentials",

@@ -33,7 +33,7 @@ def verdict(folder, data: bytes):
 
 
 @pytest.mark.parametrize("kind", ["p256", "rsa3072"])
-def test_apksigner_verifies_schemes_2_and_3_and_refuses_an_altered_package(tmp_path, kind):
+def test_apksigner_verifies_schemes_2_and_3_and_refuses_an_altered_package(tmp_path, kind, proof):
     good = signed(LARGE, kind)
     found = verdict(tmp_path, good)
     assert found.returncode == 0, found
@@ -41,7 +41,8 @@ def test_apksigner_verifies_schemes_2_and_3_and_refuses_an_altered_package(tmp_p
         assert scheme in found.stdout
     assert b"WARNING" not in found.stdout
     altered = good[:1000] + bytes((good[1000] ^ 1,)) + good[1001:]
-    assert verdict(tmp_path, altered).returncode != 0
+    tampered = not verdict(tmp_path, altered).returncode
+    proof("apk", kind, "apksigner verify", good=not found.returncode, tampered=tampered)
 
 
 def test_scheme_3_cannot_be_taken_away(tmp_path):

@@ -105,14 +105,14 @@ def publish(served: Path, files: dict[str, bytes]) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("form", ["InRelease", "Release.gpg"])
-def test_apt_believes_a_repository_signed_here_and_no_altered_one(repository, tmp_path, kind, form):
+def test_apt_believes_a_repository_signed_here_and_no_altered_one(repository, tmp_path, kind, form, proof):
     served, url = repository
     release = (served / "Release").read_bytes()
     signed = inrelease(release, kind) if form == "InRelease" else make(GPG, release, key_of(kind))
     other = inrelease(release, kind, 1) if form == "InRelease" else make(GPG, release, key_of(kind, 1), 1)
     publish(served, {form: signed})
-    believed, said = Apt(tmp_path / "good", url, kind).update()
-    assert believed, said
+    good, said = Apt(tmp_path / "good", url, kind).update()
+    assert good, said
     policy = Apt(tmp_path / "fresh", url, kind)
     policy.update()
     assert b"Candidate: 1.0" in policy.run("apt-cache", "policy", "thing").stdout
@@ -127,11 +127,12 @@ def test_apt_believes_a_repository_signed_here_and_no_altered_one(repository, tm
         else:
             (served / "Release").write_bytes(changed)
             publish(served, {form: signed})
-        believed, said = Apt(tmp_path / "altered", url, kind).update()
+        taken, said = Apt(tmp_path / "altered", url, kind).update()
     finally:
         (served / "Release").write_bytes(release)
-    assert not believed, said
     assert "BADSIG" in said
+    name = {"InRelease": "apt-inrelease", "Release.gpg": "apt-release-gpg"}[form]
+    proof(name, kind, "apt-get update", good=good, tampered=taken, on="apt-ftparchive's repository")
 
 
 @pytest.fixture(scope="module")
@@ -156,13 +157,15 @@ def gpg_says(home: Path, *files: Path) -> str:
      RELEASE.replace(b"Acme", "Åcme".encode())],
     ids=["plain", "blank-lines", "no-end-of-line", "blanks-at-line-ends", "dashes", "utf-8"],
 )  # fmt: skip
-def test_gpg_takes_the_text_in_any_shape_and_no_other_text(gnupg, tmp_path, kind, text):
+def test_gpg_takes_the_text_in_any_shape_and_no_other_text(gnupg, tmp_path, kind, text, proof):
     form = FORMATS["openpgp-cleartext"]
     signed = b"".join(form.attach(BytesSource(text), make(form, text, key_record(kind, form.name))))
     (tmp_path / "InRelease").write_bytes(signed)
-    assert "VALIDSIG" in gpg_says(gnupg, tmp_path / "InRelease")
+    good = "VALIDSIG" in gpg_says(gnupg, tmp_path / "InRelease")
     (tmp_path / "InRelease").write_bytes(signed.replace(b"main", b"mian"))
-    assert "BADSIG" in gpg_says(gnupg, tmp_path / "InRelease")
+    said = gpg_says(gnupg, tmp_path / "InRelease")
+    assert "BADSIG" in said
+    proof(form.name, kind, "gpg --verify", good=good, tampered="VALIDSIG" in said)
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters="\x7f", min_codepoint=32) | st.just("\t")

@@ -28,12 +28,12 @@ def openssl_accepts(folder, signature: bytes, data: bytes, pem: str) -> bool:
 
 @both_kinds
 @pytest.mark.parametrize("name", ["der-signature", "sigstore-bundle"])
-def test_openssl_verifies_and_refuses_what_was_tampered_with(tmp_path, kind, name):
+def test_openssl_verifies_and_refuses_what_was_tampered_with(tmp_path, kind, name, proof):
     output = make(FORMATS[name], DATA, key_record(kind, name))
     if name == "sigstore-bundle":
         output = base64.b64decode(json.loads(output)["messageSignature"]["signature"])
-    assert openssl_accepts(tmp_path, output, DATA, pem_of(kind))
-    assert not openssl_accepts(tmp_path, output, DATA + b"\n", pem_of(kind))
+    good, tampered = (openssl_accepts(tmp_path, output, data, pem_of(kind)) for data in (DATA, DATA + b"\n"))
+    proof(name, kind, "openssl dgst -verify", good=good, tampered=tampered)
     assert not openssl_accepts(tmp_path, output, DATA, pem_of(kind, 1))
 
 

@@ -20,7 +20,7 @@ DATA = b"A release.\r\n" * 9
 
 
 @both_kinds
-def test_openssl_verifies_cms_for_its_file_only(tmp_path, kind):
+def test_openssl_verifies_cms_for_its_file_only(tmp_path, kind, proof):
     needs("openssl")
     (tmp_path / "x").write_bytes(DATA)
     (tmp_path / "other").write_bytes(DATA + b"\n")
@@ -28,13 +28,13 @@ def test_openssl_verifies_cms_for_its_file_only(tmp_path, kind):
     (tmp_path / "x.p7s").write_bytes(make(FORMATS["cms"], DATA, key_record(kind, "cms")))
     verify = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "x.p7s"]
     trusting = ["-CAfile", "ca", "-purpose", "any", "-attime", str(CONTEXT.at)]
-    assert accepts(*verify, *trusting, "-content", "x", cwd=tmp_path)
-    assert not accepts(*verify, *trusting, "-content", "other", cwd=tmp_path)
+    good, tampered = (accepts(*verify, *trusting, "-content", name, cwd=tmp_path) for name in ("x", "other"))
+    proof("cms", kind, "openssl cms -verify", good=good, tampered=tampered)
 
 
 @both_kinds
 @pytest.mark.parametrize("size", [1536, 1537, 1543])
-def test_windows_and_uefi_verifiers_take_a_signed_program_and_no_altered_one(tmp_path, kind, size):
+def test_windows_and_uefi_verifiers_take_a_signed_program_and_no_altered_one(tmp_path, kind, size, proof):
     needs("osslsigncode")
     form, program = FORMATS["authenticode"], pe_file(size)
     output = make(form, program, key_record(kind, "authenticode"))
@@ -47,10 +47,11 @@ def test_windows_and_uefi_verifiers_take_a_signed_program_and_no_altered_one(tmp
     assert verdict.returncode == 0, verdict.stdout
     assert b"PE checksum" in verdict.stdout
     assert b"MISMATCH" not in verdict.stdout
-    assert not accepts("osslsigncode", "verify", "-in", "altered.exe", "-CAfile", "ca", cwd=tmp_path)
+    tampered = accepts("osslsigncode", "verify", "-in", "altered.exe", "-CAfile", "ca", cwd=tmp_path)
+    proof("authenticode", kind, "osslsigncode verify", good=verdict.returncode == 0, tampered=tampered)
     needs("sbverify")
-    assert accepts("sbverify", "--cert", "ca", "x.exe", cwd=tmp_path)
-    assert not accepts("sbverify", "--cert", "ca", "altered.exe", cwd=tmp_path)
+    good, tampered = (accepts("sbverify", "--cert", "ca", name, cwd=tmp_path) for name in ("x.exe", "altered.exe"))
+    proof("authenticode", kind, "sbverify", good=good, tampered=tampered)
 
 
 def built_module(folder) -> bytes:
@@ -62,7 +63,7 @@ def built_module(folder) -> bytes:
 
 
 @both_kinds
-def test_the_kernel_s_own_tools_read_a_signed_module(tmp_path, kind):
+def test_the_kernel_s_own_tools_read_a_signed_module(tmp_path, kind, proof):
     needs("modinfo")
     form, module = FORMATS["kernel-module"], built_module(tmp_path)
     output = make(form, module, key_record(kind, "kernel-module"))
@@ -75,8 +76,12 @@ def test_the_kernel_s_own_tools_read_a_signed_module(tmp_path, kind):
     (tmp_path / "signer").write_text(chain_of(kind, 0)[0])
     verify = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-in", "signature", "-certfile", "signer"]
     trusting = ["-noverify", "-nointern", "-content"]
-    assert accepts(*verify, *trusting, "module", cwd=tmp_path)
-    assert not accepts(*verify, *trusting, "x.ko", cwd=tmp_path)
+    good, tampered = (accepts(*verify, *trusting, name, cwd=tmp_path) for name in ("module", "x.ko"))
+    proof("kernel-module", kind, "openssl cms -verify", good=good, tampered=tampered, on="gcc's object")
+    altered = b"".join(form.attach(BytesSource(module), output))[:-1] + b"!"
+    (tmp_path / "altered.ko").write_bytes(altered)
+    tampered = b"sig_id" in run("modinfo", "./altered.ko", cwd=tmp_path).stdout
+    proof("kernel-module", kind, "modinfo", good=b"sig_id" in said, tampered=tampered, on="gcc's object")
 
 
 @pytest.mark.parametrize(

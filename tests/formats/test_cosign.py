@@ -29,19 +29,20 @@ def cosign(folder, command: str, *argv: str) -> bool:
 
 
 @both_kinds
-def test_bundle_verifies_for_its_file_only(folder, kind):
+def test_bundle_verifies_for_its_file_only(folder, kind, proof):
     (folder / "key.pem").write_text(pem_of(kind))
     (folder / "b").write_bytes(make(FORMATS["sigstore-bundle"], DATA, key_record(kind, "sigstore-bundle")))
-    assert cosign(folder, "verify-blob", "--bundle", "b", "x")
-    assert not cosign(folder, "verify-blob", "--bundle", "b", "other")
+    good, tampered = (cosign(folder, "verify-blob", "--bundle", "b", name) for name in ("x", "other"))
+    proof("sigstore-bundle", kind, "cosign verify-blob", good=good, tampered=tampered)
 
 
 @both_kinds
-def test_attestation_in_a_bundle_verifies_for_its_file_only(folder, kind):
+def test_attestation_in_a_bundle_verifies_for_its_file_only(folder, kind, proof):
     envelope = make(FORMATS["dsse"], DATA, key_record(kind, "dsse")).decode()
     head = '{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",'
     material = '"verificationMaterial":{"publicKey":{"hint":"release"}},'
     (folder / "key.pem").write_text(pem_of(kind))
     (folder / "b").write_text(f'{head}{material}"dsseEnvelope":{envelope}}}')
-    assert cosign(folder, "verify-blob-attestation", "--type", PREDICATE, "--bundle", "b", "x")
-    assert not cosign(folder, "verify-blob-attestation", "--type", PREDICATE, "--bundle", "b", "other")
+    verify = ("verify-blob-attestation", "--type", PREDICATE, "--bundle", "b")
+    good, tampered = (cosign(folder, *verify, name) for name in ("x", "other"))
+    proof("dsse", kind, "cosign verify-blob-attestation", good=good, tampered=tampered)

@@ -41,7 +41,7 @@ def test_says_which_file_of_which_release_and_who_asked():
 
 
 @pytest.mark.parametrize("kind", ["p256", "rsa3072", "ed25519"])
-def test_openssl_verifies_the_pre_authentication_encoding(tmp_path, kind):
+def test_openssl_verifies_the_pre_authentication_encoding(tmp_path, kind, proof):
     needs("openssl")
     envelope = json.loads(make(DSSE, DATA, key_record(kind, "dsse")))
     payload = base64.b64decode(envelope["payload"])
@@ -52,8 +52,8 @@ def test_openssl_verifies_the_pre_authentication_encoding(tmp_path, kind):
         (tmp_path / name).write_bytes(content)
     verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-sigfile", "sig", "-rawin"]
     verify += [] if kind == "ed25519" else ["-digest", "sha256"]
-    assert accepts(*verify, "-in", "pae", cwd=tmp_path)
-    assert not accepts(*verify, "-in", "bad", cwd=tmp_path)
+    good, tampered = (accepts(*verify, "-in", name, cwd=tmp_path) for name in ("pae", "bad"))
+    proof("dsse", kind, "openssl pkeyutl -verify", good=good, tampered=tampered)
 
 
 def test_an_empty_context_leaves_its_members_out():

@@ -32,7 +32,7 @@ def checksums(folder, *names: str) -> bytes:
     )
 
 
-def test_minisign_verifies_file_and_trusted_comment(tmp_path):
+def test_minisign_verifies_file_and_trusted_comment(tmp_path, proof):
     needs("minisign")
     key = key_record("ed25519", "minisign")
     (tmp_path / "x.whl").write_bytes(DATA)
@@ -44,11 +44,12 @@ def test_minisign_verifies_file_and_trusted_comment(tmp_path):
     verdict = run("minisign", "-V", "-H", "-p", "key.pub", "-m", "x.whl", cwd=tmp_path)
     assert verdict.returncode == 0, verdict.stderr
     assert f"timestamp:{CONTEXT.at}\tfile:x.whl\thashed".encode() in verdict.stdout
-    assert not accepts("minisign", "-V", "-p", "key.pub", "-x", "x.whl.minisig", "-m", "other", cwd=tmp_path)
+    tampered = accepts("minisign", "-V", "-p", "key.pub", "-x", "x.whl.minisig", "-m", "other", cwd=tmp_path)
+    proof("minisign", "ed25519", "minisign -V", good=not verdict.returncode, tampered=tampered)
     assert not accepts("minisign", "-V", "-p", "key.pub", "-x", "y.minisig", "-m", "x.whl", cwd=tmp_path)
 
 
-def test_signify_verifies_a_list_of_checksums_and_the_files_in_it(tmp_path):
+def test_signify_verifies_a_list_of_checksums_and_the_files_in_it(tmp_path, proof):
     needs("signify-openbsd")
     key = key_record("ed25519", "signify")
     (tmp_path / "x.whl").write_bytes(DATA)
@@ -59,12 +60,14 @@ def test_signify_verifies_a_list_of_checksums_and_the_files_in_it(tmp_path):
     output = make(SIGNIFY, listed, key, name="SHA256")
     (tmp_path / "SHA256.signify").write_bytes(output)
     verify = ["signify-openbsd", "-V", "-q", "-p", "key.pub", "-x", "SHA256.signify", "-m"]
-    assert accepts(*verify, "SHA256", cwd=tmp_path)
-    assert not accepts(*verify, "x.whl", cwd=tmp_path)
+    good, tampered = (accepts(*verify, name, cwd=tmp_path) for name in ("SHA256", "x.whl"))
+    proof("signify", "ed25519", "signify-openbsd -V", good=good, tampered=tampered, on="a list of checksums")
     (tmp_path / "both").write_bytes(output + listed)
-    assert accepts("signify-openbsd", "-C", "-q", "-p", "key.pub", "-x", "both", cwd=tmp_path)
+    listed_files = ["signify-openbsd", "-C", "-q", "-p", "key.pub", "-x", "both"]
+    good = accepts(*listed_files, cwd=tmp_path)
     (tmp_path / "x.whl").write_bytes(DATA + b"\n")
-    assert not accepts("signify-openbsd", "-C", "-q", "-p", "key.pub", "-x", "both", cwd=tmp_path)
+    tampered = accepts(*listed_files, cwd=tmp_path)
+    proof("signify", "ed25519", "signify-openbsd -C", good=good, tampered=tampered, on="a list of checksums")
 
 
 def test_a_trusted_comment_of_another_signature_is_refused():
@@ -112,7 +115,7 @@ def test_a_public_key_is_shown_only_for_what_the_key_makes():
     assert public_form(key_record("p256", "sshsig"), "ssh").startswith("ecdsa-sha2-nistp256 AAAA")
 
 
-def test_openssl_verifies_a_bare_ed25519_signature_for_its_file_only(tmp_path):
+def test_openssl_verifies_a_bare_ed25519_signature_for_its_file_only(tmp_path, proof):
     needs("openssl")
     (tmp_path / "x").write_bytes(DATA[:100])
     (tmp_path / "other").write_bytes(DATA[:101])
@@ -120,8 +123,8 @@ def test_openssl_verifies_a_bare_ed25519_signature_for_its_file_only(tmp_path):
     key = key_record("ed25519", "ed25519-signature")
     (tmp_path / "x.sig").write_bytes(make(FORMATS["ed25519-signature"], DATA[:100], key))
     verify = ["openssl", "pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pem", "-sigfile", "x.sig", "-in"]
-    assert accepts(*verify, "x", cwd=tmp_path)
-    assert not accepts(*verify, "other", cwd=tmp_path)
+    good, tampered = (accepts(*verify, name, cwd=tmp_path) for name in ("x", "other"))
+    proof("ed25519-signature", "ed25519", "openssl pkeyutl -verify -rawin", good=good, tampered=tampered)
 
 
 def test_the_command_prints_a_public_key_out_of_the_pins(tmp_path, monkeypatch, capsys):

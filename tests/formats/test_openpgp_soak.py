@@ -9,25 +9,22 @@ import pytest
 from foreign_tool import accepts, needs, run
 from openpgp_keys import certificate_of
 from samples import SAMPLES
+from soak import AT_LEAST, has_short_number
 from software_hsm import CREATED_AT, artifact_of, key_record, sign_raw
 
 from hsmpub.formats.format import Context
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 
+pytestmark = pytest.mark.soak
 TEXTS = ["openpgp-cleartext", "apt-inrelease"]
-COUNT = 1_200
-
-
-def has_short_number(raw: bytes) -> bool:
-    return any(raw[at] == 0 for at in range(0, len(raw), 32))
 
 
 @pytest.mark.parametrize("name", [*TEXTS, "apt-release-gpg", "deb", "rpm"])
 def test_over_a_thousand_p256_signatures_pass_and_gpg_takes_texts_with_short_numbers(name):
     form, key, data = FORMATS[name], key_record("p256", name), SAMPLES[name]
     artifact, short = artifact_of(data, format_=form), []
-    for second in range(COUNT):
+    for second in range(AT_LEAST):
         context = Context(at=CREATED_AT + second)
         prepared = form.prepare(artifact, key, context)
         raw = sign_raw(prepared)

@@ -78,7 +78,9 @@ def home():
 
 
 @pairs
-def test_gpg_takes_what_the_subkey_signs_and_nothing_of_it_once_it_is_revoked_as_compromised(home, primary, kind):
+def test_gpg_takes_what_the_subkey_signs_and_nothing_of_it_once_it_is_revoked_as_compromised(
+    home, primary, kind, proof
+):
     owner, key = records(primary, kind)
     gnupg = Gnupg(home, certificate_of(primary, kind))
     said = gnupg.says(kind)
@@ -89,9 +91,9 @@ def test_gpg_takes_what_the_subkey_signs_and_nothing_of_it_once_it_is_revoked_as
     assert [record[11] for record in records_ if record[0] in ("pub", "sub")] == ["cSC", "s"]
     assert {record[1] for record in records_ if record[0] == "sig"} == {"!"}
     Gnupg(home, revocation_of(primary, kind, "compromised"))
-    said = gnupg.says(kind)
-    assert "REVKEYSIG" in said
-    assert "GOODSIG" not in said
+    after = gnupg.says(kind)
+    assert "REVKEYSIG" in after
+    proof("subkey and its revocation", kind, "gpg --verify", good="VALIDSIG" in said, tampered="GOODSIG" in after)
 
 
 def test_gpg_sees_when_primary_and_subkey_expire(home):
@@ -105,15 +107,16 @@ def test_gpg_sees_when_primary_and_subkey_expire(home):
     assert "GOODSIG" in gnupg.says("p256")
 
 
-def test_sequoia_takes_what_the_subkey_signs_until_it_is_revoked(home):
+def test_sequoia_takes_what_the_subkey_signs_until_it_is_revoked(home, proof):
     needs("sqv")
     (home / "x").write_bytes(DATA)
     (home / "x.asc").write_bytes(make(OPENPGP, DATA, records()[1], SUBKEY))
     (home / "key").write_text(certificate_of())
-    assert accepts("sqv", "--keyring", "key", "x.asc", "x", cwd=home)
+    good = accepts("sqv", "--keyring", "key", "x.asc", "x", cwd=home)
     gnupg = Gnupg(home, certificate_of(), revocation_of(reason="compromised"))
     (home / "revoked").write_bytes(gnupg.run("--armor", "--export").stdout)
-    assert not accepts("sqv", "--keyring", "revoked", "x.asc", "x", cwd=home)
+    tampered = accepts("sqv", "--keyring", "revoked", "x.asc", "x", cwd=home)
+    proof("subkey and its revocation", "p256", "sqv", good=good, tampered=tampered)
 
 
 def test_gpg_takes_no_subkey_that_did_not_agree(home):
@@ -169,6 +172,7 @@ def test_refuses_an_altered_byte(make_one, check):
     refuses()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["p256"])
 def test_five_hundred_certificates_pass_whatever_their_numbers_begin_with(kind):
     keys = records(kind, kind)

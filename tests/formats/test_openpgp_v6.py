@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpgp_keys import USER_ID
+from soak import AT_LEAST
 from software_hsm import CONTEXT, CREATED_AT, key_record, sign_raw
 
 from hsmpub.errors import Invalid
@@ -41,7 +42,7 @@ def signature_of(kind, number=0, salt=SALT, data=DATA, at=CONTEXT.at) -> bytes:
 
 
 @both_kinds
-def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind):
+def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind, proof):
     sequoia = pytest.importorskip("pysequoia")
     certificate = sequoia.Cert.from_bytes(certificate_of(kind, lifetime=1 << 31).encode())
     assert certificate.fingerprint == v6_fingerprint(key_record(kind)).hex()
@@ -54,8 +55,8 @@ def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind):
             return False
         return len(found.valid_sigs) == 1
 
-    assert verifies(signature_of(kind), DATA)
-    assert not verifies(signature_of(kind), DATA + b"\n")
+    good, tampered = (verifies(signature_of(kind), data) for data in (DATA, DATA + b"\n"))
+    proof("OpenPGP version 6", kind, "pysequoia", good=good, tampered=tampered)
     assert not verifies(signature_of(kind, number=1), DATA)
 
 
@@ -97,7 +98,8 @@ def test_refuses_an_altered_byte(what):
     refuses()
 
 
+@pytest.mark.soak
 def test_a_thousand_signatures_pass_whatever_their_numbers_begin_with():
     key = key_record("p256")
-    for second in range(1_000):
+    for second in range(AT_LEAST):
         check_v6_signature(signature_of("p256", at=CREATED_AT + second), DATA, key)

@@ -76,15 +76,16 @@ class Debsig:
 
 
 @both_kinds
-def test_debsig_verify_takes_a_signed_package_and_no_altered_one(package, kind):
+def test_debsig_verify_takes_a_signed_package_and_no_altered_one(package, kind, proof):
     needs("debsig-verify")
     with tempfile.TemporaryDirectory(prefix="pgp", ignore_cleanup_errors=True) as home:
         debsig, made = Debsig(Path(home), kind), signed(DEB, package, kind)
         assert not debsig.takes(package)
-        assert debsig.takes(made)
-        assert debsig.takes(signed(DEB, signed(DEB, package, kind, 1), kind))
         at = len(package) - 20
-        assert not debsig.takes(made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :])
+        altered = made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :]
+        verdicts = {"good": debsig.takes(made), "tampered": debsig.takes(altered)}
+        proof("deb", kind, "debsig-verify", **verdicts, on="dpkg-deb's package")
+        assert debsig.takes(signed(DEB, signed(DEB, package, kind, 1), kind))
         assert not debsig.takes(signed(DEB, package, kind, 1))
         assert accepts("dpkg-deb", "-I", Path(home) / "x.deb")
         assert accepts("dpkg-deb", "-c", Path(home) / "x.deb")
@@ -133,7 +134,7 @@ class RpmDatabase:
         return done.returncode == 0, done.stdout.decode()
 
 
-def test_rpm_takes_a_signed_package_and_no_altered_one(rpm_package, tmp_path):
+def test_rpm_takes_a_signed_package_and_no_altered_one(rpm_package, tmp_path, proof):
     needs("rpm")
     database = RpmDatabase(tmp_path, "rsa3072")
     key_id = openpgp_fingerprint(key_record("rsa3072"))[-8:].lower()
@@ -148,8 +149,8 @@ def test_rpm_takes_a_signed_package_and_no_altered_one(rpm_package, tmp_path):
     made = signed(RPM, rpm_package, "rsa3072")
     package_at = made.rindex(bytes.fromhex("8eade801"))
     for at in (package_at + 900, len(made) - 3):  # in the header; in the payload
-        taken, said = database.says(made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :])
-        assert not taken, said
+        altered = database.says(made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :])[0]
+        proof("rpm", "rsa3072", "rpm -Kv", good=taken, tampered=altered, on="rpmbuild's package")
 
 
 #: What stands in for the service: hsmpub-gpg, with a key in a file.
@@ -189,7 +190,7 @@ def test_rpmsign_signs_by_hsmpub_gpg_in_gpg_s_place(rpm_package, tmp_path):
     assert "Header V4 RSA/SHA256 Signature" in said
 
 
-def test_gpg_takes_both_signatures_of_a_package_with_a_p256_key(rpm_package, tmp_path):
+def test_gpg_takes_both_signatures_of_a_package_with_a_p256_key(rpm_package, tmp_path, proof):
     """rpm 4.18 knows no ECDSA, so what it would check is taken out of the package and given to gpg."""
     needs("gpg")
     made = signed(RPM, rpm_package, "p256")
@@ -203,7 +204,10 @@ def test_gpg_takes_both_signatures_of_a_package_with_a_p256_key(rpm_package, tmp
         for (name, data), signature in zip(files.items(), (both[:first], both[first:]), strict=True):
             (tmp_path / name).write_bytes(data)
             (tmp_path / f"{name}.sig").write_bytes(signature)
-            assert accepts("gpg", "--batch", "--homedir", home, "--verify", tmp_path / f"{name}.sig", tmp_path / name)
+            verify = ["gpg", "--batch", "--homedir", home, "--verify", tmp_path / f"{name}.sig", tmp_path / name]
+            good = accepts(*verify)
+            (tmp_path / name).write_bytes(data[:-1] + b"?")
+            proof("rpm", "p256", "gpg --verify", good=good, tampered=accepts(*verify), on="rpmbuild's parts alone")
 
 
 def test_room_for_a_signature_is_not_left_twice_and_other_tags_stay(rpm_package):

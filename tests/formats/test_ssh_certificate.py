@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -39,7 +40,7 @@ def certify(public: bytes, kind: str = "ed25519", context=CONTEXT) -> bytes:
 
 @every_kind
 @pytest.mark.parametrize("own", ["ed25519", "ecdsa", "rsa"])
-def test_ssh_keygen_shows_what_the_profile_says(tmp_path, kind, own):
+def test_ssh_keygen_shows_what_the_profile_says(tmp_path, kind, own, proof):
     needs("ssh-keygen")
     assert accepts("ssh-keygen", "-q", "-t", own, "-N", "", "-f", "id", cwd=tmp_path)
     (tmp_path / "id-cert.pub").write_bytes(certify((tmp_path / "id.pub").read_bytes(), kind))
@@ -54,6 +55,13 @@ def test_ssh_keygen_shows_what_the_profile_says(tmp_path, kind, own):
     begins, ends = (datetime.fromtimestamp(CONTEXT.at + s, UTC).strftime("%Y-%m-%dT%H:%M:%S") for s in (-60, 3600))
     assert f"from {begins} to {ends}" in told
     assert "no-touch" not in told
+    words = (tmp_path / "id-cert.pub").read_bytes().split(b" ")
+    blob = base64.b64decode(words[1])
+    assert b"deploy" in blob
+    words[1] = base64.b64encode(blob.replace(b"deploy", b"deploz"))
+    (tmp_path / "altered-cert.pub").write_bytes(b" ".join(words))
+    tampered = accepts("ssh-keygen", "-L", "-f", "altered-cert.pub", cwd=tmp_path)
+    proof(FORM.name, kind, "ssh-keygen -L", good=True, tampered=tampered, on="ssh-keygen's key")
 
 
 def test_a_host_certificate_is_one():
@@ -91,7 +99,7 @@ def test_what_is_no_public_key_is_refused(file):
         FORM.extract(BytesSource(file))
 
 
-def test_sshd_lets_the_holder_in_and_nobody_else(tmp_path):
+def test_sshd_lets_the_holder_in_and_nobody_else(tmp_path, proof):
     """A real sshd on loopback, one connection a run, with the service's key as its only authority."""
     sshd = shutil.which("sshd") or "/usr/sbin/sshd"
     if not os.path.exists(sshd) or not os.path.isdir("/run/sshd"):
@@ -130,6 +138,6 @@ def test_sshd_lets_the_holder_in_and_nobody_else(tmp_path):
             return done
 
     now = msgspec.structs.replace(CONTEXT, at=int(time.time()))
-    assert log_in(now)
-    assert not log_in(msgspec.structs.replace(now, ssh=SshProfile("user", ("another",), 3600, ("permit-pty",))))
+    another = msgspec.structs.replace(now, ssh=SshProfile("user", ("another",), 3600, ("permit-pty",)))
+    proof(FORM.name, "ed25519", "sshd", good=log_in(now), tampered=log_in(another), on="ssh-keygen's key")
     assert not log_in(msgspec.structs.replace(now, at=now.at - 7200))

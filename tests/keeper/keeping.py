@@ -34,6 +34,7 @@ from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
+from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import HolderRecord, RecoveryRecord, UnsealRecord
 from hsmpub.shares.verifier import holder_message
 from hsmpub.tlog.head import Head, HeadFile
@@ -215,6 +216,7 @@ class Kept:
         self, folder: Path, issuer: Issuer, protections: dict[str, str] | None = None,
         record: UnsealRecord | None = None, recovery: RecoveryRecord | None = None,
         identity: Ed25519PrivateKey | None = None, keys: tuple[KeyRecord, ...] = (), policy: str = "",
+        pending: PendingSets | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.more_keys = keys
@@ -243,6 +245,7 @@ class Kept:
                 identity=identity,
                 workers=1,
                 protections=protections or {},
+                pending=pending,
                 clock=lambda: time.time() + self.offset,
             )
         )
@@ -373,10 +376,10 @@ class Kept:
 def kept(
     folder: Path, patch: pytest.MonkeyPatch, protections: dict[str, str] | None = None,
     record: UnsealRecord | None = None, identity: Ed25519PrivateKey | None = None,
-    keys: tuple[KeyRecord, ...] = (), policy: str = "",
+    keys: tuple[KeyRecord, ...] = (), policy: str = "", pending: PendingSets | None = None,
 ) -> Iterator[Kept]:  # fmt: skip
     issuer = Issuer()
-    made = Kept(folder, issuer, protections, record, identity=identity, keys=keys, policy=policy)
+    made = Kept(folder, issuer, protections, record, identity=identity, keys=keys, policy=policy, pending=pending)
     patch.setattr(attempts, "UnsealAttempt", OpenAttempt)
 
     class Started:

@@ -185,7 +185,7 @@ def test_a_holder_who_is_revoked_is_named_by_name_or_by_key(keeper: Kept) -> Non
         record = keeper.keeper.unsealing.record
         first, *others = record.holders
         moved = (msgspec.structs.replace(first, recipient=line), *others)
-        keeper.keeper.status._quorums._records["unseal"] = msgspec.structs.replace(record, holders=moved)
+        keeper.keeper.confirming.in_force["unseal"] = msgspec.structs.replace(record, holders=moved)
         await keeper.adopt_roster(roster(revoked=["sdk-lead"]))
         said = await status(keeper)
         assert "unseal quorum: holder-1 has left and still holds a share; make new shares" in said.warnings

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 
 import pytest
-from keeping import HOLDERS, Kept, share_signature
+from keeping import HOLDERS, LOG_KEY, Kept, share_signature
 from test_unseal_limits import sealed_by
 
 from hsmpub.errors import HsmpubError, Sealed
@@ -21,9 +21,11 @@ from hsmpub.keeper.permitting import (
 from hsmpub.model import entry as e
 from hsmpub.model.holder_act import Permission, PermissionMalformed, dump_permission
 from hsmpub.model.terms import Terms
+from hsmpub.model.trust import Trust
 from hsmpub.sandbox import code_digest
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.verifier import HolderSignatureWrong
+from hsmpub.transcript.check import check_transcript
 from hsmpub.wire import messages as m
 
 
@@ -127,6 +129,20 @@ async def begun_anew(kept: Kept) -> None:
     kept.keeper.unsealing._shut()
 
 
+def _check_transcript(kept: Kept, resumed: e.Resumed) -> None:
+    """Of the upgrade: who permitted what, and what went on."""
+    [path] = kept.home.ceremonies.glob("*-upgrade.json")
+    trust = Trust("keeper.example", str(LOG_KEY), kept.keeper.book.genesis.keeper_key, ())
+    transcript = check_transcript(path.read_bytes(), trust)
+    permission, went_on = transcript.facts("permission"), transcript.facts("resumed")
+    assert sorted(permission["holders"]) == list(HOLDERS)
+    assert permission["code"] == went_on["code"] == resumed.code
+    assert went_on["terms"]["signatures"] == 5
+    assert kept.entries()[went_on["log_entry"]] == resumed
+    assert path.name == f"{went_on['log_entry']}-upgrade.json"
+    assert sorted(seal.signer for seal in transcript.seals) == ["keeper", "log"]
+
+
 def test_the_new_program_goes_on_once_and_no_second_time(kept: Kept) -> None:
     async def scenario() -> None:
         await kept.unseal(Terms(signatures=5))
@@ -137,6 +153,7 @@ def test_the_new_program_goes_on_once_and_no_second_time(kept: Kept) -> None:
         assert kept.keeper.unsealing.opening.left == 5
         [resumed] = [entry for entry in kept.entries() if isinstance(entry, e.Resumed)]
         assert resumed.code == code_digest()
+        _check_transcript(kept, resumed)
         await begun_anew(kept)
         await kept.keeper.upgrading.resume(page_of())
         assert not kept.keeper.unsealing.is_unsealed

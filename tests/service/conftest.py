@@ -39,6 +39,21 @@ approvals = [{{ group = "managers", count = 1 }}, {{ group = "sdk-leads", count 
 """
 
 
+#: A project whose jobs bring tokens that cannot be bound to a session.
+FROM_GITLAB = """
+[issuer.gitlab]
+url = "{issuer}"
+audience = "hsmpub-demo"
+bearer = true
+loopback = true
+
+[project.site]
+requesters = [{{ issuer = "gitlab", project_path = "example/site" }}]
+sign = [{{ key = "release", formats = ["sshsig"] }}]
+approvals = [{{ group = "managers", count = 1 }}]
+"""
+
+
 @pytest.fixture(scope="session")
 def issuer() -> Iterator[Issuer]:
     with Issuer.start() as issuer:
@@ -46,11 +61,17 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer) -> Iterator[World]:
+def gitlab_issuer() -> Iterator[Issuer]:
+    with Issuer.start() as issuer:
+        yield issuer
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, gitlab_issuer: Issuer) -> Iterator[World]:
     """Unsealed, with the demo's policy and people. Tests share it, so each uses versions of its own."""
     world = make_world(Path(tmp_path_factory.mktemp("service")) / "world", issuer)
     try:
-        genesis(world)
+        genesis(world, added=FROM_GITLAB.format(issuer=gitlab_issuer.url))
         with running(world):
             yield world
     finally:

@@ -62,6 +62,23 @@ def next_epoch() -> Holders:
     return make_groups(2, GROUPS, epoch=2)
 
 
+def test_sixteen_of_sixteen_takes_every_one_of_them() -> None:
+    all_of_them = make_groups(1, {"": (16, 16)})
+    names = [holder.name for holder in all_of_them.record.holders]
+    assert len(names) == 16
+
+    async def scenario() -> None:
+        async with attempt_at(all_of_them.record) as (attempt, hand_in):
+            for name in reversed(names):
+                assert not attempt.is_complete
+                await hand_in(name, all_of_them.words(name))
+            with SecretPage() as page:
+                await attempt.take_pin(page)
+                assert page.view == PIN
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize(
     "order",
     [

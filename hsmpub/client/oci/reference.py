@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from hsmpub.client.http import is_loopback
+from hsmpub.client.address import is_loopback
 from hsmpub.errors import Invalid
 from hsmpub.formats.oci.manifest import check_digest
 from hsmpub.model.image import SCHEME, check_image_name

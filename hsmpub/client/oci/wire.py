@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import msgspec
 
-from hsmpub.client.http import is_loopback, trusting
+from hsmpub.client.address import is_loopback, trusting
 from hsmpub.client.oci.login import Login
 from hsmpub.client.oci.reference import Reference
 from hsmpub.errors import Forbidden, TooLarge, Unavailable

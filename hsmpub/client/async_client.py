@@ -1,0 +1,112 @@
+"""The typed client for programs with an event loop: hsmpub.client.client, awaited."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from hsmpub.client.asks import Asks
+from hsmpub.client.async_http import AsyncHttp
+from hsmpub.client.session import CiSession
+from hsmpub.client.steps import Steps
+from hsmpub.model.trust import Trust
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _does(
+    ask: Callable[Concatenate[Asks, P], Steps[T]],
+) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
+    """The method that carries an ask out."""
+
+    @functools.wraps(ask)
+    async def done(self: AsyncClient, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.http.run(ask(self.asks, *args, **kwargs))
+
+    return done
+
+
+class AsyncClient:
+    """As hsmpub.client.client.Client, with coroutines in place of methods; of one event loop of asyncio."""
+
+    def __init__(
+        self, url: str, trust: Trust | None = None, *, ca_file: Path | None = None, timeout: float = 90.0
+    ) -> None:
+        self.http = AsyncHttp(url, ca_file=ca_file, timeout=timeout)
+        self.asks = Asks(trust)
+
+    @property
+    def trust(self) -> Trust:
+        """The pins. Raises PinsMissing where none were given."""
+        return self.asks.trust
+
+    @property
+    def session(self) -> CiSession:
+        """The open session. Raises NoSession."""
+        return self.asks.session
+
+    # --- a CI job ---
+
+    open_session = _does(Asks.open_session)
+    upload = _does(Asks.upload)
+    submit_release = _does(Asks.submit_release)
+    sign = _does(Asks.sign)
+
+    # --- files that need no approval ---
+
+    sign_files = _does(Asks.sign_files)
+    upload_work = _does(Asks.upload_work)
+    sign_batch = _does(Asks.sign_batch)
+    receipt_of = _does(Asks.receipt_of)
+
+    # --- releases ---
+
+    ask_release = _does(Asks.ask_release)
+    wait = _does(Asks.wait)
+    fetch_release = _does(Asks.fetch_release)
+
+    # --- people ---
+
+    submit_personal = _does(Asks.submit_personal)
+    header = _does(Asks.header)
+    seal = _does(Asks.seal)
+    approve = _does(Asks.approve)
+    decline = _does(Asks.decline)
+
+    # --- anybody ---
+
+    request = _does(Asks.request)
+    requests = _does(Asks.requests)
+    statement = _does(Asks.statement)
+    output = _does(Asks.output)
+    receipt = _does(Asks.receipt)
+    routine_receipt = _does(Asks.routine_receipt)
+    status = _does(Asks.status)
+    keys = _does(Asks.keys)
+    ready = _does(Asks.ready)
+    intake_key = _does(Asks.intake_key)
+
+    # --- holders ---
+
+    attempt = _does(Asks.attempt)
+    hand_in = _does(Asks.hand_in)
+    drill = _does(Asks.drill)
+    hand_in_drill = _does(Asks.hand_in_drill)
+    nonce = _does(Asks.nonce)
+    seal_as_holder = _does(Asks.seal_as_holder)
+    say_alive = _does(Asks.say_alive)
+    confirm_share = _does(Asks.confirm_share)
+    upgrade = _does(Asks.upgrade)
+    permit_upgrade = _does(Asks.permit_upgrade)
+
+    async def close(self) -> None:
+        await self.http.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,105 @@
+"""`tuf.toml`: which keys of the service sign which role, how long what they sign is valid, and when it is renewed.
+
+[root]
+signers = [{ key = "root-1", project = "tuf-root-1" }, { key = "root-2", project = "tuf-root-2" }]
+threshold = 2
+valid = "365d"
+renew = "60d"       # before it expires: online roles are signed anew, offline roles are warned about
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import model_validator as validates
+
+from hsmpub.formats.tuf.metadata import LONGEST, ROLES, Role
+from hsmpub.model.toml_lines import InFile, load_toml
+
+FILE_NAME = "tuf.toml"
+
+
+class TufSettingsWrong(InFile):
+    advice = "Correct the line; docs/tuf.md shows a whole file."
+
+
+def _period(value: Any) -> Any:
+    match = re.fullmatch(r"([1-9][0-9]{0,3})([hd])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a time is written as text, such as "12h" or "30d"')
+    return int(match[1]) * {"h": 3600, "d": 86_400}[match[2]]
+
+
+Seconds = Annotated[int, BeforeValidator(_period)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SignedBy(_Table):
+    """A key of the service, and the project of its policy under which it is asked to sign."""
+
+    key: Name
+    project: Name
+
+
+class RoleSettings(_Table):
+    """valid, renew: seconds. leaving: keys of the last root that sign the next one and are not in it."""
+
+    signers: Annotated[tuple[SignedBy, ...], Field(min_length=1, max_length=16)]
+    threshold: Annotated[StrictInt, Field(ge=1)] = 1
+    valid: Seconds
+    renew: Seconds
+    leaving: tuple[SignedBy, ...] = ()
+
+    @validates(mode="after")
+    def _fit(self) -> RoleSettings:
+        keys = [one.key for one in (*self.signers, *self.leaving)]
+        if len(set(keys)) < len(keys):
+            raise ValueError("a key stands twice")
+        if self.threshold > len(self.signers):
+            raise ValueError("the threshold is over the number of signers")
+        if self.renew >= self.valid:
+            raise ValueError("'renew' is not shorter than 'valid'")
+        return self
+
+
+class TufSettings(_Table):
+    root: RoleSettings
+    targets: RoleSettings
+    snapshot: RoleSettings
+    timestamp: RoleSettings
+
+    def role(self, role: Role) -> RoleSettings:
+        found: RoleSettings = getattr(self, role)
+        return found
+
+    @validates(mode="after")
+    def _bounded(self) -> TufSettings:
+        for role in ROLES:
+            if self.role(role).valid > LONGEST[role]:
+                raise ValueError(f"{role} metadata is valid for {LONGEST[role] // 86_400} days at most")
+            if role != "root" and self.role(role).leaving:
+                raise ValueError("'leaving' is for the root alone: it is what signs a change of keys")
+        return self
+
+
+def read_settings(folder: Path) -> TufSettings:
+    """The folder's `tuf.toml`. Raises TufSettingsWrong, and the rules of hsmpub.model.toml_lines."""
+    try:
+        text = (folder / FILE_NAME).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as e:
+        raise TufSettingsWrong(f"{folder / FILE_NAME} cannot be read: {e}.", line=1, file=FILE_NAME) from None
+    found = load_toml(text, file=FILE_NAME)
+    try:
+        return TufSettings.model_validate(found.data)
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        line = found.line_of(first["loc"])
+        raise TufSettingsWrong(f"{where}: {first['msg']}.".lstrip(": "), line=line, file=FILE_NAME) from None

@@ -1,0 +1,160 @@
+"""python-tuf's client and tuf-js take what is published, and refuse what was altered, rolled back, frozen or mixed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tuf.api.exceptions import RepositoryError
+from tuf_world import CONTENT, KEYS, SETTINGS, Tuf, fetch, served
+
+from tests.formats.foreign_tool import needs, run
+
+SOURCE = Path(__file__).parent / "tuf_js"
+
+
+def _flip(path: Path, before: bytes, after: bytes) -> None:
+    data = path.read_bytes()
+    assert before in data
+    path.write_bytes(data.replace(before, after, 1))
+
+
+def _alter_target(tuf: Tuf, old: Path) -> None:
+    [path] = (tuf.root / "targets").iterdir()
+    _flip(path, b"release", b"relaese")
+
+
+def _alter_timestamp(tuf: Tuf, old: Path) -> None:
+    _flip(tuf.at("timestamp.json"), b'"version":2}}', b'"version":9}}')
+
+
+def _alter_targets_metadata(tuf: Tuf, old: Path) -> None:
+    _flip(tuf.at("2.targets.json"), b'"length":33', b'"length":34')
+
+
+def _roll_back(tuf: Tuf, old: Path) -> None:
+    shutil.copy(old / "timestamp.json", tuf.at("timestamp.json"))
+
+
+def _mix_and_match(tuf: Tuf, old: Path) -> None:
+    """The old targets under the name of the new ones."""
+    shutil.copy(tuf.at("1.targets.json"), tuf.at("2.targets.json"))
+
+
+def _drop_a_signature(tuf: Tuf, old: Path) -> None:
+    """The next root, with one signature where two are asked for."""
+    with tuf.opened() as repository:
+        repository.change_root()
+        assert repository.publish()
+    data = json.loads(tuf.at("2.root.json").read_bytes())
+    data["signatures"].pop()
+    tuf.at("2.root.json").write_text(json.dumps(data))
+
+
+TAMPERING: list[Callable[[Tuf, Path], None]] = [
+    _alter_target, _alter_timestamp, _alter_targets_metadata, _roll_back, _mix_and_match, _drop_a_signature,
+]  # fmt: skip
+
+
+def _published(tmp_path: Path) -> tuple[Tuf, Path]:
+    """A repository, and its metadata as it was before the target came."""
+    tuf, old = Tuf(tmp_path / "tuf"), tmp_path / "old"
+    with tuf.opened() as repository:
+        repository.begin()
+        repository.publish()
+    shutil.copytree(tuf.at(""), old)
+    (tuf.root / "x.whl").write_bytes(CONTENT)
+    with tuf.opened() as repository:
+        repository.change_targets([tuf.root / "x.whl"], ())
+        repository.publish()
+    return tuf, old
+
+
+def test_python_tuf_fetches_the_target(tmp_path: Path) -> None:
+    tuf, _ = _published(tmp_path)
+    with served(tuf.root) as url:
+        assert fetch(url, tmp_path / "home", tuf.at("1.root.json").read_bytes()) == CONTENT
+
+
+@pytest.mark.parametrize("tamper", TAMPERING, ids=lambda one: one.__name__.strip("_"))
+def test_python_tuf_refuses(tmp_path: Path, tamper: Callable[[Tuf, Path], None]) -> None:
+    tuf, old = _published(tmp_path)
+    root, home = tuf.at("1.root.json").read_bytes(), tmp_path / "home"
+    with served(tuf.root) as url:
+        assert fetch(url, home, root) == CONTENT
+        tamper(tuf, old)
+        if tamper in (_alter_targets_metadata, _mix_and_match):  # what it has at hand it does not fetch again
+            (home / "targets.json").unlink()
+        with pytest.raises(RepositoryError):
+            fetch(url, home, root)
+
+
+def test_python_tuf_refuses_a_frozen_repository_and_takes_it_once_refreshed(tmp_path: Path) -> None:
+    tuf = Tuf(tmp_path / "tuf", datetime.now(UTC) - timedelta(days=3)).begun()
+    root = tuf.at("1.root.json").read_bytes()
+    with served(tuf.root) as url:
+        with pytest.raises(RepositoryError, match="expired"):
+            fetch(url, tmp_path / "home", root)
+        assert tuf.refresh(days=3) == ["3.timestamp.signed.json"]
+        assert fetch(url, tmp_path / "home", root) == CONTENT
+
+
+def test_a_client_with_the_first_root_follows_to_the_third(tmp_path: Path) -> None:
+    tuf = Tuf(tmp_path / "tuf").begun()
+    root = tuf.at("1.root.json").read_bytes()
+    second = SETTINGS.replace('{ key = "root-2", project = "tuf-root-2" }', '{ key = "root-3", project = "r3" }')
+    leaving = 'threshold = 2\nleaving = [{ key = "root-2", project = "tuf-root-2" }]'
+    third = second.replace('key = "online"', 'key = "online-2"')
+    with served(tuf.root) as url:
+        for settings in (second.replace("threshold = 2", leaving), third):
+            tuf.write(settings)
+            with tuf.opened() as repository:
+                repository.change_root()
+                assert repository.publish()
+            assert fetch(url, tmp_path / "home", root) == CONTENT
+    assert json.loads(tuf.at("3.root.json").read_bytes())["signed"]["version"] == 3
+    assert len(json.loads(tuf.at("2.root.json").read_bytes())["signatures"]) == 3
+
+
+@pytest.fixture(scope="module")
+def tuf_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the client installed."""
+    needs("node")
+    needs("npm")
+    folder = tmp_path_factory.mktemp("tuf_js") / "client"
+    shutil.copytree(SOURCE, folder)
+    # the person's own home: their npm may need settings to reach its registry
+    home = {"HOME": os.environ.get("HOME", str(folder))}
+    if run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder, env=home).returncode:
+        pytest.skip("npm could not install tuf-js")
+    return folder
+
+
+def test_tuf_js_fetches_the_target_and_refuses_what_was_altered(tuf_js: Path, tmp_path: Path) -> None:
+    assert {kind for kind, _ in KEYS.values()} == {"p256", "ed25519"}
+    tuf, old = _published(tmp_path)
+    root, home, fresh = tmp_path / "1.root.json", tmp_path / "home", tmp_path / "fresh"
+    shutil.copy(tuf.at("1.root.json"), root)
+    for folder in (home, fresh):
+        folder.mkdir()
+    with served(tuf.root) as url:
+
+        def get(into: Path):
+            return run("node", tuf_js / "fetch.cjs", root, url, "x.whl", into)
+
+        assert get(home).returncode == 0
+        assert (home / "x.whl").read_bytes() == CONTENT
+        now = tuf.at("timestamp.json").read_bytes()
+        _roll_back(tuf, old)
+        assert b"is less than current version" in get(home).stderr
+        tuf.at("timestamp.json").write_bytes(now)
+        _alter_timestamp(tuf, old)
+        assert b"was signed by 0/1 keys" in get(fresh).stderr
+        tuf.at("timestamp.json").write_bytes(now)
+        _alter_targets_metadata(tuf, old)
+        assert b"was signed by 0/1 keys" in get(fresh).stderr

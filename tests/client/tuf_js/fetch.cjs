@@ -1,0 +1,20 @@
+// Usage: node fetch.cjs ROOT_JSON REPOSITORY_URL TARGET FOLDER. Exit 0: the target is in FOLDER; 1: refused, and why.
+const fs = require("node:fs");
+const path = require("node:path");
+const { Updater } = require("tuf-js");
+
+const [root, url, target, folder] = process.argv.slice(2);
+fs.copyFileSync(root, path.join(folder, "root.json"));
+(async () => {
+  const updater = new Updater({
+    metadataDir: folder, metadataBaseUrl: `${url}/metadata`, targetDir: folder, targetBaseUrl: `${url}/targets`,
+    config: { fetchRetries: 0, fetchTimeout: 5000 },
+  });
+  await updater.refresh();
+  const found = await updater.getTargetInfo(target);
+  if (!found) throw new Error("no such target");
+  await updater.downloadTarget(found, path.join(folder, target));
+})().catch((error) => {
+  console.error(`${error.name}: ${error.message}`);
+  process.exit(1);
+});
