@@ -2,7 +2,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help setup demo test soak proof lint bench lock clean
+.PHONY: help setup demo test soak proof lint bench fuzz lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -30,12 +30,19 @@ lint: setup ## ruff, mypy strict, import contracts
 bench: setup ## speed beside the raw HSM, in one run
 	@"$(BIN)"/python -m tests.bench
 
+SECONDS ?= 60
+fuzz: setup ## each parser of strangers' bytes, SECONDS=60 each, guided by coverage (atheris)
+	@"$(BIN)"/python -m pip install --quiet --require-hashes -r requirements-fuzz.txt
+	@"$(BIN)"/python -m tests.fuzz $(SECONDS)
+
 lock: setup ## lock the dependencies anew, with hashes and without addresses
 	@"$(BIN)"/python -m pip install --quiet uv
 	@"$(BIN)"/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml -o requirements.txt
 	@"$(BIN)"/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
 		pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	@"$(BIN)"/uv pip compile -q --generate-hashes --universal --no-emit-index-url --no-header --python-version 3.11 \
+		--group fuzz -o requirements-fuzz.txt
 
 clean: ## removes what was made
 	@rm -rf "$(VENV)" .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -125,6 +125,8 @@ class Problem(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="prob
 
     @classmethod
     def of(cls, error: HsmpubError) -> Problem:
+        if isinstance(error, Refused):  # on its way through a third process it stays what it was
+            return error.problem
         return cls(error.family, error.rule, error.detail, error.next_step, error.retry)
 
     @property

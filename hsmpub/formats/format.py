@@ -239,7 +239,17 @@ def digests_of(prepared: Prepared) -> list[bytes]:
     return [prepared.payload[at : at + size] for at in range(0, len(prepared.payload), size)]
 
 
-def detail_of(artifact: Artifact, format_: Format) -> bytes:
+class Detailed(Protocol):
+    """What `detail_of` asks of a format."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def detail_limit(self) -> int: ...
+
+
+def detail_of(artifact: Artifact, format_: Detailed) -> bytes:
     """The detail of a file for a format.
 
     Raises:

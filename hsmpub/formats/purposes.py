@@ -9,8 +9,10 @@ JSON to its last byte, which OpenPGP's trailer is not.
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
-from it, on a key of its own. Packages and repositories signed with OpenPGP are documents to it like any other: under
-`openpgp` somebody could have signed what they are, so each has keys of its own.
+from it, on keys of its own. One certificate signs all that Windows runs, so `authenticode`, `msi`, `cab` and `cat`
+share: the first three name the kind of file before its digest, in bytes that the service alone writes, and a catalogue
+has a content type of its own, so no input fits two. Packages and repositories signed with OpenPGP are documents to it
+like any other: under `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
 own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
 a key: what each signs begins with its own role, so no input fits two.
@@ -34,6 +36,7 @@ FAMILIES: tuple[frozenset[str], ...] = (
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "ssh-agent-file",
                "dsse", "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
+    frozenset({"authenticode", "msi", "cab", "cat"}),
     frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
 )  # fmt: skip
 

@@ -30,6 +30,9 @@ from hsmpub.formats.sshsig import SshSig
 from hsmpub.formats.sshsig_agent import SshAgentSig
 from hsmpub.formats.tuf.metadata import ROLES
 from hsmpub.formats.tuf.role import TufRole
+from hsmpub.formats.windows.cab import Cab
+from hsmpub.formats.windows.cat import Cat
+from hsmpub.formats.windows.msi import Msi
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -42,6 +45,9 @@ _ALL: tuple[Format, ...] = (
     DerSignature(),
     Cms(),
     Authenticode(),
+    Msi(),
+    Cab(),
+    Cat(),
     KernelModule(),
     OpenpgpCleartext(),
     AptInRelease(),

@@ -1,4 +1,7 @@
-"""What the keeper reads of the artifact store: it hashes every byte itself, whatever the front said."""
+"""What the keeper reads of the artifact store: it hashes every byte itself, whatever the front said.
+
+Where a format asks for more than the hash, a child looks into the file (hsmpub.artifact.extraction).
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ import asyncio
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from hsmpub.artifact.source import DescriptorSource
-from hsmpub.errors import Conflict, NotFound, Throttled
+from hsmpub.artifact.extraction import SECONDS, Extraction
+from hsmpub.errors import Conflict, NotFound, Refused, Throttled
 from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.sha256state import HeldSha256
 from hsmpub.model.submission import FileRef
 
 _CHUNK = 1 << 20
+#: Files that are looked into at once; a hostile one holds up its like only.
+_LOOKED_INTO = 2
+#: A child that has nothing to do ends after this long.
+IDLE_SECONDS = 10.0
 #: Two are hashed, so many more requests may wait; and no file is larger (a sparse one costs its writer nothing).
 MAX_WAITING = 64
 MAX_FILE_BYTES = 64 << 30
@@ -46,13 +52,18 @@ class Artifacts:
 
     private: a folder that the front cannot write to. Formats that look into a file read a copy there, made while it was
     hashed: what the front puts in the file's place meanwhile is neither hashed nor looked into.
+    seconds: that a child has for a small file.
     """
 
-    def __init__(self, root: Path, private: Path) -> None:
+    def __init__(self, root: Path, private: Path, seconds: float = SECONDS) -> None:
         self._root = root
         self._private = private
+        self._seconds = seconds
         self._places = asyncio.Semaphore(2)
+        self._looking = asyncio.Semaphore(_LOOKED_INTO)
         self._waiting = 0
+        self._idle: list[Extraction] = []
+        self._ending: asyncio.TimerHandle | None = None
 
     async def check(self, file: FileRef, formats: Sequence[Format] = ()) -> Artifact:
         """The file is there, whole; hashed, with what these formats need beside the hash.
@@ -77,19 +88,43 @@ class Artifacts:
             raise ManyFilesWait(f"{MAX_WAITING} requests wait for their files to be hashed.")
         self._waiting += 1
         try:
+            if curious := [form for form in formats if form.detail_limit]:
+                return await self._looked_into(sha256, name, curious)
             async with self._places:
-                return await asyncio.to_thread(self._read, sha256, name, formats)
+                return Artifact(name, await asyncio.to_thread(self._hash, sha256, name))
         finally:
             self._waiting -= 1
 
-    def _read(self, sha256: str, name: str, formats: Sequence[Format]) -> Artifact:
-        curious = [form for form in formats if form.detail_limit]
-        if not curious:
-            return Artifact(name, self._hash(sha256, name))
-        with tempfile.TemporaryFile(dir=self._private) as copy:
-            state = self._hash(sha256, name, copy)
-            source = DescriptorSource(copy.fileno(), state.size)
-            return Artifact(name, state, {form.name: form.extract(source) for form in curious})
+    def close(self) -> None:
+        """Ends the children that have nothing to do."""
+        if self._ending is not None:
+            self._ending.cancel()
+        while self._idle:
+            self._idle.pop().close()
+
+    async def _looked_into(self, sha256: str, name: str, formats: Sequence[Format]) -> Artifact:
+        async with self._looking:
+            child = (
+                self._idle.pop() if self._idle else await asyncio.to_thread(Extraction, self._private, self._seconds)
+            )
+            try:
+                async with self._places:
+                    state = await asyncio.to_thread(self._hash, sha256, name, child.empty())
+                details = await asyncio.to_thread(child.extract, name, formats, state.size)
+            except (Refused, ArtifactAltered, ArtifactMissing):
+                self._keep(child)
+                raise
+            except BaseException:  # it is still busy, or lost
+                child.close()
+                raise
+            self._keep(child)
+            return Artifact(name, state, details)
+
+    def _keep(self, child: Extraction) -> None:
+        self._idle.append(child)
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.close)
 
     async def _size(self, sha256: str) -> int:
         try:
@@ -117,7 +152,7 @@ class Artifacts:
             while chunk := os.read(fd, _CHUNK):
                 state.update(chunk)
                 if copy is not None:
-                    copy.write(chunk)
+                    write_whole(copy, chunk)
                 size += len(chunk)
                 if size > found.st_size:
                     raise ArtifactAltered(f"The stored file {name} grew while it was read.")
@@ -125,9 +160,14 @@ class Artifacts:
             os.close(fd)
         if state.hexdigest() != sha256:
             raise ArtifactAltered(f"The stored file {name} was altered after its upload.")
-        if copy is not None:
-            copy.flush()
         return HeldSha256(state, size)
 
     def _path(self, sha256: str) -> Path:
         return self._root / sha256[:2] / sha256
+
+
+def write_whole(file: IO[bytes], data: bytes) -> None:
+    """To an unbuffered file, which may take less at once."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]

@@ -28,7 +28,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import Predicate, Signing, Subject
-from hsmpub.model.tuf_versions import TufVersionNotNewer
+from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
 
@@ -95,7 +95,7 @@ class Executing:
         try:
             await self._execute(request)
             self.held.pop(request.id, None)
-        except (KeyRetired, TufRefused, TufVersionNotNewer) as error:
+        except (KeyRetired, TufRefused, TufVersionNotNewer, TufRollsBack) as error:
             await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"

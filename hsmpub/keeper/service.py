@@ -94,7 +94,7 @@ class Keeper:
         self.drilling = Drilling(
             book, parts.record, parts.recovery, parts.identity, parts.home.ceremonies, self._log_signature
         )
-        artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
+        self.artifacts = artifacts = Artifacts(parts.home.artifacts, parts.home.keeper)
         credentials = Credentials(parts.home.sealed_credentials, self.unsealing, parts.identity)
         self.approving = Approving(book)
         tokens = Tokens(book)
@@ -224,6 +224,7 @@ class Keeper:
             self.executing.start_all()
 
     async def close(self) -> None:
+        self.artifacts.close()
         await self.unsealing.close()
         await self.drilling.close()
         self.book.log.close()

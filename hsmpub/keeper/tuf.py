@@ -30,7 +30,7 @@ def shown_facts(book: Book, artifact: Artifact, sign: Sequence[Signing], longest
     """What approvers are shown of a file of TUF metadata, in full; nothing for any other.
 
     Raises:
-        TufVersionNotNewer, TufExpiryRefused, TufTooLongToApprove, and what `TufRole.metadata` raises.
+        TufVersionNotNewer, TufRollsBack, TufExpiryRefused, TufTooLongToApprove, and what `TufRole.metadata` raises.
     """
     names = {tuf_key_id(key): key.name for key in book.keys.active.values() if key.kind in TUF_KINDS and key.public}
     found, sha256 = [], artifact.state.digest().hex()
@@ -52,7 +52,7 @@ def reserve(versions: TufVersions, artifact: Artifact, key: KeyRecord, form: For
     """The version that is about to be signed, taken at once: of two that come side by side, one is refused.
 
     Raises:
-        TufVersionNotNewer, and what `TufRole.metadata` raises.
+        TufVersionNotNewer, TufRollsBack, and what `TufRole.metadata` raises.
     """
     if not isinstance(form, TufRole):
         return None
@@ -66,10 +66,12 @@ def check_shown(predicate: Predicate, facts: TufFacts | None) -> None:
     """What is about to be signed is what the approved statement says of it. Raises TufShownOtherwise."""
     if facts is None:
         return
-    shown = {(one.file, one.role, one.version, one.expires) for one in predicate.tuf}
-    if (facts.file, facts.role, facts.version, facts.expires) not in shown:
+    shown = {(one.file, one.role, one.version, one.expires, one.refers) for one in predicate.tuf}
+    if (facts.file, facts.role, facts.version, facts.expires, facts.refers) not in shown:
         raise TufShownOtherwise(f"The statement does not say what {facts.file!r} says.")
 
 
 def facts_of(name: str, said: Metadata, text: str = "") -> TufFacts:
-    return TufFacts(name, said.role, said.version, said.expires, text)
+    first = {"snapshot": "targets.json", "timestamp": "snapshot.json"}.get(said.role)
+    refers = next((file.version for file in said.files if file.name == first), 0)
+    return TufFacts(name, said.role, said.version, said.expires, refers, text)

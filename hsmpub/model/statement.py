@@ -91,6 +91,7 @@ class SshProfile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
 class TufFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a file of TUF metadata says. file: name of the subject; expires: seconds since 1970.
 
+    refers: version of the targets that a snapshot names, or of the snapshot that a timestamp names.
     text: all of it in words, where somebody approves it (hsmpub.formats.tuf.meaning).
     """
 
@@ -98,6 +99,7 @@ class TufFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     role: Literal["root", "targets", "snapshot", "timestamp"]
     version: int
     expires: int
+    refers: int = 0
     text: str = ""
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-RoleName = Literal["keeper", "signer", "vault", "unsealer", "ceremony", "spawner", "front", "courier", "job"]
+RoleName = Literal[
+    "keeper", "signer", "vault", "unsealer", "ceremony", "spawner", "extractor", "front", "courier", "job"
+]
 Sockets = Literal["none", "unix", "any"]
 
 
@@ -28,6 +30,7 @@ ROLES: dict[str, Role] = {
     "vault": Role(sockets="none", spawn=False),
     "unsealer": Role(sockets="none", spawn=False),
     "ceremony": Role(sockets="none", spawn=False),
+    "extractor": Role(sockets="none", spawn=False),
     "spawner": Role(sockets="unix", spawn=True),
     "front": Role(sockets="any", spawn=True),
     "courier": Role(sockets="any", spawn=True),

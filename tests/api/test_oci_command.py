@@ -16,6 +16,7 @@ from real_keeper import Place, pins, real
 from hsmpub.model.trust import dump_trust
 from hsmpub.wire import messages as m
 from tests.keeper.keeping import RELEASE_KEY
+from tests.proofs import Prove
 from tests.service.jobs import AUDIENCE, store
 
 sys.path[:0] = [str(Path(__file__).parents[1] / name) for name in ("cli", "client", "formats")]
@@ -41,6 +42,8 @@ sign = [{{ key = "images", formats = ["oci-signature", "slsa-provenance"] }}]
 images = ["HOST/acme/*"]
 approvals = [{{ group = "managers", count = 1 }}]
 """
+#: Where the image lay that was signed.
+SERVER = "an image in docker-registry"
 CLAIMS = {
     "repository": "acme/web", "ref": "refs/heads/main", "sha": "a" * 40, "run_id": "12", "run_attempt": "1",
     "workflow_ref": "acme/web/.github/workflows/release.yml@refs/heads/main",
@@ -117,7 +120,7 @@ def two_images(job: Hands, name: str) -> tuple[str, str]:
     return f"{job.host}/acme/web@{digests[0]}", f"{job.host}/acme/web@{digests[1]}"
 
 
-def test_a_signature_lies_under_cosign_s_tag_and_as_a_referrer(job: Hands) -> None:
+def test_a_signature_lies_under_cosign_s_tag_and_as_a_referrer(job: Hands, proof: Prove) -> None:
     image, unsigned = two_images(job, "v1")
     said = job("sign", f"oci://{job.host}/acme/web:v1", "--project", "web")
     assert said.status == 0, said.err
@@ -126,7 +129,6 @@ def test_a_signature_lies_under_cosign_s_tag_and_as_a_referrer(job: Hands) -> No
     assert job.cosign("verify", image, "-a", "project=web")
     assert not job.cosign("verify", image, "-a", "project=shop")
     assert job.cosign("verify", image, "--experimental-oci11")
-    assert not job.cosign("verify", unsigned)
     assert not job.cosign("verify", unsigned, "--experimental-oci11")
     # the signature of one image put beside another
     with job.registry() as registry:
@@ -134,10 +136,11 @@ def test_a_signature_lies_under_cosign_s_tag_and_as_a_referrer(job: Hands) -> No
         assert signature is not None
         there = unsigned.rpartition("@")[2].replace(":", "-") + ".sig"
         registry.put_manifest(there, signature.content, signature.media_type)
-    assert not job.cosign("verify", unsigned)
+    good, tampered = job.cosign("verify", image), job.cosign("verify", unsigned)
+    proof("oci-signature", "p256", "cosign verify", good=good, tampered=tampered, on=SERVER)
 
 
-def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands) -> None:
+def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands, proof: Prove) -> None:
     image, unsigned = two_images(job, "v3")
     formats = [f"--format={name}" for name in ("oci-bundle", "slsa-provenance", "dsse")]
     said = job("sign", f"oci://{image}", "--project", "web", *formats)
@@ -151,13 +154,14 @@ def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands) -> N
     assert len(kept) == 2
     assert job.command("verify", receipt, *kept).status == 0
     needs("cosign")
-    assert job.cosign("verify", image, "--new-bundle-format")
-    assert not job.cosign("verify", unsigned, "--new-bundle-format")
-    for kind in ("slsaprovenance1", SPDX, "urn:hsmpub:release-attestation:v1"):
-        assert job.cosign("verify-attestation", image, "--type", kind)
+    good, tampered = (job.cosign("verify", one, "--new-bundle-format") for one in (image, unsigned))
+    proof("oci-bundle", "p256", "cosign verify", good=good, tampered=tampered, on=SERVER)
+    kinds = {"slsa-provenance": "slsaprovenance1", "in-toto": SPDX, "dsse": "urn:hsmpub:release-attestation:v1"}
+    for name, kind in kinds.items():
         assert job.cosign("verify-attestation", image, "--type", kind, "--new-bundle-format")
+        good, tampered = (job.cosign("verify-attestation", one, "--type", kind) for one in (image, unsigned))
+        proof(name, "p256", "cosign verify-attestation", good=good, tampered=tampered, on=SERVER)
     assert not job.cosign("verify-attestation", image, "--type", "https://example.org/other")
-    assert not job.cosign("verify-attestation", unsigned, "--type", SPDX)
 
 
 def test_skopeo_takes_the_image_by_its_repository_and_no_other(job: Hands) -> None:

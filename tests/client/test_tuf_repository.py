@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -197,3 +198,9 @@ def test_settings_that_make_no_sense_are_refused_with_their_line(tmp_path: Path,
     tuf = Tuf(tmp_path / "tuf", settings=SETTINGS.replace(said, instead))
     with pytest.raises(TufSettingsWrong, match="Line"):
         read_settings(tuf.root)
+
+
+def test_the_documents_show_settings_that_load(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "tuf.md").read_text()
+    [settings] = re.findall(r"^```toml\n(\[root\].*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert read_settings(Tuf(tmp_path / "tuf", settings=settings).root).timestamp.renew == 12 * 3600

@@ -19,7 +19,7 @@ from hsmpub.client.tuf.settings import SignedBy, read_settings
 from hsmpub.client.tuf.signer import TufWaitsForApproval
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.tuf.metadata import Role
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import KeyKind, KeyRecord
 from tests.formats.software_hsm import CONTEXT, artifact_of, key_record, sign_all
 
 SETTINGS = """
@@ -45,8 +45,14 @@ valid = "2d"
 renew = "12h"
 """
 #: name → kind and number of the software key
-KEYS = {"root-1": ("p256", 0), "root-2": ("ed25519", 0), "root-3": ("p256", 1), "targets": ("p256", 2),
-        "online": ("ed25519", 1), "online-2": ("p256", 3)}  # fmt: skip
+KEYS: dict[str, tuple[KeyKind, int]] = {
+    "root-1": ("p256", 0),
+    "root-2": ("ed25519", 0),
+    "root-3": ("p256", 1),
+    "targets": ("p256", 2),
+    "online": ("ed25519", 1),
+    "online-2": ("p256", 3),
+}
 TUF = ("tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp")
 CONTENT = b"A release.\n" * 3
 
@@ -54,13 +60,13 @@ CONTENT = b"A release.\n" * 3
 class SoftAsking:
     """Signs as the service does; asked: who was asked for what; waiting: keys whose approvals are not there yet."""
 
-    def __init__(self, now: datetime) -> None:
-        self.now = now
+    def __init__(self, now: datetime, keys: dict[str, tuple[KeyKind, int]]) -> None:
+        self.now, self.keys = now, keys
         self.asked: list[tuple[str, str]] = []
         self.waiting: set[str] = set()
 
     def key(self, name: str) -> KeyRecord:
-        kind, number = KEYS[name]
+        kind, number = self.keys[name]
         return msgspec.structs.replace(key_record(kind, *TUF, number=number), name=name)
 
     def signature(self, role: Role, path: Path, by: SignedBy) -> bytes:
@@ -70,18 +76,22 @@ class SoftAsking:
         form, data = FORMATS[f"tuf-{role}"], path.read_bytes()
         context = msgspec.structs.replace(CONTEXT, at=int(self.now.timestamp()))
         prepared = form.prepare(artifact_of(data, path.name, form), self.key(by.key), context)
-        return form.assemble(*sign_all(form, prepared, KEYS[by.key][1]))
+        return form.assemble(*sign_all(form, prepared, self.keys[by.key][1]))
 
 
 class Tuf:
     """A folder, its commands, and a clock. told: what the commands said."""
 
-    def __init__(self, root: Path, now: datetime | None = None, settings: str = SETTINGS) -> None:
+    def __init__(
+        self, root: Path, now: datetime | None = None, settings: str = SETTINGS, kind: KeyKind | None = None
+    ) -> None:
+        """kind: of every key; None: as KEYS says."""
         root.mkdir(exist_ok=True)
         self.root, self.now = root, now or datetime.now(UTC)
         self.write(settings)
         self.told: list[str] = []
-        self.asking = SoftAsking(self.now)
+        keys = {name: (kind, number) for number, name in enumerate(KEYS)} if kind else KEYS
+        self.asking = SoftAsking(self.now, keys)
 
     def write(self, settings: str) -> None:
         (self.root / "tuf.toml").write_text(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -94,8 +95,8 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     """With a program that exists in the place of the installed interpreter."""
     program = shutil.which("true")
     assert program is not None
-    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.target")]:
-        (tmp_path / unit.name).write_text(unit.read_text().replace("/opt/hsmpub/bin/python", program))
+    for unit in [*UNITS.glob("*.service"), *UNITS.glob("*.target"), *(UNITS.parent / "tuf").iterdir()]:
+        (tmp_path / unit.name).write_text(re.sub(r"/opt/hsmpub/bin/\w+", program, unit.read_text()))
     result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
         capture_output=True, text=True, check=False, env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},

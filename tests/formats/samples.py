@@ -9,6 +9,8 @@ import json
 import struct
 import zipfile
 
+from windows_samples import cab_file, cat_file, msi_file
+
 
 def pe_file(size: int = 1536) -> bytes:
     """A PE32+ with headers and one section: enough for everybody who reads where things lie."""
@@ -171,6 +173,9 @@ def compact_json(value: object) -> bytes:
 
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
+    "msi": msi_file(),
+    "cab": cab_file(),
+    "cat": cat_file(),
     "kernel-module": module_file(),
     "openpgp-cleartext": RELEASE,
     "apt-inrelease": RELEASE,
@@ -188,6 +193,9 @@ SAMPLES: dict[str, bytes] = {
 #: Another one of each kind.
 OTHERS: dict[str, bytes] = {
     "authenticode": pe_file(2048),
+    "msi": msi_file(b"another"),
+    "cab": cab_file(b"another content"),
+    "cat": cat_file(bytes(32)),
     "kernel-module": module_file(901),
     "openpgp-cleartext": RELEASE + b"x\n",
     "apt-inrelease": RELEASE.replace(b"1234", b"1235"),

@@ -22,7 +22,7 @@ from hsmpub.policy.model import IMAGE_FORMATS
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
-CERTIFIED = frozenset({"cms", "authenticode", "kernel-module", "jar", "apk", "pdf", "timestamp"})
+CERTIFIED = frozenset({"cms", "authenticode", "msi", "cab", "cat", "kernel-module", "jar", "apk", "pdf", "timestamp"})
 IMAGE = "registry.example:5000/acme/web"
 CONTEXT = Context(
     at=1_790_000_000,

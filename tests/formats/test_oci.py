@@ -47,17 +47,23 @@ def test_names_repository_and_digest_and_says_who_asked_for_what():
 
 
 @pytest.mark.parametrize("kind", ["p256", "rsa3072", "ed25519"])
-def test_openssl_verifies_the_payload(tmp_path, kind):
+@pytest.mark.parametrize("name", ["oci-signature", "oci-bundle", "slsa-provenance", "in-toto"])
+def test_openssl_verifies_what_is_signed(tmp_path, name, kind, proof):
     needs("openssl")
-    output = make(OCI, DATA, key_record(kind, "oci-signature"))
-    signature = base64.b64decode(json.loads(output)["Base64Signature"])
-    for name, content in (("payload", payload_of(output)), ("bad", payload_of(output) + b"\n"), ("sig", signature),
+    output = json.loads(make(FORMATS[name], DATA, key_record(kind, name)))
+    if name == "oci-signature":
+        signed, signature = base64.b64decode(output["Payload"]), output["Base64Signature"]
+    else:
+        payload = base64.b64decode(output["payload"])
+        signed = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
+        signature = output["signatures"][0]["sig"]
+    for file, content in (("signed", signed), ("bad", signed + b"\n"), ("sig", base64.b64decode(signature)),
                           ("key.pem", pem_of(kind).encode())):  # fmt: skip
-        (tmp_path / name).write_bytes(content)
+        (tmp_path / file).write_bytes(content)
     verify = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-sigfile", "sig", "-rawin"]
     verify += [] if kind == "ed25519" else ["-digest", "sha256"]
-    assert accepts(*verify, "-in", "payload", cwd=tmp_path)
-    assert not accepts(*verify, "-in", "bad", cwd=tmp_path)
+    good, tampered = (accepts(*verify, "-in", file, cwd=tmp_path) for file in ("signed", "bad"))
+    proof(name, kind, "openssl pkeyutl -verify", good=good, tampered=tampered)
 
 
 def test_refuses_a_signature_of_the_same_image_elsewhere_or_of_another_request():

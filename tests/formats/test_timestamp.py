@@ -204,16 +204,17 @@ def test_a_timestamp_goes_in_and_comes_out_byte_for_byte(folder, name, kind):
         form.check(stamped, artifact_of(data, format_=form), key_record(kind, name))
 
 
-def test_osslsigncode_and_openssl_verify_what_was_timestamped(folder, tmp_path):
+@pytest.mark.parametrize("name", ["authenticode", "msi", "cab", "cat"])
+def test_osslsigncode_verifies_what_was_timestamped(folder, tmp_path, name):
     needs("osslsigncode")
-    program, form, key = tmp_path / "x.exe", FORMATS["authenticode"], key_record("rsa3072", "authenticode")
-    program.write_bytes(pe_file())
-    output = make(form, pe_file(), key, name="x.exe")
+    program, form, key = tmp_path / f"x.{name}", FORMATS[name], key_record("rsa3072", name)
+    program.write_bytes(SAMPLES[name])
+    output = make(form, SAMPLES[name], key, name=program.name)
     with serving(honest(folder)) as url:
         token = token_for(output, form, stamps(folder, url))
         assert token_for(b"", FORMATS["openpgp"], stamps(folder, url)) is None
     (tmp_path / "signed").mkdir()
-    hash_ = artifact_of(pe_file()).state
+    hash_ = artifact_of(SAMPLES[name]).state
     signed = write_signed(program, tmp_path / "signed", hash_, output, form, key, token)
     (tmp_path / "ca").write_text(chain_of("rsa3072", 0)[1])
     verify = ["osslsigncode", "verify", "-in", signed, "-CAfile", "ca", "-TSA-CAfile", folder / "root.pem"]
@@ -221,7 +222,7 @@ def test_osslsigncode_and_openssl_verify_what_was_timestamped(folder, tmp_path):
     assert said.returncode == 0, said.stdout
     assert b"Timestamp Server Signature verification: ok" in said.stdout
     elsewhere = with_timestamp(output, token, "cms")
-    assert without_timestamp(elsewhere, "authenticode") == (elsewhere, None)
+    assert without_timestamp(elsewhere, name) == (elsewhere, None)
 
 
 def test_jarsigner_and_openssl_cms_and_poppler_verify_what_was_timestamped(folder, tmp_path):

@@ -395,6 +395,7 @@ def kept(
         yield made
     finally:
         made.store.release()
+        made.keeper.artifacts.close()
         made.keeper.book.log.close()
         issuer._server.server_close()
 

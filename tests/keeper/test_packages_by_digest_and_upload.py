@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import zipfile
 from collections.abc import Iterator
@@ -22,14 +23,16 @@ from hsmpub.formats.source import BytesSource
 from hsmpub.model import submission as s
 from hsmpub.model.key import KeyRecord
 from hsmpub.wire import messages as m
+from tests.formats.windows_samples import cat_file, msi_file
 from tests.keeper.keeping import RELEASE_KEY, Kept, kept
 from tests.service.jobs import store
 
-FORMATS = ("apk", "jar")
+FORMATS = ("apk", "jar", "msi", "cat")
 POLICY = """
 [project.packages]
 requesters = [{ issuer = "ci", repository = "example/packages" }]
-sign = [{ key = "apk-key", formats = ["apk"] }, { key = "jar-key", formats = ["jar"] }]
+sign = [{ key = "apk-key", formats = ["apk"] }, { key = "jar-key", formats = ["jar"] },
+        { key = "msi-key", formats = ["msi"] }, { key = "cat-key", formats = ["cat"] }]
 approvals = []
 """
 
@@ -55,7 +58,11 @@ def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
         yield made
 
 
-def package(text: bytes) -> bytes:
+def package(name: str, text: bytes) -> bytes:
+    if name == "msi":
+        return msi_file(text)
+    if name == "cat":
+        return cat_file(hashlib.sha256(text).digest())
     whole = io.BytesIO()
     with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("a", text)
@@ -65,7 +72,7 @@ def package(text: bytes) -> bytes:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_package_is_signed_by_digest_and_by_upload_and_a_bad_one_fails_alone(keeper: Kept, name: str) -> None:
     form, key = get_format(name), KEYS[FORMATS.index(name)]
-    here, there = package(b"here"), package(b"there")
+    here, there = package(name, b"here"), package(name, b"there")
 
     async def scenario() -> None:
         await keeper.unseal()
@@ -87,6 +94,7 @@ def test_a_package_is_signed_by_digest_and_by_upload_and_a_bad_one_fails_alone(k
         for artifact in ("wrong", "text"):
             problem = made[artifact].problem
             assert problem is not None
+            assert problem.family == "invalid"
             assert not made[artifact].output
 
     asyncio.run(scenario())

@@ -99,6 +99,18 @@ def test_versions_count_upward_and_the_log_remembers(run: Any) -> None:
     run(scenario)
 
 
+def test_a_snapshot_that_names_older_targets_is_not_signed(run: Any) -> None:
+    async def scenario(kept: Kept, job: Job) -> None:
+        def naming(version: int, targets: int) -> bytes:
+            return metadata("snapshot", version).replace(b'{"version":1}', b'{"version":%d}' % targets)
+
+        assert ruled(await sign(job, naming(1, 4), role="snapshot")) == [""]
+        assert ruled(await sign(job, naming(2, 3), role="snapshot")) == ["tuf-rolls-back"]
+        assert ruled(await sign(job, naming(2, 4), role="snapshot")) == [""]
+
+    run(scenario)
+
+
 def test_what_is_not_metadata_of_the_role_or_expires_late_is_not_signed(run: Any) -> None:
     async def scenario(kept: Kept, job: Job) -> None:
         asked = (metadata("timestamp", 1, days=8), metadata("timestamp", 1, days=-1), metadata("snapshot", 1), b"{}")

@@ -29,7 +29,7 @@ def attempts(role: str, tmp_path: Path, *, files: bool) -> dict[str, Any]:
 
 
 @no_landlock
-@pytest.mark.parametrize("role", ["signer", "vault", "unsealer", "ceremony"])
+@pytest.mark.parametrize("role", ["signer", "vault", "unsealer", "ceremony", "extractor"])
 def test_a_process_with_secrets_reaches_nothing(role: str, tmp_path: Path) -> None:
     came_to = attempts(role, tmp_path, files=True)
     refused = {"inet", "inet6", "netlink", "unix", "interpreter", "program", "fork", "passwd", "closed", "scribble"}

@@ -95,20 +95,17 @@ class Asking:
             raise problem.as_error()
         [output] = made.outputs.values()
         try:
-            receipt = self._connected.routine_receipt(made.entry)
-        except HsmpubError as e:
+            self._keep(f"{path.name}.{by.key}{SUFFIX}", self._connected.receipt_of([made]))
+        except HsmpubError as e:  # a receipt that is only late keeps no signature back
             if e.family != Unavailable.family:
                 raise
-            return output  # a receipt that is only late keeps no signature back
-        check_receipt(receipt, self._trust, [sha256_hex(output)])
-        self._keep(f"{path.name}.{by.key}{SUFFIX}", receipt)
         return output
 
     def _approved(self, role: Role, path: Path, by: SignedBy) -> bytes:
         payload, form, client = path.read_bytes(), get_format(f"tuf-{role}"), self._connected
-        digest, version = sha256_hex(payload), path.name.partition(".")[0]
-        reference = client.upload(path)
-        view = client.ask_release(by.project, f"{version}+{digest[:12]}", self._commit or digest, [reference]).view
+        digest = sha256_hex(payload)
+        version = f"{path.name.partition('.')[0]}+{digest[:12]}"
+        view = client.ask_release(by.project, version, self._commit or digest, [client.upload(path)]).view
         if view.state not in _MADE:
             raise TufWaitsForApproval(f"{path.name} waits: request {view.request} of {by.project} is {view.state}.")
         output, receipt = client.output(view.request, path.name + form.suffix), client.receipt(view.request)

@@ -34,6 +34,15 @@ def members(contents: bytes) -> list[bytes]:
     return found
 
 
+def sequence_size(data: bytes) -> int | None:
+    """Bytes of the SEQUENCE that begins here, whatever follows it; None: there is none, or it is cut short."""
+    try:
+        tag, _, end = value_at(data, 0, len(data))
+    except ValueError:
+        return None
+    return end if tag == 0x30 else None
+
+
 def _walk(data: bytes, at: int, end: int, depth: int) -> int:
     """How many values there are from `at` to `end`."""
     if depth > MAX_DEPTH:

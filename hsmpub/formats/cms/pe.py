@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.cms.der_check import sequence_size
 from hsmpub.formats.source import Source, pieces
 
 _PE32, _PE32_PLUS = 0x10B, 0x20B
@@ -101,7 +102,7 @@ def signature_of(source: Source) -> bytes | None:
     length, revision, kind = _HEADER.unpack_from(table)
     body = table[8:length]
     # the DER says its own length; what is after it is padding
-    size = _der_size(body)
+    size = sequence_size(body)
     if (revision, kind) != (_REVISION, _PKCS) or length > layout.table or size is None or _table(body[:size]) != table:
         raise PeMalformed("The file holds more than one signature, or one of another kind.")
     return body[:size]
@@ -110,17 +111,6 @@ def signature_of(source: Source) -> bytes | None:
 def _table(signature: bytes) -> bytes:
     padded = signature + bytes(-len(signature) % 8)
     return _HEADER.pack(8 + len(padded), _REVISION, _PKCS) + padded
-
-
-def _der_size(body: bytes) -> int | None:
-    """Bytes of the SEQUENCE that a body begins with."""
-    if len(body) < 4 or body[0] != 0x30:
-        return None
-    if body[1] < 0x80:
-        return 2 + body[1]
-    width = body[1] & 0x7F
-    size = 2 + width + int.from_bytes(body[2 : 2 + width], "big")
-    return size if width <= 4 and size <= len(body) else None
 
 
 def _image(source: Source, layout: Layout, checksum: bytes, entry: bytes) -> Iterator[bytes]:

@@ -23,6 +23,9 @@ STAMPED: dict[str, bytes] = {
     "jar": _SIGNATURE_TIME_STAMP,
     "pdf": _SIGNATURE_TIME_STAMP,
     "authenticode": _MICROSOFT,
+    "msi": _MICROSOFT,
+    "cab": _MICROSOFT,
+    "cat": _MICROSOFT,
 }
 _UNSIGNED, _OCTETS = 0xA1, 0x04
 

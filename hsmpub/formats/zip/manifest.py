@@ -17,6 +17,8 @@ from hsmpub.formats.zip.end import ZipMalformed
 _LINE_BYTES = 70
 #: 65,534 entries with long names take less; each line costs memory.
 MAX_LINES = 500_000
+#: An archive has fewer entries; sections cost more than lines.
+MAX_SECTIONS = 1 << 16
 _ATTRIBUTE = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,69}): (.*)")
 _VERSION = ("Manifest-Version", "1.0")
 _DIGEST = "SHA-256-Digest"
@@ -39,6 +41,8 @@ def parse_manifest(data: bytes) -> list[Section]:
     if "\n\n " in text or text.startswith(" "):
         raise ManifestMalformed("A line of the manifest goes on from none.")
     blocks = re.split("\n{2,}", text.replace("\n ", "").strip("\n"))
+    if len(blocks) > MAX_SECTIONS:
+        raise ManifestMalformed(f"The manifest has more than {MAX_SECTIONS:,} sections.")
     sections = [[_attribute(line) for line in block.split("\n")] for block in blocks if block]
     if not sections or sections[0][0][0].lower() != _VERSION[0].lower():
         raise ManifestMalformed("The manifest does not begin with its version.")

@@ -4,7 +4,8 @@ const path = require("node:path");
 const { Updater } = require("tuf-js");
 
 const [root, url, target, folder] = process.argv.slice(2);
-fs.copyFileSync(root, path.join(folder, "root.json"));
+const own = path.join(folder, "root.json");
+if (path.resolve(root) !== path.resolve(own)) fs.copyFileSync(root, own);
 (async () => {
   const updater = new Updater({
     metadataDir: folder, metadataBaseUrl: `${url}/metadata`, targetDir: folder, targetBaseUrl: `${url}/targets`,

@@ -1,0 +1,104 @@
+"""Looking into uploaded files (`Format.extract`) in a child: bounded in time and memory, whatever the file says.
+
+A parser in this process would hold its interpreter: a file of some megabytes keeps one busy for seconds, and everybody
+waits. A child is used for one file after the other, and none outlives a file that it could not read in time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from hsmpub.artifact.extractor import Extract, Extracted
+from hsmpub.errors import Broken, Problem, TooLarge
+from hsmpub.formats.format import Format
+from hsmpub.formats.source import Details
+from hsmpub.sandbox import python_command
+from hsmpub.wire.pipe import receive_frame, send_frame
+
+PROGRAM = "hsmpub.artifact.extractor"
+#: For any file, and for each 16 MiB of it: hashing takes a twentieth of that, unpacking a third.
+SECONDS, BYTES_A_SECOND = 15.0, 16 << 20
+
+
+class ExtractionTooLong(TooLarge):
+    advice = "The file is none of its kind, or too intricate for the service: sign it by its digest, without --upload."
+
+
+class ExtractorLost(Broken):
+    advice = "Report the file's kind and size; other files are signed as before."
+    retry_is_safe = True
+
+
+class Extraction:
+    """One child with a copy of its own, which nobody else can write to. Not for several threads at once.
+
+    folder: private to this process; the copy has no name there.
+    """
+
+    def __init__(self, folder: Path, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        number, name = tempfile.mkstemp(dir=folder)
+        reading = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        os.unlink(name)
+        self.copy: IO[bytes] = os.fdopen(number, "wb", buffering=0)
+        try:
+            self._child = subprocess.Popen(
+                [*python_command(PROGRAM), str(reading)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                pass_fds=(reading,), bufsize=0,
+            )  # fmt: skip
+        except BaseException:
+            self.copy.close()
+            raise
+        finally:
+            os.close(reading)
+
+    def empty(self) -> IO[bytes]:
+        """The copy, to be written anew."""
+        self.copy.seek(0)
+        self.copy.truncate()
+        return self.copy
+
+    def extract(self, name: str, formats: Sequence[Format], size: int) -> Details:
+        """The details of the copy.
+
+        Args:
+            name: for messages; size: bytes of the copy.
+
+        Raises:
+            Refused: with a format's own rule, or `extraction-too-large`.
+            ExtractionTooLong, ExtractorLost: and this one is of no more use.
+        """
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        limit = self._seconds + size / BYTES_A_SECOND
+        order = Extract(tuple(form.name for form in formats), size)
+        try:
+            send_frame(self._child.stdin.fileno(), msgspec.msgpack.encode(order))
+            answer = _answers.decode(receive_frame(self._child.stdout.fileno(), limit))
+        except TimeoutError:
+            raise ExtractionTooLong(f"Looking into {name} took over {limit:.0f} seconds.") from None
+        except (EOFError, OSError, msgspec.MsgspecError):
+            raise ExtractorLost(f"The process that looked into {name} ended.") from None
+        if isinstance(answer, Problem):
+            raise answer.as_error()
+        if set(answer.details) != set(order.formats):
+            raise ExtractorLost(f"The process that looked into {name} answered something else.")
+        return answer.details
+
+    def close(self) -> None:
+        """Ends the child at once, whatever it does."""
+        self._child.kill()
+        self._child.wait()
+        for end in (self._child.stdin, self._child.stdout, self.copy):
+            if end is not None:
+                end.close()
+
+
+_answers: msgspec.msgpack.Decoder[Extracted | Problem] = msgspec.msgpack.Decoder(Extracted | Problem)

@@ -1,0 +1,1 @@
+"""What Windows signs beside programs: installers, cabinets and catalogues."""

@@ -1,0 +1,208 @@
+"""What is fuzzed: every parser of bytes that strangers write. Each target takes any bytes, and fails only by refusing.
+
+Run under atheris by `make fuzz` (tests.fuzz.__main__); without it, tests/fuzz/test_found.py feeds them their seeds and
+what was found before.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))  # where the samples are
+
+import msgspec
+from openpgp_keys import certificate_of
+from samples import SAMPLES
+from software_hsm import CONTEXT, artifact_of, key_record, make
+
+from hsmpub.envelope.forms import find_header, load_recipient
+from hsmpub.envelope.header import FORMS
+from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
+from hsmpub.errors import HsmpubError
+from hsmpub.formats.certificate_chain import check_chain
+from hsmpub.formats.cms.chain import load_chain
+from hsmpub.formats.cms.der_check import check_der, contents, members
+from hsmpub.formats.cms.read import ReadSignedData, signs_with_rsa
+from hsmpub.formats.cms.stamp import STAMPED, signature_value, without_timestamp
+from hsmpub.formats.cms.timestamp_token import read_response
+from hsmpub.formats.git_tag_read import split_signature
+from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
+from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
+from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
+from hsmpub.formats.openpgp_v6_read import check_v6_certificate, check_v6_signature
+from hsmpub.formats.registry import FORMATS
+from hsmpub.formats.source import BytesSource
+from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
+from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.zip.directory import read_archive
+from hsmpub.formats.zip.manifest import parse_manifest
+from hsmpub.model.entry import load_entry
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.statement import load_statement
+from hsmpub.model.submission import load_ci_submission, load_personal_submission
+from hsmpub.shares.channel import Accepted, read_message, read_reply
+from hsmpub.shares.confirmation import load_confirmation
+from hsmpub.shares.pgp_certificate import read_certificate
+from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.slip39 import canonical, read_share
+from hsmpub.tlog.bundle import load_bundle
+from hsmpub.tlog.note import load_note
+from hsmpub.tlog.proof import load_proof
+
+FOUND = Path(__file__).parent / "found"
+#: The bytes of a signature that is put into files that could be read.
+_OUTPUT = bytes.fromhex("3003020100")
+
+
+class Target(NamedTuple):
+    """parsers: given the bytes one after the other; refuses: errors that are a refusal; seeds: where to begin."""
+
+    parsers: tuple[Callable[[bytes], object], ...]
+    refuses: tuple[type[Exception], ...] = (HsmpubError,)
+    seeds: Callable[[], list[bytes]] = list
+
+    def run(self, data: bytes) -> None:
+        for parser in self.parsers:
+            try:
+                parser(data)
+            except self.refuses:
+                continue
+
+
+def _embedded(name: str) -> Target:
+    """Everything that a file for signing meets: on the client and, in a child, at the keeper."""
+    form = FORMATS[name]
+
+    def attached(data: bytes) -> None:
+        for _ in form.attach(BytesSource(data), _OUTPUT):
+            pass
+
+    def seeds() -> list[bytes]:
+        data = SAMPLES[name]
+        output = make(form, data, key_record("p256", name))
+        return [data, b"".join(form.attach(BytesSource(data), output))]
+
+    looks = (lambda data: form.extract(BytesSource(data)), lambda data: form.detach(BytesSource(data)))
+    return Target((*looks, attached), seeds=seeds)
+
+
+@functools.cache
+def _key(name: str) -> KeyRecord:
+    kind = "p256" if "p256" in FORMATS[name].key_kinds else "ed25519"
+    return key_record(kind, name)
+
+
+def _outputs(*names: str) -> Target:
+    """Signature files, read back. The first byte chooses the format; whatever is read must not verify by chance."""
+
+    def read(data: bytes) -> None:
+        name = names[data[0] % len(names)] if data else names[0]
+        form = FORMATS[name]
+        form.check(data[1:], _artifact(name), _key(name), CONTEXT)
+
+    def seeds() -> list[bytes]:
+        return [bytes((i,)) + make(FORMATS[n], SAMPLES.get(n, b"x"), _key(n)) for i, n in enumerate(names)]
+
+    return Target((read,), seeds=seeds)
+
+
+@functools.cache
+def _artifact(name: str):
+    return artifact_of(SAMPLES.get(name, b"x"), format_=FORMATS[name])
+
+
+def _text(parser: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: parser(data.decode("latin-1"))
+
+
+def _der(data: bytes) -> None:
+    check_der(data)
+    if data[0] & 0x20:
+        members(contents(data))
+
+
+def _openpgp(data: bytes) -> None:
+    for _, body in packets(data):
+        read_subpackets(body)
+
+
+def _share(data: bytes) -> None:
+    read_share(canonical(data))
+
+
+def _ssh(data: bytes) -> None:
+    line = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH"
+    verify_sshsig(data, b"message", "file", [line.decode()])
+
+
+def _openpgp_seeds() -> list[bytes]:
+    own = make(FORMATS["openpgp"], b"x", _key("openpgp"))
+    return [own, dearmor(own, "SIGNATURE"), certificate_of("p256").encode()]
+
+
+def _cms(data: bytes) -> None:
+    ReadSignedData(data, load_chain(_key("cms")), "p256")
+
+
+def _chain(data: bytes) -> None:
+    check_chain(data.decode("latin-1"), _key("openpgp"), now=CONTEXT.at)
+
+
+def _records(*loads: Callable[[bytes], object]) -> Target:
+    return Target(
+        loads, (HsmpubError, msgspec.MsgspecError), lambda: [b"{}", b'{"type":"box","holder":"a","box":"AA=="}']
+    )
+
+
+def _targets() -> Iterator[tuple[str, Target]]:
+    for name in ("authenticode", "msi", "cab", "cat", "kernel-module", "deb", "rpm", "jar", "apk", "pdf",
+                 "openpgp-cleartext", "apt-inrelease"):  # fmt: skip
+        yield name, _embedded(name)
+    yield "zip", Target((lambda data: read_archive(BytesSource(data)), parse_manifest), seeds=lambda: [SAMPLES["jar"]])
+    yield "der", Target((_der,), (ValueError,), lambda: [make(FORMATS["cms"], b"x", _key("cms"))])
+    cms = (
+        _cms,
+        signs_with_rsa,
+        signature_value,
+        *(functools.partial(without_timestamp, format_name=n) for n in STAMPED),
+    )
+    timestamps = (lambda data: read_response(data, b"x", 1, ()),)
+    yield "cms", Target((*cms, *timestamps), seeds=lambda: [make(FORMATS["cms"], b"x", _key("cms"))])
+    yield "signature-files", _outputs(*(name for name in FORMATS if name != "pdf"))
+    armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
+                check_v6_certificate)  # fmt: skip
+    keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1}
+    readers = [_text(lambda text, r=r: r(text, *[_key("openpgp")] * keys.get(r, 2))) for r in armoured]
+    more = (_openpgp, lambda data: check_v6_signature(data, b"x", _key("openpgp")), _keyring, _text(read_certificate))
+    yield "openpgp", Target((*readers, *more), seeds=_openpgp_seeds)
+    ssh = (_ssh, parse_ssh_key, _text(load_ssh_key))
+    yield "ssh", Target(ssh, seeds=lambda: [make(FORMATS["sshsig"], b"x", _key("sshsig")), SAMPLES["ssh-certificate"]])
+    yield (
+        "git",
+        Target((split_signature,), seeds=lambda: [b"object 0\ntype commit\n\nx\n-----BEGIN PGP SIGNATURE-----\n"]),
+    )
+    yield "certificate-chain", Target((_chain,), seeds=lambda: [_key("cms").certificates.encode()])
+    headers = [lambda data, form=form: find_header(data, form, _decryption()) for form in FORMS]
+    names = [_text(functools.partial(load_recipient, form=form)) for form in FORMS]
+    yield "envelope", Target((*headers, *names), seeds=lambda: [b"age-encryption.org/v1\n-> X25519 a\n\n--- \n"])
+    yield "shares", _records(read_message, lambda data: read_reply(data, Accepted), _share)
+    yield "records", _records(load_unseal_record, load_recovery_record, load_confirmation, load_statement, load_entry,
+                              load_ci_submission, load_personal_submission)  # fmt: skip
+    yield "log", Target((load_bundle, load_note, _text(load_proof)), seeds=lambda: [b"a\n\n\xe2\x80\x94 b AAAA\n"])
+
+
+def _keyring(data: bytes) -> None:
+    recipient_of_certificate(data, now=CONTEXT.at)
+
+
+@functools.cache
+def _decryption() -> KeyRecord:
+    return key_record("rsa3072", "openpgp")
+
+
+TARGETS = dict(_targets())
