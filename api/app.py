@@ -20,7 +20,21 @@ from api.front import Front
 from api.logs import JsonLog
 from api.metrics import Metrics
 from api.problem import BodyRefused, MethodNotAllowed, NoSuchRoute, Unprocessable
-from api.routes import artifacts, drill, health, holders, keys, log, receipts, requests, sessions, sign, transit, unseal
+from api.routes import (
+    artifacts,
+    drill,
+    health,
+    holders,
+    keys,
+    log,
+    receipts,
+    requests,
+    sessions,
+    sign,
+    timestamps,
+    transit,
+    unseal,
+)
 from api.served_log import ServedLog
 from api.sessions import Sessions
 from api.settings import Settings
@@ -68,7 +82,21 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
     app.state.readiness = health.Readiness()
     sign_route = sign.SignRoute(front)
     app.router.routes.insert(0, Route(sign.PATH, sign_route, methods=["POST"], name="sign"))
-    for routes in (sessions, requests, artifacts, receipts, keys, unseal, holders, drill, health, log, transit):
+    everything = (
+        sessions,
+        requests,
+        artifacts,
+        receipts,
+        keys,
+        unseal,
+        holders,
+        drill,
+        health,
+        log,
+        transit,
+        timestamps,
+    )
+    for routes in everything:
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
@@ -91,6 +119,7 @@ def _front(settings: Settings, protections: Mapping[str, str]) -> Front:
         by_address=Throttle(caps.address_rate, caps.address_burst, "This address"),
         costly=Throttle(caps.costly_rate, caps.costly_burst, "This address"),
         by_session=Throttle(caps.session_rate, caps.session_burst, "This session"),
+        timestamps=Throttle(caps.timestamp_rate, caps.timestamp_burst, "Everybody together"),
         uploads=UploadPlaces(caps.max_uploads, metrics.uploads),
         metrics=metrics,
         log=JsonLog(),

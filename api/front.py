@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ class Front:
     by_address: Throttle
     costly: Throttle
     by_session: Throttle
+    timestamps: Throttle
     uploads: UploadPlaces
     metrics: Metrics
     log: JsonLog
@@ -52,6 +54,17 @@ class Front:
             self.by_session.check(session)
         else:
             self.costly.check(asker(client))
+
+    def check_timestamp_rate(self, bearer: bytes, client: tuple[str, int] | None) -> None:
+        """Whoever has logged in has a bucket of their own; anybody shares that of their address, and that of all.
+
+        Raises:
+            TooManyRequests.
+        """
+        session = hashlib.sha256(bearer).digest()
+        self.check_session_rate(session, client)
+        if not self.sessions.is_known(session, int(time.time())):
+            self.timestamps.check("anybody")
 
 
 def front_of(request: Request) -> Front:

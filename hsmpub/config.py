@@ -54,7 +54,7 @@ class FrontSection(_Section):
     max_upload_bytes: cap of one uploaded file; max_uploads: at the same time. body_timeout: for a whole small body;
     idle_timeout: between two pieces of an upload; checkpoint_timeout: how long a receipt waits for its checkpoint.
     address_*: of one address, everything; costly_*: of one address, what costs before anybody is authenticated;
-    session_*: of one CI session.
+    session_*: of one CI session; timestamp_*: timestamps for anybody, all addresses together.
     """
 
     listen: str = "127.0.0.1:8700"
@@ -71,6 +71,8 @@ class FrontSection(_Section):
     costly_burst: float = Field(default=200.0, gt=0)
     session_rate: float = Field(default=5000.0, gt=0)
     session_burst: float = Field(default=10_000.0, gt=0)
+    timestamp_rate: float = Field(default=50.0, gt=0)
+    timestamp_burst: float = Field(default=500.0, gt=0)
 
 
 class KeeperSection(_Section):

@@ -38,6 +38,8 @@ def status(
     _say_protections(found)
     for quorum in found.quorums:
         say_quorum(quorum)
+    if found.timestamps:
+        say(f"Timestamps: {visible(found.timestamps)}.", "" if found.timestamps == "given" else "yellow")
     for warning in found.warnings:
         say(f"Warning: {visible(warning)}", "yellow")
 

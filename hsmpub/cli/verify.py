@@ -1,7 +1,8 @@
-"""`hsmpub verify`: checks a receipt and the files at hand, offline, with nothing but the pins."""
+"""`hsmpub verify`: checks a receipt and the files at hand, or signed files alone, offline, by nothing but the pins."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,32 +10,76 @@ import typer
 
 from hsmpub.cli.options import AsJson, Pins, pins
 from hsmpub.cli.say import note, say, say_json
+from hsmpub.cli.verify_files import authorities_of, say_judged, verify_files
 from hsmpub.cli.visible import visible
+from hsmpub.client.agreeing import judge_with
 from hsmpub.client.given import given_file
+from hsmpub.client.stamped_time import Authorities
 from hsmpub.client.upload import FileUnreadable
-from hsmpub.model.trust import known_keys
+from hsmpub.errors import Invalid
+from hsmpub.model.trust import Trust, known_keys
 from hsmpub.receipt import Step, verify_receipt
+from hsmpub.receipt.model import FORMAT, SUFFIX
+
+
+class SeveralReceipts(Invalid):
+    advice = "Verify them one by one, each with its own files."
 
 
 def verify(
-    receipt: Annotated[Path, typer.Argument(help="The receipt file.")],
-    files: Annotated[list[Path] | None, typer.Argument(help="Artifacts and signatures that belong to it.")] = None,
+    files: Annotated[list[Path], typer.Argument(help="A receipt and the files that belong to it; or signed files.")],
     trust: Pins = None,
+    timestamp_ca: Annotated[
+        list[Path] | None, typer.Option("--timestamp-ca", help="Certificates in PEM of a timestamp authority, or of "
+                                        "CAs above it, whose timestamps count; may be given more than once.")
+    ] = None,
+    timestamps: Annotated[
+        Path | None, typer.Option("--timestamps", envvar="HSMPUB_TIMESTAMPS", help="The file that 'hsmpub sign' takes: "
+                                  "its authorities' timestamps count.")
+    ] = None,
+    require_timestamp: Annotated[
+        bool, typer.Option("--require-timestamp", help="Refuse what could have a timestamp that counts, and has none.")
+    ] = False,
+    ignore_timestamps: Annotated[bool, typer.Option("--ignore-timestamps", help="Do not judge timestamps.")] = False,
     as_json: AsJson = False,
-) -> None:
-    """Check a receipt offline: log, request, policy, approvals, signatures, files, publishing. Prints each step."""
+) -> None:  # fmt: skip
+    """Check signatures offline. With a receipt: log, request, policy, approvals, signatures, files, publishing; prints
+    each step. Without one: the signature in each file, and those beside it (FILE.asc, FILE.sig, …), by the keys of the
+    pins alone. Timestamps are judged, too.
+
+    Exit status: 0 everything holds, 1 something does not, or nothing was there to check, 2 wrong usage."""
     known = pins(trust)
+    authorities = authorities_of(
+        known, timestamp_ca or (), timestamps, required=require_timestamp, ignored=ignore_timestamps
+    )
+    receipts = [path for path in files if _is_receipt(path)]
+    if receipts and files[0] != receipts[0] and len(receipts) > 1:
+        raise SeveralReceipts(f"{len(receipts)} of the files are receipts.")
+    if not receipts:
+        verify_files(files, known, authorities, as_json=as_json)
+        return
+    _verify_receipt(receipts[0], files, known, authorities, as_json=as_json)
+
+
+def _verify_receipt(
+    receipt: Path, files: Sequence[Path], known: Trust, authorities: Authorities, *, as_json: bool
+) -> None:
     try:
         data = receipt.read_bytes()
     except OSError as e:
         raise FileUnreadable(f"{receipt} cannot be read: {e.strerror}.") from None
     # `verify x.receipt.json *` names the receipt among the files, too
-    given = [given_file(path) for path in files or [] if not _is_same(path, receipt)]
+    others = [path for path in files if not _is_same(path, receipt)]
+    given = [given_file(path) for path in others]
+    keys = known_keys(known)
     say_step = (lambda _: None) if as_json else _say_step
-    report = verify_receipt(data, known.log_key, given, pinned=known_keys(known), on_step=say_step)
+    report = verify_receipt(data, known.log_key, given, pinned=keys, on_step=say_step)
+    judged = judge_with(report, others, keys, authorities)
     if as_json:
-        say_json({"verified": True, **{name: getattr(report, name) for name in _MEMBERS}})
+        say_json({"verified": True, **{name: getattr(report, name) for name in _MEMBERS}, "judged": judged})
         return
+    for one in judged:
+        say_judged(one)
     what = " ".join(visible(part) for part in (report.kind, report.project, report.version) if part)
     say(f"Verified: {what} by {visible(report.service)}, request {visible(report.request)}.", "green")
     if report.newer_keys:
@@ -44,8 +89,19 @@ def verify(
         note("No file was named, so this says nothing about a file at hand: name the artifacts after the receipt.")
 
 
+def _is_receipt(path: Path) -> bool:
+    """By its name, or by how it begins."""
+    if path.name.endswith(SUFFIX):
+        return True
+    try:
+        with path.open("rb") as file:
+            return path.is_file() and FORMAT.encode() in file.read(64)
+    except OSError:
+        return False
+
+
 def _is_same(one: Path, other: Path) -> bool:
-    return one.exists() and one.samefile(other)
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 _MEMBERS = (

@@ -68,6 +68,11 @@ class Timestamps:
         self._clock = clock
         self._patience = patience
 
+    @property
+    def pins(self) -> tuple[x509.Certificate, ...]:
+        """Of all of them."""
+        return tuple(pin for authority in self._authorities for pin in authority.pins)
+
     def stamp(self, data: bytes) -> Token:
         """A token over SHA-256 of `data`.
 

@@ -56,10 +56,13 @@ def read_timestamp_file(path: Path) -> Timestamps:
         first = e.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise TimestampFileWrong(f"{where}: {first['msg']}.", line=found.line_of(first["loc"]), file=_FILE) from None
-    return Timestamps([Authority(one.name, one.url, _pins(path.parent / one.certificates)) for one in named.authority])
+    return Timestamps(
+        [Authority(one.name, one.url, load_pins(path.parent / one.certificates)) for one in named.authority]
+    )
 
 
-def _pins(path: Path) -> tuple[x509.Certificate, ...]:
+def load_pins(path: Path) -> tuple[x509.Certificate, ...]:
+    """Certificates of an authority, or of CAs above it. Raises TimestampPinsUnusable."""
     try:
         data = path.read_bytes()
         return tuple(x509.load_pem_x509_certificates(data if len(data) <= _MOST else b""))

@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import IO
 
 from hsmpub.artifact.extraction import SECONDS, Extraction
-from hsmpub.errors import Conflict, NotFound, Refused, Throttled
+from hsmpub.errors import Conflict, NotFound, Refused
 from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.sha256state import HeldSha256
+from hsmpub.keeper.places import ManyFilesWait, Places
 from hsmpub.model.submission import FileRef
 
 _CHUNK = 1 << 20
-#: Files that are looked into at once; a hostile one holds up its like only.
-_LOOKED_INTO = 2
+#: Files that are hashed, and that are looked into, at once: those that take long to read hold up their like only.
+_AT_ONCE = 2
 #: A child that has nothing to do ends after this long.
 IDLE_SECONDS = 10.0
-#: Two are hashed, so many more requests may wait; and no file is larger (a sparse one costs its writer nothing).
-MAX_WAITING = 64
+#: No file is larger (a sparse one costs its writer nothing).
 MAX_FILE_BYTES = 64 << 30
 
 
@@ -43,10 +43,6 @@ class WrongSize(Conflict):
     advice = "Send the size of the very file that was uploaded."
 
 
-class ManyFilesWait(Throttled):
-    pass
-
-
 class Artifacts:
     """Reads `root/<aa>/<sha256>`; two files at a time, so that large ones do not starve the rest.
 
@@ -59,9 +55,8 @@ class Artifacts:
         self._root = root
         self._private = private
         self._seconds = seconds
-        self._places = asyncio.Semaphore(2)
-        self._looking = asyncio.Semaphore(_LOOKED_INTO)
-        self._waiting = 0
+        self._hashing = Places(_AT_ONCE, "hashed")
+        self._looking = Places(_AT_ONCE, "looked into")
         self._idle: list[Extraction] = []
         self._ending: asyncio.TimerHandle | None = None
 
@@ -69,7 +64,7 @@ class Artifacts:
         """The file is there, whole; hashed, with what these formats need beside the hash.
 
         Raises:
-            ArtifactMissing, ArtifactAltered, WrongSize, ManyFilesWait; the rules of a format's `extract`.
+            WrongSize; as `hashed`.
         """
         if await self._size(file.sha256) != file.size:
             raise WrongSize(f"The file {file.name} does not have {file.size:,} bytes.")
@@ -82,18 +77,13 @@ class Artifacts:
             sha256: what the file must hash to, 64 hex characters; name: for messages.
 
         Raises:
-            ArtifactMissing, ArtifactAltered, ManyFilesWait; the rules of a format's `extract`.
+            ArtifactMissing, ArtifactAltered, ManyFilesWait; Refused with the rule of a format's `extract`;
+            ExtractionTooLong, ExtractorLost.
         """
-        if self._waiting >= MAX_WAITING:
-            raise ManyFilesWait(f"{MAX_WAITING} requests wait for their files to be hashed.")
-        self._waiting += 1
-        try:
-            if curious := [form for form in formats if form.detail_limit]:
-                return await self._looked_into(sha256, name, curious)
-            async with self._places:
-                return Artifact(name, await asyncio.to_thread(self._hash, sha256, name))
-        finally:
-            self._waiting -= 1
+        if curious := [form for form in formats if form.detail_limit]:
+            return await self._looked_into(sha256, name, curious)
+        async with self._hashing:
+            return Artifact(name, await asyncio.to_thread(self._hash, sha256, name))
 
     def close(self) -> None:
         """Ends the children that have nothing to do."""
@@ -108,10 +98,10 @@ class Artifacts:
                 self._idle.pop() if self._idle else await asyncio.to_thread(Extraction, self._private, self._seconds)
             )
             try:
-                async with self._places:
+                async with self._hashing:
                     state = await asyncio.to_thread(self._hash, sha256, name, child.empty())
                 details = await asyncio.to_thread(child.extract, name, formats, state.size)
-            except (Refused, ArtifactAltered, ArtifactMissing):
+            except (Refused, ArtifactAltered, ArtifactMissing, ManyFilesWait):
                 self._keep(child)
                 raise
             except BaseException:  # it is still busy, or lost
@@ -121,6 +111,7 @@ class Artifacts:
             return Artifact(name, state, details)
 
     def _keep(self, child: Extraction) -> None:
+        child.empty()
         self._idle.append(child)
         if self._ending is not None:
             self._ending.cancel()

@@ -76,7 +76,7 @@ class Bearers:
         Raises:
             BearerUnknown, DigestsRefused, DigestNotEnough, and what `Routine.sign` raises.
         """
-        session, project = self._find(message.bearer)
+        session, project = self.find(message.bearer)
         items = list(dict.fromkeys(message.items))
         if not 0 < len(items) <= MAX_DIGESTS or len(items) != len(message.items):
             raise DigestsRefused(f"The request brings {len(message.items)} digests, or one twice.")
@@ -91,7 +91,8 @@ class Bearers:
         for session, _ in self._open.values():
             session.decisions.clear()
 
-    def _find(self, bearer: bytes) -> tuple[Session, str]:
+    def find(self, bearer: bytes) -> tuple[Session, str]:
+        """The session of a bearer, and its project. Raises BearerUnknown."""
         found = self._open.get(_name_of(bearer))
         if (
             found is None

@@ -80,8 +80,8 @@ class Book:
                 self.roster = load_roster(entry.text)
         return first
 
-    async def record_routine(self, entry: e.RoutineSigned) -> int:
-        """Makes a routine signature's entry durable; needs no turn, since nothing is decided on it."""
+    async def record_routine(self, entry: e.RoutineSigned | e.Timestamped) -> int:
+        """Makes the entry of a routine signature or a timestamp durable; needs no turn: nothing is decided on it."""
         index = await self.log.append([e.dump_entry(entry)])
         self.state.apply(index, entry)
         return index

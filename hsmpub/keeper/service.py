@@ -18,6 +18,7 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.bearers import Bearers
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.clock import KernelClock, TimeGuard, elapsed, kernel_clock
 from hsmpub.keeper.confirming import Confirming
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
@@ -32,6 +33,7 @@ from hsmpub.keeper.routine import Routine
 from hsmpub.keeper.sessions import Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
+from hsmpub.keeper.timestamping import TimestampAuthority
 from hsmpub.keeper.tokens import Tokens
 from hsmpub.keeper.transcripts import Transcripts
 from hsmpub.keeper.unsealing import Unsealing
@@ -52,9 +54,8 @@ SWEEP_SECONDS = 5
 
 @dataclass(frozen=True)
 class KeeperParts:
-    """What a keeper is started with. clock: seconds since 1970. generation: see hsmpub.keeper.upgrading.
-
-    pending: sets of shares that wait for their holders.
+    """What a keeper is started with. clock: seconds since 1970; kernel: what is known of it; ticks: elapsed time.
+    generation: see hsmpub.keeper.upgrading. pending: sets of shares that wait for their holders.
     """
 
     home: Home
@@ -66,6 +67,8 @@ class KeeperParts:
     workers: int
     protections: dict[str, str]
     clock: Callable[[], float] = time.time
+    kernel: Callable[[], KernelClock] = kernel_clock
+    ticks: Callable[[], float] = elapsed
     generation: int = 0
     pending: PendingSets | None = None
 
@@ -106,6 +109,8 @@ class Keeper:
         )
         self.routine = Routine(book, artifacts, self.unsealing)
         self.bearers = Bearers(book, tokens, self.routine)
+        guard = TimeGuard(parts.clock, kernel=parts.kernel, ticks=parts.ticks)
+        self.timestamps = TimestampAuthority(book, self.bearers, self.unsealing, guard)
         self.publishing = Publishing(book, self.approving, credentials, self.unsealing)
         self.issuers = Issuers(book)
         self.views = Views(book, self.approving, self.executing)
@@ -114,8 +119,9 @@ class Keeper:
         self.confirming = Confirming(parts.home.confirmations, sets, parts.pending)
         watch = QuorumWatch(book, self.confirming)
         self.status = Status(
-            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch
-        )
+            book, self.unsealing, self.issuers, credentials, self._trouble, parts.identity, parts.protections, watch,
+            self.timestamps,
+        )  # fmt: skip
         self._log_key = next(key.name for key in book.genesis.keys if key.kind == "ed25519")
 
     async def front(self, message: m.FrontMessage) -> m.FrontReply:
@@ -151,6 +157,8 @@ class Keeper:
             case m.SignDigests():
                 self.status.count("hsmpub_routine_files_total", len(message.items))
                 return await self.bearers.sign(message)
+            case m.AskTimestamp():
+                return await self.timestamps.answer(message)
             case m.GetKey():
                 return self.views.key(message.name)
             case m.SubmitPersonal():
@@ -220,6 +228,7 @@ class Keeper:
         """Raises LogUnavailable."""
         await self.approving.expire()
         self.decrypting.forget()
+        self.timestamps.look()
         if self.unsealing.is_unsealed:
             self.executing.start_all()
 

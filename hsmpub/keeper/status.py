@@ -12,6 +12,7 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.quorum_watch import QuorumWatch
+from hsmpub.keeper.timestamping import TimestampAuthority
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
@@ -36,6 +37,7 @@ class Status:
         identity: Ed25519PrivateKey,
         protections: dict[str, str],
         quorums: QuorumWatch,
+        timestamps: TimestampAuthority,
     ) -> None:
         self._book = book
         self._unsealing = unsealing
@@ -46,6 +48,7 @@ class Status:
         self._keeper_key = identity.public_key().public_bytes_raw().hex()
         self._own = protections
         self._quorums = quorums
+        self._timestamps = timestamps
         self.counters: Counter[str] = Counter()
 
     def count(self, name: str, by: int = 1) -> None:
@@ -81,6 +84,7 @@ class Status:
             dead_man_at=self._dead_man_at(),
             present_at=state.present_at,
             quorums=self._quorums.views(),
+            timestamps=self._timestamps.state,
         )
 
     def keys(self, nonce: bytes) -> m.KeysReply:
@@ -142,12 +146,26 @@ class Status:
         fewer = self._unsealing.fewer
         few = [f"fewer signers: {fewer}"] if fewer else []
         quorums = list(self._quorums.warnings())
-        return off + bearer + missing + glass + quorums + few + self._of_retired_keys() + self._sealing_warnings()
+        state = self._timestamps.state
+        refused = [f"timestamps are {state}"] if state.startswith("refused") else []
+        return (
+            off
+            + bearer
+            + missing
+            + glass
+            + quorums
+            + refused
+            + few
+            + self._of_retired_keys()
+            + self._sealing_warnings()
+        )
 
     def _of_retired_keys(self) -> list[str]:
         active = self._book.keys.active
         named = {signs.key for project in self._book.policy.projects.values() for signs in project.sign}
         named |= {target.key for target in self._book.policy.targets.values() if target.key}
+        if (authority := self._book.policy.timestamping) is not None:
+            named.add(authority.key)
         return [f"the policy has {name} sign, which was retired: adopt another" for name in sorted(named - set(active))]
 
     def _sealing_warnings(self) -> list[str]:
@@ -163,6 +181,7 @@ class Status:
         return {
             **{name: float(value) for name, value in self.counters.items()},
             **self._quorums.counters(),
+            **{name: float(value) for name, value in self._timestamps.counters.items()},
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
             "hsmpub_sealed_by_itself_total": float(sum(self._unsealing.automatic.values())),

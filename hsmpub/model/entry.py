@@ -181,6 +181,20 @@ class RoutineSigned(_Entry, frozen=True, tag="routine"):
     outputs: tuple[str, ...]
 
 
+class Timestamped(_Entry, frozen=True, tag="timestamp"):
+    """A timestamp was given to whoever asked the authority (RFC 3161). What was stamped is not here.
+
+    gen_time: that it says, in microseconds since 1970; serial: hex; sha256: of the token (ContentInfo, DER);
+    session: bearer session that asked, or empty where anybody may.
+    """
+
+    key: str
+    gen_time: int
+    serial: str
+    sha256: str
+    session: str = ""
+
+
 class PublishIntent(_Entry, frozen=True, tag="publish-intent"):
     """Durable before the credential is opened. `credential_sha256` names the sealed blob that is leased."""
 
@@ -340,7 +354,7 @@ Entry = (
     Genesis | PolicyAdopted | RosterAdopted | IssuerKeys | SessionOpened | Requested | Approved | Declined | Expired
     | Signed | RoutineSigned | PublishIntent | PublishOutcome | CredentialSealed | Delivered | NotDelivered
     | ShareHandedIn | UnsealedBy | HolderPresent | UpgradePermitted | Resumed | SealedBy | Restored | CeremonyHeld
-    | Drilled | Lost | KeysChanged
+    | Drilled | Lost | KeysChanged | Timestamped
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -112,6 +112,8 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    #: key → the last time that a timestamp of it says, in microseconds since 1970
+    stamped_at: dict[str, int] = field(default_factory=dict)
     #: as the log has it; a keeper that was started anew is sealed all the same
     opened: Opened | None = None
     #: the unsealing that ended last, or that another one followed
@@ -133,7 +135,7 @@ class ServiceState:
         Raises:
             LogContradictsItself: this fact cannot follow the ones before it.
         """
-        # Routine signatures are appended side by side and may be applied out of order: they change no state.
+        # Routine signatures and timestamps are appended side by side, and may be applied out of order: no matter.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
         self.quorums.apply(entry)
@@ -173,6 +175,8 @@ class ServiceState:
                 if '"tuf":' in entry.statement:  # nearly none has it, and there are many
                     self.tuf.take(load_statement(entry.statement.encode()))
                 self._count(index, entry.at, len(entry.outputs))
+            case e.Timestamped():
+                self._stamped(index, entry)
             case e.Restored():
                 self._close()
                 self.epoch = entry.epoch
@@ -240,6 +244,12 @@ class ServiceState:
         if self.opened is not None and index > self.opened.index:
             self.opened.signatures += signatures
             self.opened.last_signature_at = max(self.opened.last_signature_at, at)
+
+    def _stamped(self, index: int, entry: e.Timestamped) -> None:
+        """What anybody may ask for uses up no signatures of an unsealing, and keeps none open that is idle."""
+        self.stamped_at[entry.key] = max(self.stamped_at.get(entry.key, 0), entry.gen_time)
+        if entry.session:
+            self._count(index, entry.at, 1)
 
     def _apply_to_request(self, index: int, entry: e.Entry) -> None:
         if isinstance(entry, e.Requested):

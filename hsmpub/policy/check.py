@@ -51,6 +51,7 @@ def check_policy(
     check.requesters_across_projects()
     check.tag_keys()
     check.release_keys()
+    check.timestamping()
 
 
 class _Check:
@@ -232,6 +233,25 @@ class _Check:
                         " no approvals for what it has signed.",
                         line=self._line("project", name, "sign", i, "key"),
                     )
+
+    def timestamping(self) -> None:
+        """Its key signs for nobody else, and those who ask need nobody's approval."""
+        table = self.policy.timestamping
+        if table is None:
+            return
+        self._fit(table.key, "timestamp", self._line("timestamping", "key"))
+        for name, project in self.policy.projects.items():
+            if any(signs.key == table.key for signs in project.sign):
+                raise rule.TimestampKeyShared(
+                    f"Project {name!r} signs with {table.key!r}, too.", line=self._line("timestamping", "key")
+                )
+        self._once(((p, ("timestamping", "projects", i)) for i, p in enumerate(table.projects)), "The same project")
+        for i, asking in enumerate(table.projects):
+            line = self._line("timestamping", "projects", i)
+            if asking not in self.policy.projects:
+                raise rule.UnknownReference(f"The policy has no project {asking!r}.", line=line)
+            if self.policy.projects[asking].approvals:
+                raise rule.TimestampAskerUnfit(f"Project {asking!r} takes approvals.", line=line)
 
 
 def may_both_be(a: Requester, b: Requester) -> bool:

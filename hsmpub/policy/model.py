@@ -246,6 +246,33 @@ class Ceremonies(_Table):
     drill: Days = 180 * 86_400
 
 
+class Timestamping(_Table):
+    """The service as a timestamp authority (RFC 3161).
+
+    key: makes nothing else. policy: object identifier that its timestamps name. accuracy: seconds.
+    ordering: times in microseconds, no two the same. anybody, or projects whose jobs may ask: one of the two.
+    clock: `kernel` asks the kernel whether it is synchronised; `trusted` takes it as it is.
+    """
+
+    key: Name
+    policy: Annotated[
+        str, StringConstraints(pattern=r"^([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,38})){1,20}\z")
+    ]
+    accuracy: Annotated[StrictInt, Field(ge=1, le=60)] = 2
+    ordering: StrictBool = False
+    anybody: StrictBool = False
+    projects: tuple[Name, ...] = ()
+    clock: Literal["kernel", "trusted"] = "kernel"
+
+    @validates(mode="after")
+    def _fit(self) -> Timestamping:
+        if self.anybody == bool(self.projects):
+            raise ValueError("say either 'anybody = true' or whose jobs may ask: 'projects'")
+        if not self.ordering and self.accuracy < 2:
+            raise ValueError("times in whole seconds are accurate to 2 seconds at best, or say 'ordering = true'")
+        return self
+
+
 class PolicyFile(_Table):
     """The whole file; `hsmpub.policy.decide.Policy` answers questions about it."""
 
@@ -253,5 +280,6 @@ class PolicyFile(_Table):
     targets: dict[Name, Target] = Field(default={}, alias="target")
     projects: dict[Name, Project] = Field(default={}, alias="project")
     administration: Administration = Administration()
+    timestamping: Timestamping | None = None
     sealing: Sealing = Sealing()
     ceremonies: Ceremonies = Ceremonies()

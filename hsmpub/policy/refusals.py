@@ -112,5 +112,13 @@ class ReleaseKeyWithoutApprovals(PolicyRefused):
     advice = "Give routine work a key of its own, such as the ceremony's 'routine'."
 
 
+class TimestampKeyShared(PolicyRefused):
+    advice = "Give the authority a key of its own: its timestamps have an order and a clock that others do not keep."
+
+
+class TimestampAskerUnfit(PolicyRefused):
+    advice = "Name projects that take no approvals: programs ask for timestamps by themselves."
+
+
 class CredentialShared(PolicyRefused):
     advice = "Give each target a credential of its own, so that each has exactly one and loses it alone."

@@ -108,6 +108,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     protections: name → "on" or why it is off. counters: metric name → value.
     opening: while unsealed. gathering: shares that are in, by terms, while sealed. dead_man_at: sealed then, unless a
     holder says that they are there; present_at: when one was last heard of. Seconds since 1970.
+    timestamps: empty where the policy has no timestamp authority, else "given" or why none is given now.
     """
 
     service: str
@@ -132,6 +133,7 @@ class StatusReply(_Msg, frozen=True, tag="status-reply"):
     dead_man_at: int | None = None
     present_at: int = 0
     quorums: tuple[QuorumView, ...] = ()
+    timestamps: str = ""
 
 
 def intake_to_sign(key: bytes) -> bytes:
@@ -221,6 +223,20 @@ class SignDigests(_Msg, frozen=True, tag="sign-digests"):
     bearer: bytes
     key: str
     items: tuple[bytes, ...]
+
+
+class AskTimestamp(_Msg, frozen=True, tag="ask-timestamp"):
+    """query: TimeStampReq (RFC 3161), as it was sent; bearer: as in SignDigests, or empty."""
+
+    query: bytes
+    bearer: bytes = b""
+
+
+class TimestampReply(_Msg, frozen=True, tag="timestamp-reply"):
+    """answer: TimeStampResp, DER; rule: why no timestamp was given, or empty."""
+
+    answer: bytes
+    rule: str = ""
 
 
 class GetKey(_Msg, frozen=True, tag="key"):
@@ -496,11 +512,11 @@ class Done(_Msg, frozen=True, tag="done"):
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
     | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive | Confirm
-    | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys
+    | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys | AskTimestamp
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | BearerReply | KeyReply
+    | BearerReply | KeyReply | TimestampReply
     | NonceReply | UpgradeReply | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 

@@ -15,18 +15,30 @@ from hsmpub.model.trust import Trust
 from tests.keeper import keeping
 from tests.keeper.keeping import Kept, kept
 
+_POLICY = keeping.POLICY
 Place = tuple[Running, Kept]
 
 
 @contextmanager
-def real(folder: Path, keys: dict[str, Any], projects: str, *, bearer: bool = False) -> Iterator[Place]:
-    """Unsealed. keys: as keeping.MORE_KEYS; projects: added to the policy; bearer: of the issuer."""
+def real(
+    folder: Path,
+    keys: dict[str, Any],
+    projects: str,
+    *,
+    bearer: bool = False,
+    certificates: dict[str, str] | None = None,
+    **caps: Any,
+) -> Iterator[Place]:
+    """Unsealed. keys, certificates: as keeping.MORE_KEYS and CERTIFICATES; projects: added to the policy; bearer: of
+    the issuer; caps: of the front."""
     with pytest.MonkeyPatch.context() as patch:
         for name, key in keys.items():
             patch.setitem(keeping.MORE_KEYS, name, key)
-        policy = keeping.POLICY.replace("loopback", "bearer = true\nloopback", 1) if bearer else keeping.POLICY
-        patch.setattr(keeping, "POLICY", policy + projects.replace("{", "{{").replace("}", "}}"))
-        with kept(folder, patch) as made, running() as front:
+        for name, chain in (certificates or {}).items():
+            patch.setitem(keeping.CERTIFICATES, name, chain)
+        policy = _POLICY.replace("loopback", "bearer = true\nloopback", 1) if bearer else _POLICY
+        patch.setattr(keeping, "POLICY", policy)
+        with kept(folder, patch, policy=projects) as made, running(**caps) as front:
 
             class Real(dict[type, Any]):
                 def __missing__(self, kind: type) -> Callable[[Any], Any]:

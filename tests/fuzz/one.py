@@ -7,7 +7,7 @@ import warnings
 
 import atheris
 
-with atheris.instrument_imports(include=["hsmpub", "asn1crypto", "pyhanko"]):
+with atheris.instrument_imports(include=["hsmpub"]):
     from tests.fuzz.targets import TARGETS
 
 

@@ -7,17 +7,15 @@ what was found before.
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "formats"))  # where the samples are
 
 import msgspec
+
+from tests.fuzz.target import Target, embedded, key_for, outputs  # isort: skip - it says where the samples are
 from openpgp_keys import certificate_of
 from samples import SAMPLES
-from software_hsm import CONTEXT, artifact_of, key_record, make
+from software_hsm import CONTEXT, key_record, make
 
 from hsmpub.envelope.forms import find_header, load_recipient
 from hsmpub.envelope.header import FORMS
@@ -28,7 +26,8 @@ from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import ReadSignedData, signs_with_rsa
 from hsmpub.formats.cms.stamp import STAMPED, signature_value, without_timestamp
-from hsmpub.formats.cms.timestamp_token import read_response
+from hsmpub.formats.cms.timestamp_query import load_query
+from hsmpub.formats.cms.timestamp_token import read_response, timestamp_request
 from hsmpub.formats.git_tag_read import split_signature
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
@@ -39,12 +38,16 @@ from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
 from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.tuf.canonical import load_canonical
+from hsmpub.formats.tuf.metadata import ROLES, read_metadata
 from hsmpub.formats.zip.directory import read_archive
 from hsmpub.formats.zip.manifest import parse_manifest
 from hsmpub.model.entry import load_entry
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.statement import load_statement
 from hsmpub.model.submission import load_ci_submission, load_personal_submission
+from hsmpub.receipt.key_history import load_key_history
+from hsmpub.receipt.model import load_receipt
 from hsmpub.shares.channel import Accepted, read_message, read_reply
 from hsmpub.shares.confirmation import load_confirmation
 from hsmpub.shares.pgp_certificate import read_certificate
@@ -55,65 +58,6 @@ from hsmpub.tlog.note import load_note
 from hsmpub.tlog.proof import load_proof
 
 FOUND = Path(__file__).parent / "found"
-#: The bytes of a signature that is put into files that could be read.
-_OUTPUT = bytes.fromhex("3003020100")
-
-
-class Target(NamedTuple):
-    """parsers: given the bytes one after the other; refuses: errors that are a refusal; seeds: where to begin."""
-
-    parsers: tuple[Callable[[bytes], object], ...]
-    refuses: tuple[type[Exception], ...] = (HsmpubError,)
-    seeds: Callable[[], list[bytes]] = list
-
-    def run(self, data: bytes) -> None:
-        for parser in self.parsers:
-            try:
-                parser(data)
-            except self.refuses:
-                continue
-
-
-def _embedded(name: str) -> Target:
-    """Everything that a file for signing meets: on the client and, in a child, at the keeper."""
-    form = FORMATS[name]
-
-    def attached(data: bytes) -> None:
-        for _ in form.attach(BytesSource(data), _OUTPUT):
-            pass
-
-    def seeds() -> list[bytes]:
-        data = SAMPLES[name]
-        output = make(form, data, key_record("p256", name))
-        return [data, b"".join(form.attach(BytesSource(data), output))]
-
-    looks = (lambda data: form.extract(BytesSource(data)), lambda data: form.detach(BytesSource(data)))
-    return Target((*looks, attached), seeds=seeds)
-
-
-@functools.cache
-def _key(name: str) -> KeyRecord:
-    kind = "p256" if "p256" in FORMATS[name].key_kinds else "ed25519"
-    return key_record(kind, name)
-
-
-def _outputs(*names: str) -> Target:
-    """Signature files, read back. The first byte chooses the format; whatever is read must not verify by chance."""
-
-    def read(data: bytes) -> None:
-        name = names[data[0] % len(names)] if data else names[0]
-        form = FORMATS[name]
-        form.check(data[1:], _artifact(name), _key(name), CONTEXT)
-
-    def seeds() -> list[bytes]:
-        return [bytes((i,)) + make(FORMATS[n], SAMPLES.get(n, b"x"), _key(n)) for i, n in enumerate(names)]
-
-    return Target((read,), seeds=seeds)
-
-
-@functools.cache
-def _artifact(name: str):
-    return artifact_of(SAMPLES.get(name, b"x"), format_=FORMATS[name])
 
 
 def _text(parser: Callable[[str], object]) -> Callable[[bytes], object]:
@@ -141,16 +85,16 @@ def _ssh(data: bytes) -> None:
 
 
 def _openpgp_seeds() -> list[bytes]:
-    own = make(FORMATS["openpgp"], b"x", _key("openpgp"))
+    own = make(FORMATS["openpgp"], b"x", key_for("openpgp"))
     return [own, dearmor(own, "SIGNATURE"), certificate_of("p256").encode()]
 
 
 def _cms(data: bytes) -> None:
-    ReadSignedData(data, load_chain(_key("cms")), "p256")
+    ReadSignedData(data, load_chain(key_for("cms")), "p256")
 
 
 def _chain(data: bytes) -> None:
-    check_chain(data.decode("latin-1"), _key("openpgp"), now=CONTEXT.at)
+    check_chain(data.decode("latin-1"), key_for("openpgp"), now=CONTEXT.at)
 
 
 def _records(*loads: Callable[[bytes], object]) -> Target:
@@ -162,9 +106,9 @@ def _records(*loads: Callable[[bytes], object]) -> Target:
 def _targets() -> Iterator[tuple[str, Target]]:
     for name in ("authenticode", "msi", "cab", "cat", "kernel-module", "deb", "rpm", "jar", "apk", "pdf",
                  "openpgp-cleartext", "apt-inrelease"):  # fmt: skip
-        yield name, _embedded(name)
+        yield name, embedded(name)
     yield "zip", Target((lambda data: read_archive(BytesSource(data)), parse_manifest), seeds=lambda: [SAMPLES["jar"]])
-    yield "der", Target((_der,), (ValueError,), lambda: [make(FORMATS["cms"], b"x", _key("cms"))])
+    yield "der", Target((_der,), (ValueError,), lambda: [make(FORMATS["cms"], b"x", key_for("cms"))])
     cms = (
         _cms,
         signs_with_rsa,
@@ -172,27 +116,37 @@ def _targets() -> Iterator[tuple[str, Target]]:
         *(functools.partial(without_timestamp, format_name=n) for n in STAMPED),
     )
     timestamps = (lambda data: read_response(data, b"x", 1, ()),)
-    yield "cms", Target((*cms, *timestamps), seeds=lambda: [make(FORMATS["cms"], b"x", _key("cms"))])
-    yield "signature-files", _outputs(*(name for name in FORMATS if name != "pdf"))
+    yield "cms", Target((*cms, *timestamps), seeds=lambda: [make(FORMATS["cms"], b"x", key_for("cms"))])
+    query = lambda: [timestamp_request(b"x", 5)]  # noqa: E731
+    yield "timestamp-query", Target((load_query,), seeds=query)
+    tuf = [lambda data, role=role: read_metadata(data, role) for role in ROLES]
+    yield "tuf", Target((*tuf, load_canonical), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
+    yield "signature-files", outputs(*(name for name in FORMATS if name != "pdf"))
     armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
                 check_v6_certificate)  # fmt: skip
     keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1}
-    readers = [_text(lambda text, r=r: r(text, *[_key("openpgp")] * keys.get(r, 2))) for r in armoured]
-    more = (_openpgp, lambda data: check_v6_signature(data, b"x", _key("openpgp")), _keyring, _text(read_certificate))
+    readers = [_text(lambda text, r=r: r(text, *[key_for("openpgp")] * keys.get(r, 2))) for r in armoured]
+    more = (
+        _openpgp,
+        lambda data: check_v6_signature(data, b"x", key_for("openpgp")),
+        _keyring,
+        _text(read_certificate),
+    )
     yield "openpgp", Target((*readers, *more), seeds=_openpgp_seeds)
     ssh = (_ssh, parse_ssh_key, _text(load_ssh_key))
-    yield "ssh", Target(ssh, seeds=lambda: [make(FORMATS["sshsig"], b"x", _key("sshsig")), SAMPLES["ssh-certificate"]])
     yield (
-        "git",
-        Target((split_signature,), seeds=lambda: [b"object 0\ntype commit\n\nx\n-----BEGIN PGP SIGNATURE-----\n"]),
+        "ssh",
+        Target(ssh, seeds=lambda: [make(FORMATS["sshsig"], b"x", key_for("sshsig")), SAMPLES["ssh-certificate"]]),
     )
-    yield "certificate-chain", Target((_chain,), seeds=lambda: [_key("cms").certificates.encode()])
+    tag = b"object 0\n\nx\n-----BEGIN PGP SIGNATURE-----\n"
+    yield "git", Target((split_signature,), seeds=lambda: [tag])
+    yield "certificate-chain", Target((_chain,), seeds=lambda: [key_for("cms").certificates.encode()])
     headers = [lambda data, form=form: find_header(data, form, _decryption()) for form in FORMS]
     names = [_text(functools.partial(load_recipient, form=form)) for form in FORMS]
     yield "envelope", Target((*headers, *names), seeds=lambda: [b"age-encryption.org/v1\n-> X25519 a\n\n--- \n"])
     yield "shares", _records(read_message, lambda data: read_reply(data, Accepted), _share)
     yield "records", _records(load_unseal_record, load_recovery_record, load_confirmation, load_statement, load_entry,
-                              load_ci_submission, load_personal_submission)  # fmt: skip
+                              load_ci_submission, load_personal_submission, load_receipt, load_key_history)  # fmt: skip
     yield "log", Target((load_bundle, load_note, _text(load_proof)), seeds=lambda: [b"a\n\n\xe2\x80\x94 b AAAA\n"])
 
 

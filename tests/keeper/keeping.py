@@ -26,6 +26,7 @@ from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper import attempts, live
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.clock import KernelClock
 from hsmpub.keeper.service import Keeper, KeeperParts
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
@@ -56,6 +57,8 @@ LOG_KEY = VerifierKey("keeper.example/log", LOG_SIGNER.public_key().public_bytes
 MORE_KEYS: dict[str, tuple[Any, KeyKind, tuple[str, ...]]] = {
     "minisign": (Ed25519PrivateKey.from_private_bytes(b"m" * 32), "ed25519", ("minisign",)),
 }
+#: Chains of those that have one, in PEM.
+CERTIFICATES: dict[str, str] = {}
 PEOPLE = {
     name: Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest())
     for name in ("release-manager", "sdk-lead", "second-lead", "security-officer")
@@ -222,6 +225,8 @@ class Kept:
         self.more_keys = keys
         self.issuer = issuer
         self.offset = 0
+        #: what the kernel says of its clock
+        self.kernel = KernelClock(True, 1000)
         self.signers = SoftSigners()
         #: awaited while the signers log in
         self.logging_in: Callable[[], Awaitable[None]] | None = None
@@ -247,6 +252,7 @@ class Kept:
                 protections=protections or {},
                 pending=pending,
                 clock=lambda: time.time() + self.offset,
+                kernel=lambda: self.kernel,
             )
         )
 
@@ -259,7 +265,10 @@ class Kept:
             KeyRecord("sealing", "aes256", "", 1),
             team().key,
             *self.more_keys,
-            *(KeyRecord(name, kind, _pem(key), 1, formats) for name, (key, kind, formats) in MORE_KEYS.items()),
+            *(
+                KeyRecord(name, kind, _pem(key), 1, formats, certificates=CERTIFICATES.get(name, ""))
+                for name, (key, kind, formats) in MORE_KEYS.items()
+            ),
         )
         now, text = 1, roster()
         public = identity.public_key().public_bytes_raw().hex()

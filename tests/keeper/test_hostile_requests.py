@@ -14,8 +14,9 @@ from keeping import Kept, ssh_signature
 from hsmpub.identity import CiIdentity
 from hsmpub.identity.refusals import IssuerKeysMissing
 from hsmpub.keeper import sessions, submitting, views
-from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts, ManyFilesWait
+from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts
 from hsmpub.keeper.issuers import IssuerNotInPolicy
+from hsmpub.keeper.places import ManyFilesWait, Places
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
 from hsmpub.keeper.submitting import PersonalRequestReplayed, TooManyPending
 from hsmpub.model import submission as s
@@ -185,7 +186,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path: Path)
 def test_only_so_many_wait_for_their_files(kept: Kept) -> None:
     async def scenario() -> None:
         artifacts = Artifacts(kept.folder / "artifacts", kept.folder)
-        artifacts._places = asyncio.Semaphore(0)
+        artifacts._hashing = Places(0, "hashed")
         file = store(kept.folder, "x.whl", b"x")
         waiting = [asyncio.ensure_future(artifacts.hashed(file.sha256, "x")) for _ in range(64)]
         await asyncio.sleep(0)
@@ -194,7 +195,7 @@ def test_only_so_many_wait_for_their_files(kept: Kept) -> None:
         for one in waiting:
             one.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        assert artifacts._waiting == 0
+        assert artifacts._hashing.taken == 0
 
     asyncio.run(scenario())
 

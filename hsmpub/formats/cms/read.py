@@ -33,15 +33,18 @@ class ReadSignedData:
     content_type: dotted name as asn1crypto spells it; content: encapsulated content, raw DER, empty if elsewhere;
     digest: of the content, as signed; at: signing time, seconds since 1970; attributes: values by type, DER;
     claim: what was signed with what.
+    certificates: the chain is in it; without, there is none at all.
     """
 
-    def __init__(self, output: bytes, chain: Chain, kind: KeyKind, version: str = "v1") -> None:
+    def __init__(
+        self, output: bytes, chain: Chain, kind: KeyKind, version: str = "v1", *, certificates: bool = True
+    ) -> None:
         try:
-            self._read(output, chain, kind, version)
+            self._read(output, chain, kind, version, certificates)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as e:
             raise CmsMalformed(f"This is no CMS signature that the service could have made: {_short(e)}.") from None
 
-    def _read(self, output: bytes, chain: Chain, kind: KeyKind, version: str) -> None:
+    def _read(self, output: bytes, chain: Chain, kind: KeyKind, version: str, certificates: bool) -> None:
         check_der(output)
         info = asn1_cms.ContentInfo.load(output, strict=True)
         if info["content_type"].native != "signed_data":
@@ -51,7 +54,7 @@ class ReadSignedData:
         if (signed["version"].native, signer["version"].native) != (version, "v1") or len(signed["crls"] or []):
             raise ValueError("another version")
         check_algorithms(algorithm, signer, kind)
-        _check_chain(signed, signer, chain)
+        _check_chain(signed, signer, chain, certificates)
         encapsulated = signed["encap_content_info"]
         self.content_type: str = encapsulated["content_type"].native
         self.content: bytes = encapsulated["content"].dump()
@@ -87,8 +90,8 @@ def check_algorithms(algorithm: Any, signer: Any, kind: KeyKind) -> None:
         raise ValueError("another parameter of the signature algorithm")
 
 
-def _check_chain(signed: Any, signer: Any, chain: Chain) -> None:
-    if [one.chosen.dump() for one in signed["certificates"]] != sorted(chain.ders):
+def _check_chain(signed: Any, signer: Any, chain: Chain, certificates: bool) -> None:
+    if [one.chosen.dump() for one in signed["certificates"] or []] != (sorted(chain.ders) if certificates else []):
         raise OutputForAnother("The signature carries other certificates than the key's.")
     sid = signer["sid"].chosen
     if sid["serial_number"].native != chain.serial or sid["issuer"].dump() != chain.issuer:

@@ -69,5 +69,6 @@ def signed_data(prepared: Prepared, raw: bytes, version: int = 1) -> bytes:
         ALGORITHMS[prepared.kind],
         octets(ecdsa_der(raw) if prepared.kind == "p256" else raw),
     )
-    signed = sequence(integer(version), set_of(SHA256), sequence(content), context(0, certificates), set_of(info))
+    chain = context(0, certificates) if certificates else b""  # timestamps go without where none was asked for
+    signed = sequence(integer(version), set_of(SHA256), sequence(content), chain, set_of(info))
     return sequence(SIGNED_DATA, context(0, signed))

@@ -1,7 +1,7 @@
 """Timestamps of our own (RFC 3161): that a file of this hash was there when the service signed.
 
 The service is the authority: time and serial number are its own, the hash is the file's. Made by the signing route
-under policy and log; there is no endpoint for timestamp queries, so a token carries no nonce.
+under policy and log. Queries of other programs are answered by hsmpub.formats.cms.timestamp_answer.
 The key's certificate has timeStamping as its only extended key usage, critical, and the key makes nothing else.
 Source: RFC 3161, section 2.4.2; RFC 5816.
 """
@@ -48,7 +48,7 @@ class OwnTimestamp(Detached):
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
         chain = load_chain(key)
-        _check_usage(chain, key.name)
+        check_time_usage(chain, key.name)
         digest = artifact.state.digest()
         info = sequence(
             integer(1),
@@ -87,7 +87,8 @@ def _serial(artifact: Artifact, context: Context) -> int:
     return int.from_bytes(hashlib.sha256(unique).digest()[:16], "big")
 
 
-def _check_usage(chain: Chain, key: str) -> None:
+def check_time_usage(chain: Chain, key: str) -> None:
+    """Raises TimestampCertificateUnfit."""
     leaf = x509.load_der_x509_certificate(chain.ders[0])
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.cms.certificates import UNREADABLE
 from hsmpub.formats.cms.der import integer, octets, sequence, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.signed_data import SHA256 as SHA256_DER
@@ -58,6 +59,13 @@ class Token(NamedTuple):
     at: int
 
 
+class Seen(NamedTuple):
+    """A token that verified. at: what it says, seconds since 1970; by: the authority's own certificate."""
+
+    at: int
+    by: x509.Certificate
+
+
 def timestamp_request(data: bytes, nonce: int) -> bytes:
     """TimeStampReq over SHA-256 of `data`, DER, asking for the certificate. nonce: positive, at most 64 bits."""
     imprint = sequence(SHA256_DER, octets(hashlib.sha256(data).digest()))
@@ -70,6 +78,15 @@ def read_response(response: bytes, data: bytes, nonce: int, pins: Sequence[x509.
     Raises:
         TimestampMalformed, TimestampRefused, TimestampForAnother, TimestampUntrusted.
     """
+    token = token_of(response)
+    found, seen = _read_token(token, _sha256_of(data), pins)
+    if found != nonce:
+        raise TimestampForAnother("The timestamp carries another nonce than was asked for.")
+    return Token(token, seen.at)
+
+
+def token_of(response: bytes) -> bytes:
+    """The token of a granted answer, nothing verified. Raises TimestampMalformed, TimestampRefused."""
     try:
         check_der(response)
         information, *rest = members(contents(response))
@@ -79,10 +96,7 @@ def read_response(response: bytes, data: bytes, nonce: int, pins: Sequence[x509.
         [token] = rest
     except _BROKEN:
         raise TimestampMalformed("The authority's answer is no timestamp response.") from None
-    found, at = _read_token(token, data, pins)
-    if found != nonce:
-        raise TimestampForAnother("The timestamp carries another nonce than was asked for.")
-    return Token(token, at)
+    return token
 
 
 def check_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> int:
@@ -91,14 +105,30 @@ def check_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> 
     Raises:
         TimestampMalformed, TimestampForAnother, TimestampUntrusted.
     """
-    return _read_token(token, data, pins)[1]
+    return _read_token(token, _sha256_of(data), pins)[1].at
 
 
-_BROKEN = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+def see_token(token: bytes, digest_of: Callable[[str], bytes], pins: Sequence[x509.Certificate]) -> Seen:
+    """Verifies a token wherever it comes from. digest_of: digest of what was stamped under sha256, sha384 or sha512.
+
+    Raises:
+        TimestampMalformed, TimestampForAnother, TimestampUntrusted.
+    """
+    return _read_token(token, digest_of, pins)[1]
 
 
-def _read_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> tuple[int | None, int]:
-    """Nonce and time."""
+def _sha256_of(data: bytes) -> Callable[[str], bytes]:
+    """We ask with SHA-256, and nobody answers otherwise."""
+    return lambda name: hashlib.sha256(data).digest() if name == "sha256" else b""
+
+
+_BROKEN = UNREADABLE
+
+
+def _read_token(
+    token: bytes, digest_of: Callable[[str], bytes], pins: Sequence[x509.Certificate]
+) -> tuple[int | None, Seen]:
+    """The nonce, and what there is to see."""
     try:
         check_der(token)
         signed = asn1_cms.ContentInfo.load(token, strict=True)["content"]
@@ -107,11 +137,11 @@ def _read_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> 
         info = content["content"].parsed
         attributes = {one["type"].native: one["values"] for one in signer["signed_attrs"]}
         encoded: bytes = content["content"].contents
-        certificates = _loaded([one.chosen.dump() for one in signed["certificates"]])
-        leaf = _signer_of(signer, attributes, certificates)
+        certificates = _loaded([one.chosen.dump() for one in signed["certificates"] or []])
+        leaf = _signer_of(attributes, [*certificates, *(one for one in pins if one not in certificates)])
         imprint, at = info["message_imprint"], int(info["gen_time"].native.timestamp())
         nonce: int | None = info["nonce"].native
-        same = (imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native)
+        name, stamped = imprint["hash_algorithm"]["algorithm"].native, imprint["hashed_message"].native
         kinds = {content["content_type"].native, attributes["content_type"][0].native}
         whole = hashlib.new(signer["digest_algorithm"]["algorithm"].native, encoded).digest()
         if kinds != {"tst_info"} or attributes["message_digest"][0].native != whole:
@@ -121,10 +151,10 @@ def _read_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> 
         raise TimestampMalformed("The authority's answer holds no timestamp token.") from None
     except InvalidSignature:
         raise TimestampUntrusted("The timestamp's signature does not verify.") from None
-    if same != ("sha256", hashlib.sha256(data).digest()):
+    if name not in _HASHES or stamped != digest_of(name):
         raise TimestampForAnother("The timestamp is over something else.")
     check_authority(leaf, certificates, pins, at)
-    return nonce, at
+    return nonce, Seen(at, leaf)
 
 
 def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
@@ -137,7 +167,7 @@ def _loaded(ders: Sequence[bytes]) -> list[x509.Certificate]:
         raise ValueError("a certificate is malformed") from None
 
 
-def _signer_of(signer: Any, attributes: Any, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
+def _signer_of(attributes: Any, certificates: Sequence[x509.Certificate]) -> x509.Certificate:
     """The certificate that the signed attributes name. Raises the errors of a broken token."""
     if "signing_certificate_v2" in attributes:
         [first, *_] = attributes["signing_certificate_v2"][0]["certs"]
@@ -177,6 +207,8 @@ def check_authority(
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except (x509.ExtensionNotFound, ValueError):
         raise TimestampUntrusted("The authority's certificate has no extended key usage.") from None
+    except UNREADABLE:
+        raise TimestampMalformed("The authority's certificate cannot be read.") from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampUntrusted("The authority's certificate is not one for timestamps alone.")
     when, current = datetime.fromtimestamp(at, UTC), leaf
@@ -202,5 +234,5 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int)
             return allowed and issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return allowed
-    except (ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+    except (*UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
         return False
