@@ -21,11 +21,12 @@ from hsmpub.client.client import Client
 from hsmpub.client.oci.image import Image, check_still
 from hsmpub.client.oci.reference import Reference, load_reference
 from hsmpub.client.oci.registry import Registry
-from hsmpub.client.oci.signing import BESIDE, Beside, attach, check_beside, outputs_of, work_of
+from hsmpub.client.oci.signing import Beside, attach, check_beside, outputs_of, work_of
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.signing import Made, batches
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import Invalid, NotFound
+from hsmpub.formats.oci.attachment import BESIDE
 from hsmpub.formats.registry import get_format
 from hsmpub.model.submission import FileRef
 from hsmpub.policy.model import GIVEN_PREDICATE

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from real_keeper import Place, pins, real
 
@@ -48,7 +49,7 @@ CLAIMS = {
     "repository": "acme/web", "ref": "refs/heads/main", "sha": "a" * 40, "run_id": "12", "run_attempt": "1",
     "workflow_ref": "acme/web/.github/workflows/release.yml@refs/heads/main",
 }  # fmt: skip
-PEM = RELEASE_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+PRIVATE = {"images": ec.derive_private_key(4715, ec.SECP256R1()), "nightly-images": RELEASE_KEY}
 
 
 class Here(NamedTuple):
@@ -60,7 +61,7 @@ class Here(NamedTuple):
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Here]:
     folder = tmp_path_factory.mktemp("oci")
-    keys = dict.fromkeys(("images", "nightly-images"), (RELEASE_KEY, "p256", MADE))
+    keys = {name: (key, "p256", MADE) for name, key in PRIVATE.items()}
     auth = base64.b64encode(f"ci-job:{PASSWORD}".encode()).decode()
     (folder / "docker").mkdir()
     with (
@@ -83,7 +84,9 @@ class Hands:
             command,
         )
         self.do = here.place[0].do
-        (folder / "key.pem").write_bytes(PEM)
+        for name, key in PRIVATE.items():
+            pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            (folder / f"{name}.pem").write_bytes(pem)
         (folder / "root.json").write_text('{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}')
 
     def registry(self):
@@ -98,9 +101,16 @@ class Hands:
     def plain(self, *words: str | Path) -> Said:
         return self.command("oci", *words, "--registry-auth", self.auth)
 
-    def cosign(self, command: str, image: str, *options: str) -> bool:
+    def cosign(self, command: str, image: str, *options: str, key: str = "nightly-images") -> bool:
         env = {"HOME": str(self.folder), "DOCKER_CONFIG": str(self.auth.parent)}
-        common = ("--key", "key.pem", "--insecure-ignore-tlog", "--allow-http-registry", "--trusted-root", "root.json")
+        common = (
+            "--key",
+            f"{key}.pem",
+            "--insecure-ignore-tlog",
+            "--allow-http-registry",
+            "--trusted-root",
+            "root.json",
+        )
         done = run("cosign", command, *common, *options, image, cwd=self.folder, env=env)
         return done.returncode == 0
 
@@ -152,7 +162,11 @@ def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands, proo
     [receipt] = job.folder.glob("*.receipt.json")
     kept = [path for path in job.folder.glob("web-*") if path != receipt]
     assert len(kept) == 2
-    assert job.command("verify", receipt, *kept).status == 0
+    said = job.command("verify", receipt, *kept)
+    assert said.status == 0, said.err
+    said = job.command("verify", *kept)
+    assert said.status == 0, said.err
+    assert f"manifest of an image in {job.host}/acme/web" in said.out + said.err
     needs("cosign")
     good, tampered = (job.cosign("verify", one, "--new-bundle-format") for one in (image, unsigned))
     proof("oci-bundle", "p256", "cosign verify", good=good, tampered=tampered, on=SERVER)
@@ -173,7 +187,7 @@ def test_skopeo_takes_the_image_by_its_repository_and_no_other(job: Hands) -> No
 
     def accepts(what: str, repository: str) -> bool:
         identity = {"type": "exactRepository", "dockerRepository": f"{job.host}/{repository}"}
-        rule = {"type": "sigstoreSigned", "keyPath": str(job.folder / "key.pem"), "signedIdentity": identity}
+        rule = {"type": "sigstoreSigned", "keyPath": str(job.folder / "nightly-images.pem"), "signedIdentity": identity}
         (job.folder / "policy.json").write_text(json.dumps({"default": [rule]}))
         options = ("--policy", "policy.json", "--registries.d", "registries.d", "--insecure-policy=false")
         done = run("skopeo", *options, "copy", "--src-tls-verify=false", "--authfile", job.auth, f"docker://{what}",
@@ -226,7 +240,8 @@ def test_a_release_of_images_is_attached_once_it_is_approved(job: Hands) -> None
         assert held is not None
         assert len(json.loads(held.content)["layers"]) == 1
     needs("cosign")
-    assert job.cosign("verify", image, "-a", "version=9", "-a", f"request={view.request}")
+    assert job.cosign("verify", image, "-a", "version=9", "-a", f"request={view.request}", key="images")
+    assert not job.cosign("verify", image)
 
 
 def test_a_login_is_needed_and_never_shown(job: Hands) -> None:

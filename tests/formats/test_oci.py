@@ -18,6 +18,7 @@ from hsmpub.formats.format import Context
 from hsmpub.formats.intoto.given import PredicateMissing
 from hsmpub.formats.intoto.provenance import BuildUnknown
 from hsmpub.formats.oci.attachment import BUNDLE, layers_of, referrer, tag_of, tagged
+from hsmpub.formats.oci.named import image_named_in
 from hsmpub.formats.oci.simple_signing_read import ImageAnnotationsDiffer, ImageDiffers, NoImage
 from hsmpub.formats.registry import FORMATS
 
@@ -155,3 +156,19 @@ def test_a_given_predicate_is_attested_as_it_was_given():
             form.check(output, artifact_of(DATA), key, msgspec.structs.replace(CONTEXT, attest=other))
     with pytest.raises(PredicateMissing):
         form.prepare(artifact_of(DATA), key, Context(at=1))
+
+
+@pytest.mark.parametrize("name", ["oci-signature", "oci-bundle", "dsse", "slsa-provenance", "in-toto"])
+def test_a_signature_says_which_image_it_is_about_and_a_file_is_none(name):
+    form, key = FORMATS[name], key_record("p256", name)
+    artifact = msgspec.structs.replace(artifact_of(DATA), image=IMAGE)
+    prepared = form.prepare(artifact, key, CONTEXT)
+    assert image_named_in(name, form.assemble(prepared, sign_raw(prepared))) == IMAGE
+    assert image_named_in("cms", form.assemble(prepared, sign_raw(prepared))) == ""
+    if not name.startswith("oci-"):
+        assert image_named_in(name, make(form, DATA, key)) == ""
+
+
+@given(st.binary(max_size=200), st.sampled_from(["oci-signature", "dsse"]))
+def test_garbage_names_no_image(data, name):
+    assert image_named_in(name, data) == ""

@@ -19,14 +19,11 @@ from hsmpub.client.receipts import OutputNotInLog, check_receipt
 from hsmpub.client.signing import Work
 from hsmpub.client.trust import pinned_key
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.oci.attachment import layers_of
+from hsmpub.formats.oci.attachment import BESIDE, layers_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-
-#: Formats whose outputs lie beside an image.
-BESIDE = ("oci-signature", "oci-bundle", "dsse", "slsa-provenance", "in-toto")
 
 
 class Beside(msgspec.Struct, frozen=True):

@@ -27,6 +27,8 @@ ENVELOPE = "application/vnd.dsse.envelope.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _EMPTY = "application/vnd.oci.empty.v1+json"
 EMPTY_CONFIG = b"{}"
+#: Formats whose outputs lie beside an image.
+BESIDE = ("oci-signature", "oci-bundle", "dsse", "slsa-provenance", "in-toto")
 Json = dict[str, Any]
 
 
