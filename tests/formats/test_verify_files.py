@@ -46,7 +46,7 @@ DATA = b"A release.\n" * 7
 NOW = 1_790_000_000
 DAY = 86_400
 NAMES = {"jar": "x.jar", "apk": "x.apk", "apt-inrelease": "InRelease", "apt-release-gpg": "Release", "pdf": "x.pdf",
-         "kernel-module": "x.ko"}  # fmt: skip
+         "kernel-module": "x.ko", "msi": "x.msi"}  # fmt: skip
 #: What `sign` writes for files; what agents sign is none, and timestamps have tests of their own.
 WRITTEN = [name for name in FORMATS if not name.startswith("ssh-agent") and name != "timestamp"]
 NOBODY = Authorities((), (), NOW)
