@@ -26,6 +26,8 @@ COMMANDS = {
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
     "oci": ("oci", "app"),
+    "jwt": ("jwt", "jwt"),
+    "certificate": ("certificate", "app"),
     "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
     "tuf": ("tuf", "app"),

@@ -29,7 +29,7 @@ from hsmpub.errors import Invalid, NotFound
 from hsmpub.formats.oci.attachment import BESIDE
 from hsmpub.formats.registry import get_format
 from hsmpub.model.submission import FileRef
-from hsmpub.policy.model import GIVEN_PREDICATE
+from hsmpub.policy.lists import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
 
 app = typer.Typer(help="Sign images in a registry.", no_args_is_help=True)

@@ -24,7 +24,7 @@ from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS, get_format
-from hsmpub.policy.model import GIVEN_PREDICATE
+from hsmpub.policy.lists import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
 
 

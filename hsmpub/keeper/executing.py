@@ -27,7 +27,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, Subject
+from hsmpub.model.statement import Predicate, Profiles, Signing, Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
@@ -197,10 +197,10 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
-        ssh=predicate.ssh,
         attest=predicate.attest,
         build=predicate.build,
         tuf_longest=predicate.tuf_longest,
+        **msgspec.structs.asdict(Profiles.of(predicate)),
     )
 
 
@@ -223,7 +223,8 @@ async def make(signers: Signers, planned: Sequence[_Planned], context: Context) 
     for one in planned:
         output = await _make_one(signers, one)
         one.format.check(output, one.artifact, one.key, context)
-        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output))
+        said = one.prepared.said
+        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output, said))
     return tuple(outputs)
 
 

@@ -14,6 +14,7 @@ import msgspec
 from hsmpub.errors import Invalid
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.image import SCHEME
+from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
@@ -112,8 +113,9 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     text: the whole new policy or roster, for those kinds.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
-    ssh: where SSH certificates are asked for.
+    ssh, jwt, certificate, crl: where such are asked for.
     attest: a predicate of the requester's, for the format that takes one; build: for provenance.
+    certify: in words, what each request for a certificate is about, in the order of the subjects.
     tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
         role has it.
     """
@@ -138,8 +140,25 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     ssh: SshProfile | None = None
     attest: Attestation | None = None
     build: Build | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+    certify: tuple[str, ...] = ()
     tuf: tuple[TufFacts, ...] = ()
     tuf_longest: int = 0
+
+
+class Profiles(msgspec.Struct, frozen=True):
+    """The members of a predicate that say what stands in certificates and tokens."""
+
+    ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+
+    @classmethod
+    def of(cls, predicate: Predicate) -> Profiles:
+        return cls(predicate.ssh, predicate.jwt, predicate.certificate, predicate.crl)
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -104,6 +104,14 @@ class PredicatesUnstated(PolicyRefused):
     advice = "Where the format in-toto is listed, 'predicates' lists the types that may be attested, letter for letter."
 
 
+class ProfileUnfit(PolicyRefused):
+    advice = "Where the format jwt, x509-certificate or x509-crl is listed, the project's table of that kind says more."
+
+
+class RoutineOnly(PolicyRefused):
+    advice = "A project of tokens, or of lists of revoked certificates, has approvals = [] and that format alone."
+
+
 class TagKeyWithoutApprovals(PolicyRefused):
     advice = "Give routine work a key of its own."
 

@@ -10,7 +10,7 @@ from hsmpub.identity.ci import CiIdentity
 from hsmpub.model import entry as e
 from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, SshProfile, Statement
+from hsmpub.model.statement import Predicate, Profiles, Statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
@@ -115,22 +115,21 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
             granted, expires = ((), (), rule.approvals), rule.expires
-    if (
-        (predicate.ssh, predicate.build) != _profiles(facts, statement, policy)
-        or wanted != granted
-        or predicate.expires_at - predicate.requested_at != expires
-    ):
+    profiles, build = policy.profiles(predicate.project, predicate.sign) if predicate.sign else Profiles(), None
+    if predicate.kind in ("release", "sign"):
+        build = _build(facts, statement, policy)
+    asked = predicate.expires_at - predicate.requested_at
+    said = (Profiles.of(predicate), predicate.build, wanted, asked)
+    if said != (profiles, build, granted, expires):
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )
 
 
-def _profiles(facts: Facts, statement: Statement, policy: Policy) -> tuple[SshProfile | None, Build | None]:
-    """What signatures say of SSH logins and of builds, by the policy. Raises the rules of hsmpub.policy.attesting."""
+def _build(facts: Facts, statement: Statement, policy: Policy) -> Build | None:
+    """From which build the files come, by the policy and the session's claims; images and predicates are those that the
+    policy lists. Raises the rules of hsmpub.policy.attesting."""
     predicate = statement.predicate
-    if predicate.kind not in ("release", "sign"):
-        return None, None
     check_images(policy, predicate.project, predicate.sign, [subject.image for subject in statement.subject])
     check_predicate(policy, predicate.project, predicate.sign, predicate.attest)
-    build = decide_build(policy, _who(_session(facts, predicate)), predicate.sign)
-    return policy.ssh_profile(predicate.project, predicate.sign), build
+    return decide_build(policy, _who(_session(facts, predicate)), predicate.sign)

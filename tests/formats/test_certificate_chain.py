@@ -134,3 +134,25 @@ def test_refuses_every_flipped_byte_of_a_chain(ca: CodeSigningCa) -> None:
         with contextlib.suppress(Invalid):  # a rule; anything else is a fault of the reader
             outcome = check_chain(changed, KEY, now=NOW)
         assert outcome in (None, facts)
+
+
+def test_a_ca_s_own_certificate_is_one_of_a_ca_and_no_other_is(ca: CodeSigningCa) -> None:
+    key = key_record("p256", "x509-certificate", "x509-crl")
+    assert check_chain(key.certificates, key, now=NOW, authority=True).length == 1
+    with pytest.raises(rule.CertificateUsageUnfit):
+        check_chain(key.certificates, key, now=NOW)
+    for chain in (chain_of(ca.issue(request()), ca.intermediate), chain_of(ca.intermediate, ca.root)):
+        with pytest.raises(rule.CertificateUsageUnfit):  # the second may certify, and says nothing of revoking
+            check_chain(chain, None, now=NOW, authority=True)
+
+
+def test_the_request_of_a_ca_s_key_asks_for_a_ca() -> None:
+    needs("openssl")
+    key = key_record("p256", "x509-certificate", "x509-crl")
+    asked = make_request(key, SUBJECT, lambda digest: sign_raw(Prepared(digest, "sha256", key.kind)))
+    said = run("openssl", "req", "-verify", "-noout", "-text", stdin=asked)
+    text = (said.stdout + said.stderr).decode()
+    assert "verify OK" in text
+    assert "CA:TRUE, pathlen:0" in text
+    assert "Certificate Sign, CRL Sign" in text
+    assert "Code Signing" not in text
