@@ -27,6 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.public_key import spki_sha256
+from hsmpub.formats.x509_read import load_whole
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
@@ -112,9 +113,7 @@ def load_chain(text: str) -> list[x509.Certificate]:
     if _PEM.sub("", text).strip() or not 1 <= len(blocks) <= MAX_CERTIFICATES:
         raise ChainMalformed(f"It holds {len(blocks)} certificates, or something else besides.")
     try:
-        chain = [x509.load_pem_x509_certificate(block.encode()) for block in blocks]
-        for certificate in chain:
-            _ = certificate.extensions, certificate.subject, certificate.issuer
+        chain = [load_whole(block.encode()) for block in blocks]
     except ValueError as error:
         raise ChainMalformed(f"A certificate cannot be read: {error}.") from None
     if len({certificate.public_bytes(Encoding.DER) for certificate in chain}) != len(chain):

@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import software_hsm
 from code_signing_ca import CodeSigningCa, chain_of
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from foreign_tool import needs, run
 from software_hsm import key_record, sign_raw
 
@@ -16,6 +20,7 @@ from hsmpub.errors import Invalid
 from hsmpub.formats import certificate_chain as rule
 from hsmpub.formats.certificate_chain import check_chain
 from hsmpub.formats.certificate_request import SubjectMalformed, make_request
+from hsmpub.formats.cms.timestamp_token import TimestampUntrusted, check_authority
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.purposes import KeyKindUnfit
 
@@ -156,3 +161,18 @@ def test_the_request_of_a_ca_s_key_asks_for_a_ca() -> None:
     assert "CA:TRUE, pathlen:0" in text
     assert "Certificate Sign, CRL Sign" in text
     assert "Code Signing" not in text
+
+
+@pytest.mark.parametrize("place", ["key", "curve"])
+def test_a_certificate_with_a_key_that_nobody_can_read_is_refused_by_name(place):
+    """The library reads keys only when asked; a CA's as little as the signer's own."""
+    both = software_hsm.chain_of("p256", 0, ExtendedKeyUsageOID.TIME_STAMPING)[0]
+    own, root = x509.load_pem_x509_certificates(both.encode())
+    where = {"key": bytes.fromhex("2a8648ce3d0201"), "curve": bytes.fromhex("2a8648ce3d030107")}[place]
+    der = root.public_bytes(Encoding.DER)
+    strange = x509.load_der_x509_certificate(der.replace(where, where[:-1] + b"\x7f"))
+    pem = own.public_bytes(Encoding.PEM) + strange.public_bytes(Encoding.PEM)
+    with pytest.raises(rule.ChainMalformed):
+        check_chain(pem.decode(), None, now=NOW)
+    with pytest.raises(TimestampUntrusted, match="does not lead"):
+        check_authority(own, (), (strange,), NOW)
