@@ -32,6 +32,7 @@ from api.routes import (
     sessions,
     sign,
     timestamps,
+    token,
     transit,
     unseal,
 )
@@ -95,6 +96,7 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
         log,
         transit,
         timestamps,
+        token,
     )
     for routes in everything:
         app.include_router(routes.router)

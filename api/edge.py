@@ -73,14 +73,15 @@ class Edge:
                 rule = problem_of(e)[0].rule
                 if status:  # too late for a document: end the connection, so that nobody takes a part for the whole
                     raise
-                await problem_response(e)(scope, receive, observed)
+                await problem_response(e, scope["path"])(scope, receive, observed)
             except ClientGone:
                 rule, status = "client-gone", status or 499
             except Exception as e:
                 rule, fault = "internal-fault", where(e)
                 if status:
                     raise
-                await problem_response(InternalFault("The front met an unexpected fault."))(scope, receive, observed)
+                unexpected = InternalFault("The front met an unexpected fault.")
+                await problem_response(unexpected, scope["path"])(scope, receive, observed)
         finally:
             self._record(scope, name, status or 500, rule, fault, time.perf_counter() - begun)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
+from api.vault import speaks_vault, vault_errors
 from hsmpub.errors import (
     Broken,
     HsmpubError,
@@ -122,12 +123,14 @@ def document(problem: Problem, status: int) -> bytes:
     )
 
 
-def problem_response(error: HsmpubError) -> Response:
-    """The answer to a refused request."""
+def problem_response(error: HsmpubError, path: str = "") -> Response:
+    """The answer to a refused request, in the words of those who ask at this path."""
     problem, status = problem_of(error)
     headers = {"cache-control": "no-store"}
     if problem.family in ("throttled", "unavailable") and problem.retry:
         headers["retry-after"] = "1"
     if status in _UNREAD:
         headers["connection"] = "close"
+    if speaks_vault(path):
+        return Response(vault_errors(problem), status, headers, "application/json")
     return Response(document(problem, status), status, headers, MEDIA_TYPE)

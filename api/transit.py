@@ -9,7 +9,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -43,7 +43,7 @@ class TransitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     input: str | None = None
     signature: str = ""
     batch_input: tuple[Item, ...] | None = None
-    prehashed: bool = False
+    prehashed: bool | Literal["true", "false", "1", "0"] = False
     signature_algorithm: str | None = None
     marshaling_algorithm: str | None = None
     hash_algorithm: str | None = None
@@ -53,6 +53,11 @@ class TransitBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     context: str | None = None
     hmac: str | None = None
     name: str | None = None
+
+    @property
+    def is_prehashed(self) -> bool:
+        """`vault write` sends every value as text."""
+        return self.prehashed in (True, "true", "1")
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -72,7 +77,7 @@ def check_options(body: TransitBody, kind: str, hash_name: str) -> None:
         raise TransitRefused("Signatures here are over SHA-256.")
     if kind == "rsa3072" and body.signature_algorithm != "pkcs1v15":
         raise TransitRefused("RSA signatures here are PKCS#1 v1.5: say signature_algorithm=pkcs1v15.")
-    if kind == "ed25519" and body.prehashed:
+    if kind == "ed25519" and body.is_prehashed:
         raise TransitRefused("Ed25519 signs the message, not a digest of it.")
     if body.marshaling_algorithm not in (None, "", "asn1", "jws"):
         raise TransitRefused("Signatures are marshalled as asn1 or jws.")
@@ -87,7 +92,7 @@ def to_sign(item: Item, body: TransitBody, kind: str) -> bytes:
     data = _decode(item.input)
     if kind == "ed25519":
         return data
-    if not body.prehashed:
+    if not body.is_prehashed:
         return hashlib.sha256(data).digest()
     if len(data) != 32:
         raise TransitRefused("A SHA-256 digest has 32 bytes.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.responses import StreamingResponse
 
+from api.answers import StoredBody
 from api.body import body_pieces
 from api.front import Front, front_of
 from api.headers import SESSION, SHA256, base64_value, header
@@ -17,13 +17,6 @@ from hsmpub.artifact.store import ArtifactUnknown
 
 router = APIRouter(default_response_class=Response)
 _BINARY = "application/octet-stream"
-
-
-class StoredBody(msgspec.Struct, frozen=True):
-    """sha256: hex; size: bytes. Both as the service counted them itself."""
-
-    sha256: str
-    size: int
 
 
 @router.put(
@@ -55,6 +48,7 @@ async def upload(request: Request) -> Response:
     openapi_extra=operation(says="It is; Content-Length is its size."),
 )
 async def look(request: Request, sha256: str) -> Response:
+    """Whoever sends a file asks before: what is there need not be sent again."""
     size = await _size(front_of(request), sha256)
     return Response(headers={"content-length": str(size), "content-type": _BINARY})
 

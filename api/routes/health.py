@@ -8,6 +8,7 @@ import time
 import msgspec
 from fastapi import APIRouter, Request, Response
 
+from api.answers import Health
 from api.front import Front, front_of
 from api.openapi import operation
 from api.problem import NotReady
@@ -19,11 +20,6 @@ router = APIRouter(default_response_class=Response)
 _PATIENCE = 5.0  # seconds for a keeper that is alive to say so
 _BY_DESIGN = "this role needs the network"
 _FRESH = 2.0  # seconds that one round of test signatures serves everybody who asks
-
-
-class Health(msgspec.Struct, frozen=True):
-    front: str
-    keeper: str
 
 
 class Readiness:
@@ -64,6 +60,7 @@ async def status(request: Request) -> Response:
     openapi_extra=operation(reply=Health, says="Both answer. Sealed is alive too."),
 )
 async def healthz(request: Request) -> Response:
+    """For a watcher that restarts what hangs; it costs nothing."""
     await front_of(request).keeper.call(m.GetStatus(), timeout=_PATIENCE)
     return json_reply(Health("ok", "ok"))
 
@@ -75,6 +72,7 @@ async def healthz(request: Request) -> Response:
     openapi_extra=operation(reply=m.ReadyReply, says="Each key has just made a real signature."),
 )
 async def readyz(request: Request) -> Response:
+    """A round of test signatures; asked often, it is made every other second at most."""
     reply = await request.app.state.readiness.ask(front_of(request))
     if not reply.ready:
         wrong = ", ".join(f"{key}: {state}" for key, state in sorted(reply.keys.items()) if state != "ok")

@@ -59,6 +59,7 @@ _EXAMPLE = {"holder": "holder-1", "nonce": "AAAAAGqr…", "signature": "9nX…"}
     openapi_extra=operation(reply=m.NonceReply, says="Good for five minutes and one signature."),
 )
 async def nonce(request: Request) -> Response:
+    """A share signs it with what is asked, so that no signature counts twice."""
     return json_reply(await front_of(request).keeper.call(m.GetNonce()))
 
 
@@ -111,6 +112,7 @@ async def confirm(request: Request) -> Response:
     openapi_extra=operation(reply=m.UpgradeReply, says="Digests, and the permissions that holders have signed."),
 )
 async def upgrade(request: Request) -> Response:
+    """`running` and `next` are digests of the code; `why` says what keeps an upgrade away."""
     front = front_of(request)
     front.check_costly(request)
     return json_reply(await front.keeper.call(m.GetUpgrade()))

@@ -26,6 +26,7 @@ _MOST = 1000
     openapi_extra=operation(reply=str, reply_type="text/plain", says="A C2SP signed note."),
 )
 async def checkpoint(request: Request) -> Response:
+    """Signed in the HSM. Source: C2SP tlog-checkpoint."""
     return bytes_reply(await front_of(request).log_reader.ask(lambda reader: reader.checkpoint()), _TEXT)
 
 

@@ -56,6 +56,7 @@ async def routine_receipt(request: Request, entry: Annotated[int, Path(ge=0, lt=
     openapi_extra=operation(reply=bytes, reply_type="application/octet-stream", says="Its exact bytes."),
 )
 async def output(request: Request, name: str, output: str) -> Response:
+    """By the name that the receipt has for it."""
     front = front_of(request)
     view = await view_of(front, name)
     made = await front.log_reader.ask(lambda log: _outputs(log, view.entries))

@@ -135,6 +135,7 @@ async def requests(request: Request, still_open: Annotated[bool, Query(alias="op
     openapi_extra=operation(reply=m.RequestView, says="The request; `statement` is base64 of the exact bytes."),
 )
 async def show(request: Request, name: str) -> Response:
+    """State, approvals that stand and that lack, publishing, and the entries of the log about it."""
     return json_reply(await view_of(front_of(request), name))
 
 
@@ -145,6 +146,7 @@ async def show(request: Request, name: str) -> Response:
     openapi_extra=operation(reply=bytes, reply_type=PAYLOAD_TYPE, says="An in-toto statement."),
 )
 async def statement(request: Request, name: str) -> Response:
+    """What is signed is their pre-authentication encoding (DSSE PAE), not the bytes alone."""
     view = await view_of(front_of(request), name)
     return bytes_reply(view.statement, PAYLOAD_TYPE)
 

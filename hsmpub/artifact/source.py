@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.formats.source import FileTooShort, check_range
 
 
@@ -21,7 +22,10 @@ class DescriptorSource:
 
     def read(self, offset: int, length: int) -> bytes:
         check_range(self, offset, length)
-        found = bytearray()
+        whole = os.pread(self._fd, length, offset)
+        if len(whole) == length:
+            return whole
+        found = bytearray(whole)
         while len(found) < length:
             piece = os.pread(self._fd, length - len(found), offset + len(found))
             if not piece:
@@ -42,7 +46,7 @@ class PathSource:
         return self._size
 
     def read(self, offset: int, length: int) -> bytes:
-        """Raises FileTooShort; OSError: the file cannot be read."""
+        """Raises FileTooShort; NotAPlainFile; OSError: the file cannot be read."""
         check_range(self, offset, length)
-        with self._path.open("rb", buffering=0) as file:
+        with open_plain(self._path) as file:
             return DescriptorSource(file.fileno(), self._size).read(offset, length)

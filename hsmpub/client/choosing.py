@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hsmpub.client.sha256 import NotAPlainFile
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Format
@@ -53,10 +53,8 @@ def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _recognising(path: Path) -> list[Format]:
-    if path.exists() and not path.is_file():
-        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None

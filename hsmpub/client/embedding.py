@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hsmpub.artifact.source import PathSource
@@ -32,13 +33,14 @@ def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form:
     """
     target, passing = folder / form.signed_name(path.name), folder / f".{path.name[:180]}.{secrets.token_hex(6)}"
     try:
-        with passing.open("xb") as file:
+        with passing.open("xb") as file, ThreadPoolExecutor(1) as beside:
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             for piece in form.attach(PathSource(path), stamped(output, token, form)):
                 file.write(piece)
             file.flush()
-            os.fsync(file.fileno())
-        check_signed(passing, path.name, hash_, output, form, key, token)
+            on_disk = beside.submit(os.fsync, file.fileno())  # meanwhile it is read back, out of memory
+            check_signed(passing, path.name, hash_, output, form, key, token)
+            on_disk.result()
         passing.replace(target)
     except OSError as e:
         raise NotWritten(f"{target} cannot be written: {e.strerror}.") from None

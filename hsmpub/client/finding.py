@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.artifact.source import PathSource
-from hsmpub.client.sha256 import NotAPlainFile
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.stamp import Stamped
@@ -48,8 +48,6 @@ def find_signatures(path: Path, beside: Sequence[Path] | None = None) -> list[Fo
     """
     trouble: list[str] = []
     try:
-        if path.exists() and not path.is_file():
-            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
         found = [*_inside(path, trouble), *_beside(path, beside)]
     except OSError as e:
         raise FileUnreadable(f"{e.filename or path} cannot be read: {e.strerror}.") from None
@@ -78,7 +76,7 @@ def _detached() -> Iterator[Format]:
 
 def _inside(path: Path, trouble: list[str]) -> list[Found]:
     """trouble: takes up why a file of a kind that holds signatures could not be looked into."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         head = file.read(_HEAD_BYTES)
     source = PathSource(path)
     held: dict[bytes, list[Format]] = {}

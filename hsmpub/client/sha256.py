@@ -10,20 +10,23 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import stat
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.artifact.source import DescriptorSource
-from hsmpub.errors import Conflict, Invalid, Unavailable
+from hsmpub.errors import Conflict, Unavailable
 from hsmpub.formats.format import Format
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
 from hsmpub.formats.sha256state import HeldSha256, Sha256State
 from hsmpub.model.submission import HashState
 
 _BUFFER_BYTES = 1 << 20
+#: From this size on, details are made while the file is hashed.
+_WORTH_A_THREAD = 16 << 20
 
 
 class LibcryptoMissing(Unavailable):
@@ -33,10 +36,6 @@ class LibcryptoMissing(Unavailable):
 
 class FileChanged(Conflict):
     advice = "Let whatever writes to the file finish, then start again."
-
-
-class NotAPlainFile(Invalid):
-    advice = "Name a regular file."
 
 
 def can_hash() -> bool:
@@ -59,18 +58,16 @@ def hash_file(
         NotAPlainFile: a directory, device or pipe.
         OSError: it cannot be read.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    try:
+    with open_plain(path) as file:
+        fd = file.fileno()
         before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-        state = _hash_open_file(fd, before.st_size, progress)
         source = DescriptorSource(fd, before.st_size)
-        details = {form.name: form.extract(source) for form in formats if form.detail_limit}
+        with ThreadPoolExecutor(1) as beside:
+            later = beside.submit(_details, formats, source) if before.st_size >= _WORTH_A_THREAD else None
+            state = _hash_open_file(fd, before.st_size, progress)
+            details = later.result() if later else _details(formats, source)
         if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
-    finally:
-        os.close(fd)
     return msgspec.structs.replace(state.to_state(path.name), details=details)
 
 
@@ -78,16 +75,19 @@ def held_hash(path: Path) -> HeldSha256:
     """The hash of a file by hashlib, for files that are uploaded and where libcrypto does not serve.
 
     Raises:
+        FileChanged: it was written to while it was read.
         NotAPlainFile: a directory, device or pipe.
         OSError: it cannot be read.
     """
-    if path.exists() and not path.is_file():
-        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while piece := file.read(_BUFFER_BYTES):
+    with open_plain(path) as file:
+        digest, before = hashlib.sha256(), os.fstat(file.fileno())
+        left = before.st_size + 1  # a file that grows as fast as it is read has no end
+        while left > 0 and (piece := file.read(_BUFFER_BYTES)):
+            left -= len(piece)
             digest.update(piece)
-        return HeldSha256(digest, file.tell())
+        if left != 1 or _marks(os.fstat(file.fileno())) != _marks(before):
+            raise FileChanged(f"{path.name!r} changed while it was hashed.")
+        return HeldSha256(digest, before.st_size)
 
 
 def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) -> Sha256State:
@@ -107,6 +107,11 @@ def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) 
         if progress is not None:
             progress(count)
     return Sha256State(*library.read(context))
+
+
+def _details(formats: Sequence[Format], source: DescriptorSource) -> dict[str, bytes]:
+    """What formats need beside the hash. Many of them hash the file once more."""
+    return {form.name: form.extract(source) for form in formats if form.detail_limit}
 
 
 def _marks(status: os.stat_result) -> tuple[int, ...]:

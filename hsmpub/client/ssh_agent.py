@@ -32,6 +32,7 @@ from hsmpub.model.submission import HashState
 from hsmpub.model.trust import known_keys
 from hsmpub.wire.messages import SignReply
 
+_RSA_SHA2_512 = 4
 _FAILURE, _LIST, _LISTED, _SIGN, _SIGNED = 5, 11, 12, 13, 14
 _MOST_BYTES = 16 * 1024
 _IDLE_SECONDS = 60
@@ -76,8 +77,9 @@ class Signer:
         self._is_open = False
         self._lock = threading.Lock()
 
-    def sign(self, blob: bytes, data: bytes) -> bytes:
-        """The SSH signature, checked with the pinned key.
+    def sign(self, blob: bytes, data: bytes, flags: int = 0) -> bytes:
+        """The SSH signature, checked with the pinned key. flags: of the agent protocol, 3.6.1; RSA keys make
+        rsa-sha2-512 and nothing else, which is what ssh-keygen asks for.
 
         Raises:
             NotForAgents, NoAgentKey; Refused, ServiceUnreachable, TokenNotMade; the rules of the format.
@@ -89,7 +91,7 @@ class Signer:
             name = f"ssh-agent-{read_asked(data).namespace}"
         except Invalid:
             name = ""
-        if name not in key.formats:
+        if name not in key.formats or (key.kind == "rsa3072" and not flags & _RSA_SHA2_512):
             raise NotForAgents(f"The key {key.name!r} was asked for something that it does not sign.")
         form, state = get_format(name), Sha256State.of(data)
         asked = state.to_state(f"{name}-{sha256(data).hexdigest()[:16]}")
@@ -157,9 +159,9 @@ class _Connection(socketserver.StreamRequestHandler):
             return bytes((_FAILURE,))
         reader = Reader(message[1:])
         try:
-            blob, data, _ = reader.string(), reader.string(), reader.uint32()
+            blob, data, flags = reader.string(), reader.string(), reader.uint32()
             reader.end()
-            return bytes((_SIGNED,)) + string(signer.sign(blob, data))
+            return bytes((_SIGNED,)) + string(signer.sign(blob, data, flags))
         except WireMalformed:
             return bytes((_FAILURE,))
         except HsmpubError as e:

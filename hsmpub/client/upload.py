@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.client.session import CiSession
-from hsmpub.client.sha256 import FileChanged, NotAPlainFile
+from hsmpub.client.sha256 import FileChanged, held_hash
 from hsmpub.client.steps import Call, Steps, call, locally
 from hsmpub.errors import Invalid
 from hsmpub.model.submission import FileRef, check_file_name
@@ -36,15 +36,12 @@ def refer_to(path: Path) -> FileRef:
     """Name, digest and size of a file, read once.
 
     Raises:
-        HostileName, FileUnreadable, NotAPlainFile.
+        HostileName, FileUnreadable, FileChanged, NotAPlainFile.
     """
     check_file_name(path.name)
     try:
-        if path.exists() and not path.is_file():
-            raise NotAPlainFile(f"{path.name!r} is not a regular file.")
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return FileRef(path.name, digest, file.tell())
+        held = held_hash(path)
+        return FileRef(path.name, held.digest().hex(), held.size)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
 
@@ -87,7 +84,7 @@ class _Pieces:
 
     def __iter__(self) -> Iterator[bytes]:
         left = self._size
-        with self._path.open("rb") as file:
+        with open_plain(self._path) as file:
             while left:
                 piece = file.read(min(_PIECE, left))
                 if not piece:

@@ -1,7 +1,7 @@
 """SSHSIG signature over a file: `ssh-keygen -Y verify -n file -I … -f allowed_signers -s x.sig < x`.
 
 The signed blob holds the file's SHA-256, the namespace and the hash's name, so the service builds it from the digest.
-Source: OpenSSH, PROTOCOL.sshsig; RFC 8332 (rsa-sha2-256), RFC 5656, section 3.1.2, RFC 8709.
+Source: OpenSSH, PROTOCOL.sshsig; RFC 8332 (rsa-sha2-256; -512 for agents), RFC 5656, section 3.1.2, RFC 8709.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Detached, HashName, Prepared, check_raw
 from hsmpub.formats.public_key import check_claim, load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sshsig_read import read_sshsig
@@ -61,17 +61,18 @@ def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
 def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:
     """Armoured, lines of 70 characters as ssh-keygen writes them. Raises RawSignatureMalformed."""
     check_raw(prepared, signature)
-    blob = prepared.parts[0] + string(ssh_signature(prepared.kind, signature))
+    blob = prepared.parts[0] + string(ssh_signature(prepared.kind, signature, prepared.hash))
     text = binascii.b2a_base64(blob, newline=False)
     lines = [text[at : at + 70] for at in range(0, len(text), 70)]
     return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""))
 
 
-def ssh_signature(kind: KeyKind, signature: bytes) -> bytes:
+def ssh_signature(kind: KeyKind, signature: bytes, hash_name: HashName = "sha256") -> bytes:
     """A raw signature in SSH's wire form: algorithm, then its blob."""
     if kind == "p256":
         signature = _mpint_string(signature[:32]) + _mpint_string(signature[32:])
-    return string(_ALGORITHM[kind]) + string(signature)
+    algorithm = b"rsa-sha2-512" if kind == "rsa3072" and hash_name == "sha512" else _ALGORITHM[kind]
+    return string(algorithm) + string(signature)
 
 
 def string(data: bytes) -> bytes:

@@ -38,9 +38,9 @@ class Asked(NamedTuple):
 
 
 class SshAgentSig(Detached):
-    """Armoured SSHSIG of one namespace. P-256 and Ed25519."""
+    """Armoured SSHSIG of one namespace, with P-256, Ed25519 or RSA-3072 (rsa-sha2-512, as ssh-keygen asks for)."""
 
-    key_kinds: frozenset[KeyKind] = frozenset({"p256", "ed25519"})
+    key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
     bare = False
     detail_limit = _MOST_BYTES
 
@@ -63,6 +63,8 @@ class SshAgentSig(Detached):
         parts = (sshsig_head(key, asked.namespace, asked.hash_name),)
         if key.kind == "ed25519":
             return Prepared(blob, "none", key.kind, parts)
+        if key.kind == "rsa3072":
+            return Prepared(hashlib.sha512(blob).digest(), "sha512", key.kind, parts)
         return Prepared(hashlib.sha256(blob).digest(), "sha256", key.kind, parts)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
@@ -71,7 +73,7 @@ class SshAgentSig(Detached):
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         blob, asked = self._asked(artifact)
         digest = blob[-_DIGEST_BYTES[asked.hash_name] :]
-        return read_sshsig(output, digest, key, self.namespace, asked.hash_name)
+        return read_sshsig(output, digest, key, self.namespace, asked.hash_name, rsa_hash="sha512")
 
     def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
         check_claim(self.read(output, artifact, key, context), key)

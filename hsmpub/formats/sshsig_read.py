@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.cursor import Cursor
-from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
+from hsmpub.formats.format import Claim, HashName, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import PublicKey, load_public
 from hsmpub.model.key import KeyRecord
 
@@ -41,14 +41,18 @@ class SshsigNamespaceDiffers(OutputForAnother):
     advice = "It was made for another purpose: files have the namespace 'file'."
 
 
-def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash_name: str = "sha256") -> Claim:
-    """The claim of an armoured SSHSIG. digest: of the message, under hash_name: sha256 or sha512.
+def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash_name: str = "sha256", *,
+                rsa_hash: HashName = "sha256") -> Claim:  # fmt: skip
+    """The claim of an armoured SSHSIG.
+
+    Args:
+        digest: of the message, under hash_name: sha256 or sha512. rsa_hash: what an RSA key hashes the structure with.
 
     Raises:
         SshsigMalformed, SshsigKeyDiffers, SshsigNamespaceDiffers.
     """
     data = _dearmor(text)
-    expected = _expected(key, namespace, hash_name)
+    expected = _expected(key, namespace, hash_name, rsa_hash)
     if not data.startswith(expected.head):
         raise _difference(Cursor(data, SshsigMalformed), expected, key, namespace)
     cursor = Cursor(data[len(expected.head) :], SshsigMalformed)
@@ -61,6 +65,8 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash
     message = expected.message + digest
     if key.kind == "ed25519":
         return Claim(message, "none", raw)
+    if key.kind == "rsa3072" and rsa_hash == "sha512":
+        return Claim(hashlib.sha512(message).digest(), "sha512", raw)
     return Claim(hashlib.sha256(message).digest(), "sha256", raw)
 
 
@@ -90,7 +96,7 @@ class _Expected(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def _expected(key: KeyRecord, namespace: str, hash_name: str) -> _Expected:
+def _expected(key: KeyRecord, namespace: str, hash_name: str, rsa_hash: HashName = "sha256") -> _Expected:
     public, name = load_public(key), namespace.encode()
     kind, text = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).split()[:2]
     blob = base64.b64decode(text)
@@ -98,7 +104,7 @@ def _expected(key: KeyRecord, namespace: str, hash_name: str) -> _Expected:
     return _Expected(
         head=struct.pack(f">6sII{len(blob)}s", b"SSHSIG", 1, len(blob), blob) + rest,
         blob=blob,
-        algorithm=b"rsa-sha2-256" if isinstance(public, RSAPublicKey) else kind,
+        algorithm=f"rsa-sha2-{rsa_hash[3:]}".encode() if isinstance(public, RSAPublicKey) else kind,
         message=b"SSHSIG" + rest + (64 if hash_name == "sha512" else 32).to_bytes(4, "big"),
     )
 

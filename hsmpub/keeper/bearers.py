@@ -70,6 +70,17 @@ class Bearers:
         self._open[_name_of(bearer)] = session, message.project
         return m.BearerReply(bearer, session.expires_at)
 
+    def look_up(self, bearer: bytes) -> m.BearerView:
+        """How the session stands. Raises BearerUnknown."""
+        session, project = self.find(bearer)
+        ends = session.expires_at
+        return m.BearerView(project, ends - BEARER_SECONDS, ends, self._book.now())
+
+    def revoke(self, bearer: bytes) -> None:
+        """Ends the session at once. Raises BearerUnknown."""
+        self.find(bearer)
+        del self._open[_name_of(bearer)]
+
     async def sign(self, message: m.SignDigests) -> m.SignReply:
         """A bare signature of each item, in their order.
 

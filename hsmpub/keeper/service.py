@@ -154,6 +154,11 @@ class Keeper:
                 return await self.sessions.open(message)
             case m.OpenBearer():
                 return await self.bearers.open(message)
+            case m.LookUpBearer():
+                return self.bearers.look_up(message.bearer)
+            case m.RevokeBearer():
+                self.bearers.revoke(message.bearer)
+                return m.Done()
             case m.SignDigests():
                 self.status.count("hsmpub_routine_files_total", len(message.items))
                 return await self.bearers.sign(message)

@@ -217,6 +217,23 @@ class BearerReply(_Msg, frozen=True, tag="bearer-reply"):
     expires_at: int
 
 
+class LookUpBearer(_Msg, frozen=True, tag="look-up-bearer"):
+    bearer: bytes
+
+
+class RevokeBearer(_Msg, frozen=True, tag="revoke-bearer"):
+    bearer: bytes
+
+
+class BearerView(_Msg, frozen=True, tag="bearer-view"):
+    """How a bearer session stands. Times: seconds since 1970, by the keeper's clock."""
+
+    project: str
+    opened_at: int
+    expires_at: int
+    now: int
+
+
 class SignDigests(_Msg, frozen=True, tag="sign-digests"):
     """Bare signatures. items: SHA-256 digests, or whole messages for an Ed25519 key; none twice."""
 
@@ -511,12 +528,12 @@ class Done(_Msg, frozen=True, tag="done"):
 
 FrontMessage = (
     GetStatus | GetReady | OpenSession | Submit | SubmitPersonal | Approve | Decline | GetRequest | ListRequests
-    | OpenBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce | SealAsHolder | SayAlive | Confirm
-    | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys | AskTimestamp
+    | OpenBearer | LookUpBearer | RevokeBearer | SignDigests | GetKey | GetAttempt | HandIn | GetNonce
+    | SealAsHolder | SayAlive | Confirm | GetUpgrade | PermitUpgrade | GetDrill | HandInDrill | GetKeys | AskTimestamp
 )  # fmt: skip
 FrontReply = (
     StatusReply | ReadyReply | SessionReply | RequestView | RequestList | SignReply | AttemptReply | HandInReply
-    | BearerReply | KeyReply | TimestampReply
+    | BearerReply | BearerView | KeyReply | TimestampReply
     | NonceReply | UpgradeReply | DrillReply | DrillHandInReply | HeaderReply | KeysReply | Done | Problem
 )  # fmt: skip
 

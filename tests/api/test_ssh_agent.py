@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +22,7 @@ from hsmpub.client.client import Client
 from hsmpub.client.public_key import public_form
 from hsmpub.client.ssh_agent import NoAgentKey, Signer, SocketTaken, listening
 from hsmpub.formats.sshsig import string
+from hsmpub.formats.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e
 from tests.proofs import Prove
 from tests.service.jobs import AUDIENCE
@@ -30,6 +31,10 @@ PROJECTS = """
 [project.commits]
 requesters = [{ issuer = "ci", repository = "example/commits" }]
 sign = [{ key = "commits", formats = ["ssh-agent-git"] }, { key = "lists", formats = ["ssh-agent-file"] }]
+approvals = []
+[project.rsa]
+requesters = [{ issuer = "ci", repository = "example/commits" }]
+sign = [{ key = "listed-rsa", formats = ["ssh-agent-file"] }]
 approvals = []
 [project.others]
 requesters = [{ issuer = "ci", repository = "example/commits" }]
@@ -41,6 +46,7 @@ KEYS = {
     "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file", "sshsig")),
     "tags": (ec.derive_private_key(4715, ec.SECP256R1()), "p256", ("ssh-agent-git",)),
     "notes": (Ed25519PrivateKey.from_private_bytes(b"n" * 32), "ed25519", ("ssh-agent-file",)),
+    "listed-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-file",)),
     "unlisted": (Ed25519PrivateKey.from_private_bytes(b"u" * 32), "ed25519", ("ssh-agent-git",)),
 }
 
@@ -121,14 +127,22 @@ def others(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
         yield up
 
 
+@pytest.fixture(scope="module")
+def rsa_agent(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Agent]:
+    with agent_of("rsa", place, tmp_path_factory.mktemp("a")) as up:
+        yield up
+
+
 def allowed(agent: Agent, key: str, namespace: str) -> None:
     line = (agent.folder / f"{key}.pub").read_text()
     (agent.folder / "allowed").write_text(f'ci namespaces="{namespace}" {line}')
 
 
-@pytest.mark.parametrize("key", ["lists", "notes"])
-def test_ssh_keygen_signs_files_and_verifies_them(agent: Agent, others: Agent, key: str, proof: Prove) -> None:
-    agent = others if key == "notes" else agent
+@pytest.mark.parametrize("key", ["lists", "notes", "listed-rsa"])
+def test_ssh_keygen_signs_files_and_verifies_them(
+    agent: Agent, others: Agent, rsa_agent: Agent, key: str, proof: Prove
+) -> None:
+    agent = {"notes": others, "listed-rsa": rsa_agent}.get(key, agent)
     allowed(agent, key, "file")
     (agent.folder / "x").write_bytes(b"a list")
     assert agent.run("ssh-keygen", "-Y", "sign", "-n", "file", "-f", f"{key}.pub", "x").returncode == 0, agent.said
@@ -184,6 +198,15 @@ def test_an_ssh_login_is_not_signed(agent: Agent) -> None:
     )
     assert agent.sign_request("commits", login) == string(b"\x05")
     assert "does not sign" in agent.said[-1]
+
+
+def test_an_rsa_key_signs_with_sha512_and_nothing_else(rsa_agent: Agent) -> None:
+    data = to_be_signed("file", "sha512", bytes(64))
+    blob = next(blob for blob, key in rsa_agent.signer.keys.items() if key.name == "listed-rsa")
+    asked = b"\x0d" + string(blob) + string(data)
+    answers = [rsa_agent.ask(string(asked + flags.to_bytes(4, "big"))) for flags in (0, 2, 4)]
+    assert answers[:2] == [string(b"\x05")] * 2
+    assert b"rsa-sha2-512" in answers[2]
 
 
 def test_a_key_that_the_policy_does_not_give_the_project_is_refused_by_the_service(agent: Agent) -> None:

@@ -195,6 +195,36 @@ def test_a_bearer_ends_and_a_made_up_one_is_none(place: Place, vault: Any) -> No
             made.offset = 0
 
 
+def test_a_token_is_looked_up_not_renewed_and_revoked_as_vault_s_batch_tokens(place: Place) -> None:
+    front, made = place
+    client = hvac.Client(url=front.url)
+    client.auth.jwt.jwt_login(role="images", jwt=token(made))
+    told = client.auth.token.lookup_self()["data"]
+    assert (told["policies"], told["renewable"], told["type"]) == (["images"], False, "batch")
+    assert 0 < told["ttl"] <= told["creation_ttl"] == 900
+    assert client.is_authenticated()
+    with pytest.raises(hvac.exceptions.InvalidRequest, match="token-not-renewable"):
+        client.auth.token.renew_self()
+    bearer = client.token
+    client.auth.token.revoke_self()
+    client.token = bearer
+    with pytest.raises(hvac.exceptions.Unauthorized, match="bearer-unknown"):
+        client.auth.token.lookup_self()
+    with pytest.raises(hvac.exceptions.Unauthorized, match="bearer-unknown"):
+        client.secrets.transit.sign_data("bare", hash_input=b64(DIGEST), prehashed=True)
+    client.adapter.close()
+
+
+def test_values_may_be_text_as_the_vault_command_sends_them(place: Place, vault: Any) -> None:
+    """`vault write transit/sign/bare input=… prehashed=true`, with either header."""
+    ask = {"input": b64(DIGEST), "prehashed": "true", "key_version": "0"}
+    with httpx.Client(base_url=place[0].url) as client:
+        for header in ({"x-vault-token": vault.token}, {"authorization": f"Bearer {vault.token}"}):
+            answer = client.put("/v1/transit/sign/bare/sha2-256", json=ask, headers=header)
+            output = raw(answer.json()["data"]["signature"])
+            KEYS["bare"][0].public_key().verify(output, DIGEST, ec.ECDSA(utils.Prehashed(SHA256())))
+
+
 def test_nothing_of_the_bearer_is_kept(place: Place, vault: Any) -> None:
     front, made = place
     vault.secrets.transit.sign_data("bare", hash_input=b64(b"x"))

@@ -19,7 +19,9 @@ from urllib.request import Request, urlopen
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.model.submission import AskSign, HashState, dump_submission
 from hsmpub.wire.session import bound_audience, request_mac, session_mac_key
 
@@ -95,20 +97,24 @@ class Client(asyncio.Protocol):
             return dict(json.load(answer))
 
 
-def bodies(project: str, key: str, form: str, batch: int) -> list[bytes]:
-    """A few bodies of `batch` files each, made beforehand."""
-    made = []
+def bodies(project: str, key: str, form: str, batch: int, sample: bytes = b"") -> list[bytes]:
+    """A few bodies of `batch` files each, made beforehand. sample: a file that the format is made for, instead."""
+    made, details = [], {}
+    if sample and FORMATS[form].detail_limit:
+        details[form] = FORMATS[form].extract(BytesSource(sample))
     for number in range(8):
         states = []
         for n in range(batch):
-            state: HashState = Sha256State.of(f"file {number} {n}".encode() * 20).to_state(f"file-{n}.bin")
-            states.append(state)
+            data = sample or f"file {number} {n}".encode() * 20
+            state: HashState = Sha256State.of(data).to_state(f"file-{n}.bin")
+            states.append(HashState(state.name, state.h, state.tail, state.size, details))
         made.append(dump_submission(AskSign(project, (form,), key, tuple(states))))
     return made
 
 
 async def measure(order: dict[str, object], clients: list[Client]) -> dict[str, float]:
-    content = bodies(str(order["project"]), str(order["key"]), str(order["format"]), int(str(order["batch"])))
+    sample = bytes.fromhex(str(order.get("sample", "")))
+    content = bodies(str(order["project"]), str(order["key"]), str(order["format"]), int(str(order["batch"])), sample)
     took: list[float] = []
     began, used = time.perf_counter(), time.process_time()
     await asyncio.gather(*(c.run(content, began + float(str(order["seconds"])), took) for c in clients))

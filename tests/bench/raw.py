@@ -15,6 +15,8 @@ from typing import Any
 import pkcs11
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from hsmpub.hsm.by_value import EDWARDS25519
+
 PIN = "raw-bench-pin"
 _DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
@@ -39,7 +41,13 @@ def main() -> None:
         curve = session.create_domain_parameters(
             pkcs11.KeyType.EC, {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}, local=True
         )
+        edwards = session.create_domain_parameters(
+            pkcs11.KeyType.EC_EDWARDS,
+            {pkcs11.Attribute.EC_PARAMS: EDWARDS25519},
+            local=True,
+        )
         keys = {
+            "ed25519": edwards.generate_keypair(mechanism=pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
             "p256": curve.generate_keypair(),
             "p256-kept": curve.generate_keypair(store=True),
             "rsa3072": session.generate_keypair(pkcs11.KeyType.RSA, 3072),
@@ -56,7 +64,8 @@ def signing(kind: str, private: Any) -> Callable[[bytes], object]:
     the session, which spares SoftHSM a look at the token's files for each signature."""
     if kind == "rsa3072":
         return lambda digest: private.sign(_DIGEST_INFO + digest, mechanism=pkcs11.Mechanism.RSA_PKCS)
-    return lambda digest: private.sign(digest, mechanism=pkcs11.Mechanism.ECDSA)
+    mechanism = pkcs11.Mechanism.EDDSA if kind == "ed25519" else pkcs11.Mechanism.ECDSA
+    return lambda digest: private.sign(digest, mechanism=mechanism)
 
 
 if __name__ == "__main__":

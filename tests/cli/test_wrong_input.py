@@ -11,9 +11,9 @@ import pytest
 from command import Command
 from running import Running
 
+from hsmpub.artifact.plain_file import NotAPlainFile
 from hsmpub.cli.own_outputs import part_outputs
 from hsmpub.cli.text_file import TextUnreadable, read_text
-from hsmpub.client.sha256 import NotAPlainFile
 from hsmpub.client.upload import refer_to
 from hsmpub.config import ConfigMalformed, HomeMissing, load_config
 from hsmpub.errors import Sealed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tuf_world import CONTENT, SETTINGS, Tuf, fetch, served
 
-from hsmpub.client.sha256 import NotAPlainFile
+from hsmpub.artifact.plain_file import NotAPlainFile
 from hsmpub.client.tuf import folder as folder_module
 from hsmpub.client.tuf.expiry import OFFLINE, standings
 from hsmpub.client.tuf.folder import Folder, TufDoesNotVerify, TufFolderInUse, TufMetadataUnreadable, TufRoleMissing

@@ -11,7 +11,8 @@ import pytest
 from documents import PAGES, PROJECT, name_of, prose, table_rows
 from rules_table import PAGE, every_rule
 
-from hsmpub.errors import rule_name
+from api.operations import OPERATIONS, refusals_of
+from hsmpub.errors import FAMILIES, rule_name
 
 _TEST = re.compile(r"(tests/[\w/]+\.py)(?:::(\w+))?")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -48,6 +49,13 @@ def test_every_rule_that_is_named_exists(page: Path) -> None:
     named = {word for row in table_rows(page, "rule") for word in re.findall(r"`([a-z0-9-]+)`", row[0])}
     named |= set(re.findall(r"rule `([a-z0-9-]+)`", prose(page)))
     assert named <= known
+
+
+def test_every_refusal_in_the_openapi_document_exists_with_its_status() -> None:
+    known = {(rule_name(rule), rule.status) for rule in every_rule()}
+    for operation in OPERATIONS.values():
+        for family, names in refusals_of(operation).items():
+            assert {(name, FAMILIES[family].status) for name in names} <= known, operation.id
 
 
 def test_the_table_of_refusals_is_complete() -> None:

@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from tuf_samples import tuf_metadata
-from windows_samples import cab_file, cat_file, msi_file
+
+from tests.formats.tuf_samples import tuf_metadata
+from tests.formats.windows_samples import cab_file, cat_file, msi_file
 
 
 def pe_file(size: int = 1536) -> bytes:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -143,11 +143,13 @@ def sign_raw(prepared: Prepared, number: int = 0) -> bytes:
 
 
 def _sign_one(prepared: Prepared, payload: bytes, number: int) -> bytes:
-    private, prehashed = private_key(prepared.kind, number), utils.Prehashed(SHA256())
+    algorithm, length = {"sha512": (SHA512(), 64)}.get(prepared.hash, (SHA256(), 32))
+    private, prehashed = private_key(prepared.kind, number), utils.Prehashed(algorithm)
     if prepared.kind == "ed25519":
         assert prepared.hash == "none"
         return private.sign(payload)
-    assert (prepared.hash, len(payload)) == ("sha256", 32)
+    assert prepared.hash != "none"
+    assert len(payload) == length
     if prepared.kind == "rsa3072":
         return private.sign(payload, padding.PKCS1v15(), prehashed)
     r, s = utils.decode_dss_signature(private.sign(payload, ec.ECDSA(prehashed)))

@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from hsmpub.artifact.plain_file import NotAPlainFile
 from hsmpub.client import sha256
-from hsmpub.client.sha256 import FileChanged, LibcryptoMissing, NotAPlainFile, can_hash, hash_file
+from hsmpub.client.sha256 import FileChanged, LibcryptoMissing, can_hash, hash_file
 from hsmpub.formats.sha256state import Sha256State
 
 needs_libcrypto = pytest.mark.skipif(not can_hash(), reason="no libcrypto with low-level functions")

@@ -2,7 +2,7 @@
 
 One in 128 has a number with a leading zero byte, every second one a high bit that takes a zero before it: that is where
 writers and readers of numbers fail. `make soak` makes twenty thousand of each and reads every one back; in an ordinary
-run those that take milliseconds to read (CMS) are read where their numbers are short, and some besides.
+run those that take a millisecond to read (CMS) are read where their numbers are short, and some besides.
 """
 
 from __future__ import annotations

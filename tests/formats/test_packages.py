@@ -119,9 +119,9 @@ def rpm_package(tmp_path_factory) -> bytes:
 
 
 class RpmDatabase:
-    def __init__(self, folder: Path, kind) -> None:
+    def __init__(self, folder: Path, kind, program="rpm") -> None:
         self.folder = folder
-        self.rpm = ("rpm", "--dbpath", folder / "db", "--define", "_pkgverify_level all")
+        self.rpm = (program, "--dbpath", folder / "db", "--define", "_pkgverify_level all")
         (folder / "key.asc").write_text(certificate_of(kind))
         self.imported = self._run("--import", folder / "key.asc").returncode == 0
 
@@ -151,6 +151,23 @@ def test_rpm_takes_a_signed_package_and_no_altered_one(rpm_package, tmp_path, pr
     for at in (package_at + 900, len(made) - 3):  # in the header; in the payload
         altered = database.says(made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :])[0]
         proof("rpm", "rsa3072", "rpm -Kv", good=taken, tampered=altered, on="rpmbuild's package")
+
+
+@both_kinds
+def test_newer_rpm_takes_a_signed_package_by_a_key_of_either_kind_and_no_altered_one(
+    rpm_package, tmp_path, kind, proof
+):
+    """Version 6, which knows ECDSA, where its rpmkeys is on the PATH under the name rpmkeys6."""
+    needs("rpmkeys6")
+    database, made = RpmDatabase(tmp_path, kind, "rpmkeys6"), signed(RPM, rpm_package, kind)
+    assert database.imported
+    taken, said = database.says(made)
+    assert "V4 ECDSA/SHA256 signature" in said or "V4 RSA/SHA256 signature" in said, said
+    at = made.rindex(bytes.fromhex("8eade801")) + 900
+    altered = made[:at] + bytes((made[at] ^ 1,)) + made[at + 1 :]
+    assert not database.says(signed(RPM, rpm_package, kind, 1))[0]
+    tampered = database.says(altered)[0] or database.says(made[:-3] + b"???")[0]
+    proof("rpm", kind, "rpmkeys6 -Kv", good=taken, tampered=tampered, on="rpmbuild's package")
 
 
 #: What stands in for the service: hsmpub-gpg, with a key in a file.

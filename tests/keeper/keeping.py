@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploy.demo.servers.issuer import Issuer
@@ -156,7 +156,8 @@ class SoftSigners:
             assert hash == "none"
             return [private.sign(item) for item in items]
         if isinstance(private, rsa.RSAPrivateKey):
-            return [private.sign(item, padding.PKCS1v15(), utils.Prehashed(SHA256())) for item in items]
+            algorithm = utils.Prehashed({"sha256": SHA256(), "sha512": SHA512()}[hash])
+            return [private.sign(item, padding.PKCS1v15(), algorithm) for item in items]
         if self.wrong_key:
             private = ec.derive_private_key(4712, ec.SECP256R1())
         made = []

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import stat
 from pathlib import Path
 
 from tuf.api.metadata import TargetFile
 
+from hsmpub.artifact.plain_file import open_plain
 from hsmpub.client.outputs import NotWritten
-from hsmpub.client.sha256 import NotAPlainFile
 from hsmpub.model.submission import check_file_name
 
 _PIECE = 1 << 20
@@ -27,19 +26,13 @@ def take_target(folder: Path, source: Path) -> TargetFile:
     passing = folder / f".{secrets.token_hex(8)}"
     digest, length = hashlib.sha256(), 0
     try:
-        fd = os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NotAPlainFile(f"{source.name!r} is not a regular file.")
-            with passing.open("xb") as copy:
-                while piece := os.read(fd, _PIECE):
-                    digest.update(piece)
-                    length += len(piece)
-                    copy.write(piece)
-                copy.flush()
-                os.fsync(copy.fileno())
-        finally:
-            os.close(fd)
+        with open_plain(source) as file, passing.open("xb") as copy:
+            while piece := file.read(_PIECE):
+                digest.update(piece)
+                length += len(piece)
+                copy.write(piece)
+            copy.flush()
+            os.fsync(copy.fileno())
         passing.replace(folder / f"{digest.hexdigest()}.{source.name}")
     except OSError as e:
         raise NotWritten(f"{source} cannot be copied: {e.strerror}.") from None

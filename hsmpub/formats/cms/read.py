@@ -58,20 +58,22 @@ class ReadSignedData:
         encapsulated = signed["encap_content_info"]
         self.content_type: str = encapsulated["content_type"].native
         self.content: bytes = encapsulated["content"].dump()
-        self._read_attributes(signer["signed_attrs"], chain)
+        # the bytes as they came, taken before asn1crypto has looked inside: it would encode all of it anew, for 4 ms
         payload = hashlib.sha256(b"\x31" + signer["signed_attrs"].dump()[1:]).digest()
+        self._read_attributes(signer["signed_attrs"], chain)
         self.claim = Claim(payload, "sha256", raw_of(signer["signature"].native, kind))
 
     def _read_attributes(self, attributes: Any, chain: Chain) -> None:
         values: dict[str, Any] = {}
+        self.attributes: dict[str, bytes] = {}
         for one in attributes:
             name = one["type"].native
             if name in values:
                 raise ValueError("an attribute twice")
             [values[name]] = one["values"]
+            self.attributes[name] = values[name].dump()
         if values["content_type"].native != self.content_type:
             raise ValueError("two content types")
-        self.attributes: dict[str, bytes] = {name: value.dump() for name, value in values.items()}
         self.digest: bytes = values["message_digest"].native
         self.at = int(values["signing_time"].native.timestamp())
         [named] = values["signing_certificate_v2"]["certs"]

@@ -2,7 +2,7 @@
 payload, as `rpmsign` puts them there.
 
 The client sends two unfinished hashes. Both signatures are ones over documents, which under `openpgp` could be had too;
-so the key is one of its own. rpm 4.18 knows no ECDSA: give packages for such systems an RSA key.
+so the key is one of its own. rpm 4.18 knows no ECDSA: give packages for such systems an RSA key; rpm 6.1 takes both.
 Source: RPM documentation, "Package signatures and digests"; lib/rpmtag.h (RPMSIGTAG_*).
 """
 

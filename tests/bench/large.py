@@ -1,0 +1,146 @@
+"""A file of 2 GiB in each format that signs by digest, beside sha256sum of the same file: the command as people run it,
+with its progress on a terminal, and receipt and outputs written.
+
+Formats that go into the file write it anew, and read back what they wrote; they stand beside sha256sum and, once more,
+beside sha256sum and a copy that is synced to the disk. Each round measures all of them in turn.
+"""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import statistics
+import subprocess
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.every_key import PROJECT, REPOSITORY, EveryKey
+from tests.formats.samples import android_manifest, ar_member, module_file, pe_file, rpm_file
+
+SIZE = int(os.environ.get("BENCH_LARGE_BYTES", str(2 << 30)))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "2"))
+_PIECE = 1 << 20
+DETACHED = ("openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature", "cms", "timestamp", "apt-release-gpg",
+            "minisign")  # fmt: skip
+
+
+def main(place: EveryKey, folder: Path, console: Console) -> None:
+    table = Table(
+        f"{SIZE / (1 << 30):g} GiB", "seconds", "of sha256sum", "target", "sha256sum + synced copy", "of both",
+    )  # fmt: skip
+    plain = write(folder / "thing.bin", b"", b"")
+    for name in DETACHED:
+        _row(table, name, place, plain, name, folder / "out")
+    plain.unlink()
+    for name, build in BUILDERS.items():
+        file = build(folder)
+        _row(table, name, place, file, name, folder / "out", copied=True)
+        file.unlink()
+    console.print(table)
+    console.print(
+        "Not among them: texts (16 MiB at most), lists and keys that are signed whole (64 KiB), PDF (256 MiB)."
+    )
+
+
+def _row(
+    table: Table, what: str, place: EveryKey, file: Path, form: str, out: Path, *, copied: bool = False
+) -> None:  # fmt: skip
+    times: dict[str, list[float]] = {"sum": [], "sign": [], "copy": []}
+    for _ in range(ROUNDS):
+        out.mkdir()
+        times["sum"].append(timed(lambda: subprocess.check_output(["sha256sum", file])))
+        times["sign"].append(timed(lambda: sign(place, form, file, out)))
+        shutil.rmtree(out)
+        out.mkdir()
+        if copied:
+            times["copy"].append(timed(lambda: subprocess.run(["dd", f"if={file}", f"of={out}/copy", "bs=1M",
+                                                               "conv=fsync", "status=none"], check=True)))  # fmt: skip
+        shutil.rmtree(out)
+    summed, signed = statistics.median(times["sum"]), statistics.median(times["sign"])
+    cells = [what, f"{signed:.2f}", f"{signed / summed:.2f}", "≤ 1.20"]
+    if copied:
+        both = summed + statistics.median(times["copy"])
+        cells += [f"{both:.2f}", f"{signed / both:.2f}"]
+    table.add_row(*cells)
+
+
+def sign(place: EveryKey, form: str, file: Path, out: Path) -> None:
+    """With standard error on a terminal, so that there is a bar to draw."""
+    world = place.world
+    assert world.service is not None
+    command = [world.stage.bin / "hsmpub", "sign", "--project", PROJECT, "--format", form, "--output", out, file]
+    env = {**world.stage.environment, **world.ci(repository=REPOSITORY), "TERM": "xterm",
+           "HSMPUB_URL": world.service.url, "HSMPUB_TRUST": str(world.trust)}  # fmt: skip
+    master, slave = pty.openpty()
+    said = bytearray()
+
+    def drain() -> None:
+        while True:
+            try:
+                piece = os.read(master, 65_536)
+            except OSError:  # the last one that had the other end open has gone
+                return
+            said.extend(piece)
+
+    draining = threading.Thread(target=drain)
+    draining.start()
+    done = subprocess.run(command, env=env, stdout=subprocess.DEVNULL, stderr=slave, check=False)
+    os.close(slave)
+    draining.join()
+    os.close(master)
+    if done.returncode or b"GB" not in said:
+        raise SystemExit(said.decode(errors="replace"))
+
+
+def write(path: Path, head: bytes, tail: bytes) -> Path:
+    """Random bytes between head and tail."""
+    with path.open("wb") as out:
+        out.write(head)
+        left = SIZE - len(head) - len(tail)
+        while left:
+            piece = os.urandom(min(left, _PIECE))
+            out.write(piece)
+            left -= len(piece)
+        out.write(tail)
+    return path
+
+
+def _deb(folder: Path) -> Path:
+    small = b"!<arch>\n" + ar_member(b"debian-binary", b"2.0\n") + ar_member(b"control.tar.xz", b"control")
+    size = SIZE - len(small) - 60
+    header = b"data.tar.xz".ljust(16) + b"0".ljust(12) + b"0     " * 2 + b"100644  " + str(size).encode().ljust(10)
+    return write(folder / "thing.deb", small + header + b"`\n", b"")
+
+
+def _zip(path: Path, **entries: bytes) -> Path:
+    """With one stored entry that fills it."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in entries.items():
+            archive.writestr(name.replace("_", "."), data)
+        with archive.open(zipfile.ZipInfo("bulk"), "w", force_zip64=False) as out:
+            for _ in range((SIZE >> 20) - 2):
+                out.write(os.urandom(_PIECE))
+    return path
+
+
+BUILDERS: dict[str, Callable[[Path], Path]] = {
+    "authenticode": lambda folder: write(folder / "thing.exe", pe_file(), b""),
+    "kernel-module": lambda folder: write(folder / "thing.ko", module_file(), b""),
+    "deb": _deb,
+    "rpm": lambda folder: write(folder / "thing.rpm", rpm_file(b""), b""),
+    "jar": lambda folder: _zip(folder / "thing.jar"),
+    "apk": lambda folder: _zip(folder / "thing.apk", AndroidManifest_xml=android_manifest()),
+}
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -1,0 +1,178 @@
+"""Signing through the service, single and in batches, and a file of 1 GiB, beside the raw module and sha256sum."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ceremony.softhsm import find_softhsm
+from deploy.demo.servers.issuer import Issuer
+from deploy.demo.stage import PROJECT
+from deploy.demo.world import World
+from tests.bench.processes import cpu_seconds
+from tests.box import genesis, make_world, running
+
+SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
+GIBIBYTE = 1 << 30
+POLICY = """\
+[issuer.ci]
+url = "{issuer}"
+audience = "hsmpub-demo"
+loopback = true
+
+[project.bench]
+requesters = [{{ issuer = "ci", repository = "example/bench" }}]
+sign = [
+    {{ key = "release", formats = ["sshsig"] }},
+    {{ key = "release-openpgp", formats = ["openpgp"] }},
+]
+approvals = []
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    what: str
+    rate: float
+    base: float
+    target: str
+    p50: float = 0.0
+    p99: float = 0.0
+    cpu: str = ""
+    ceiling: float = 0.0
+
+
+def raw(folder: Path, *kinds: str, what: str = "raw", seconds: float = SECONDS) -> dict[str, float]:
+    """Rates of `tests.bench.raw`, or of `tests.bench.ceiling`, with a throw-away token."""
+    folder.mkdir(exist_ok=True)
+    (folder / "tokens").mkdir(exist_ok=True)
+    conf = folder / "softhsm2.conf"
+    conf.write_text(f"directories.tokendir = {folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+    environment = {**os.environ, "SOFTHSM2_CONF": str(conf)}
+    if not any((folder / "tokens").iterdir()):
+        subprocess.run(
+            ["softhsm2-util", "--init-token", "--free", "--label", "raw-bench", "--pin", "raw-bench-pin", "--so-pin",
+             "raw-bench-so"], env=environment, check=True, capture_output=True,
+        )  # fmt: skip
+    command = [sys.executable, "-m", f"tests.bench.{what}", find_softhsm(), str(seconds), *kinds]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, cwd=PROJECT)
+    return dict(json.loads(done.stdout))
+
+
+def through_the_api(
+    world: World, key: str, form: str, clients: int, batch: int, *, project: str = "bench", sample: bytes = b"",
+    seconds: float = SECONDS,
+) -> dict[str, float]:  # fmt: skip
+    """Rate and latencies of a load in a process apart."""
+    assert world.service is not None
+    order = {
+        "url": world.service.url, "job": world.ci(repository=f"example/{project}"), "audience": "hsmpub-demo",
+        "project": project, "key": key, "format": form, "clients": clients, "batch": batch, "seconds": seconds,
+        "sample": sample.hex(),
+    }  # fmt: skip
+    command = [sys.executable, "-m", "tests.bench.load"]
+    done = subprocess.run(command, input=json.dumps(order).encode(), capture_output=True, cwd=PROJECT, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr.decode())
+    return dict(json.loads(done.stdout))
+
+
+def signing(world: World, folder: Path) -> list[Row]:
+    """Raw before and after each measurement, so that a machine that changes its speed shows in the base."""
+    rows: list[Row] = []
+    first = raw(folder, "p256", "p256-kept", "rsa3072")
+    ceiling = raw(folder, "p256", "rsa3072", what="ceiling")
+    names = {"p256": "P-256", "p256-kept": "P-256, kept in the token", "rsa3072": "RSA-3072"}
+    for kind, rate in first.items():
+        base = first[kind.removesuffix("-kept")]
+        rows.append(Row(f"raw python-pkcs11, {names[kind]}", rate, base, ""))
+    for kind, rate in ceiling.items():
+        what = f"sign + verify alone, {os.cpu_count()} processes, {names[kind]}"
+        rows.append(Row(what, rate, first[kind], "", ceiling=rate))
+    plan = [
+        ("P-256", "release", "sshsig", "p256", [(1, 1, ""), (8, 1, ""), (64, 1, "≥ 0.30"), (4, 64, "≥ 0.80")]),
+        ("RSA-3072", "release-openpgp", "openpgp", "rsa3072", [(1, 1, ""), (8, 1, "≥ 0.90"), (64, 1, "≥ 0.90"),
+                                                               (4, 64, "≥ 0.80")]),
+    ]  # fmt: skip
+    for name, key, form, kind, loads in plan:
+        for clients, batch, target in loads:
+            before = raw(folder, kind)[kind]
+            used = cpu_seconds(world.pid)
+            got = through_the_api(world, key, form, clients, batch)
+            used = {role: seconds - used[role] for role, seconds in cpu_seconds(world.pid).items()}
+            base = statistics.mean((before, raw(folder, kind)[kind]))
+            what = f"API, {name} ({form}), {clients} clients" + (f", batches of {batch}" if batch > 1 else "")
+            rate = got["signatures"] / got["seconds"]
+            used["load"] = got["cpu"]
+            cpu = " ".join(f"{role} {seconds / got['signatures'] * 1e6:.0f}" for role, seconds in used.items())
+            most = raw(folder, kind, what="ceiling")[kind]
+            rows.append(Row(what, rate, base, target, got["p50"] * 1e3, got["p99"] * 1e3, cpu, most))
+    return rows
+
+
+def artifacts(world: World, folder: Path) -> list[tuple[str, float, float, str]]:
+    """A file of 1 GiB by digest and by upload, against sha256sum, in turn: medians of three."""
+    file = folder / "large.bin"
+    with file.open("wb") as out:
+        block = os.urandom(1 << 20)
+        for _ in range(GIBIBYTE >> 20):
+            out.write(block)
+    times: dict[str, list[float]] = {"sha256sum": [], "digest": [], "upload": []}
+    for _ in range(3):
+        times["sha256sum"].append(timed(partial(subprocess.check_output, ["sha256sum", file])))
+        for way, extra in (("digest", ()), ("upload", ("--upload",))):
+            command = ("sign", file, "--project", "bench", "--signing-key", "release", "--format", "sshsig", *extra)
+            times[way].append(timed(partial(world.hsmpub, *command, **world.ci(repository="example/bench"))))
+    file.unlink()
+    base = statistics.median(times["sha256sum"])
+    targets = {"sha256sum": "", "digest": "≤ 1.10", "upload": ""}
+    return [(way, statistics.median(t), statistics.median(t) / base, targets[way]) for way, t in times.items()]
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def main(console: Console) -> None:
+    with tempfile.TemporaryDirectory(prefix="hsmpub-bench-") as name, Issuer.start() as issuer:
+        folder = Path(name)
+        world = make_world(folder / "world", issuer)
+        genesis(world, policy=POLICY.format(issuer=issuer.url))
+        with running(world):
+            rows = signing(world, folder / "raw")
+            table = Table(
+                "signing",
+                "a second",
+                "of raw",
+                "of ceiling",
+                "target",
+                "p50 ms",
+                "p99 ms",
+                "CPU µs each",
+                title=f"{os.cpu_count()} cores",
+            )
+            for row in rows:
+                table.add_row(
+                    row.what, f"{row.rate:,.0f}", f"{row.rate / row.base:.2f}",
+                    f"{row.rate / row.ceiling:.2f}" if row.ceiling else "", row.target,
+                    f"{row.p50:.1f}" if row.p50 else "", f"{row.p99:.1f}" if row.p99 else "", row.cpu,
+                )  # fmt: skip
+            console.print(table)
+            table = Table("1 GiB", "seconds", "of sha256sum", "target")
+            for what, seconds, ratio, target in artifacts(world, folder):
+                table.add_row(what, f"{seconds:.2f}", f"{ratio:.2f}", target)
+            console.print(table)
