@@ -85,8 +85,7 @@ def _show_decryption(console: Console, asked: Decryption) -> None:
 def _show_tuf(console: Console, facts: TufFacts) -> None:
     said = f"TUF {visible(facts.role)} metadata, version {facts.version}, expires {rfc3339(facts.expires)}"
     _show(console, "  content of   ", visible(facts.file))
-    _show(console, "               ", said)
-    for line in visible(facts.text, lines=True).split("\n") if facts.text else ():
+    for line in visible(facts.text or said, lines=True).split("\n"):
         _show(console, "  | ", line)
 
 

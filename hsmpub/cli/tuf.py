@@ -165,7 +165,7 @@ def _warn(repository: Repository) -> None:
     from hsmpub.client.tuf.expiry import OFFLINE, standings
 
     for one in standings(repository.folder, repository.settings, repository.now):
-        if one.role in OFFLINE and one.is_due:
+        if one.role in OFFLINE and one.version and one.is_due:
             note(f"Warning: {one.sentence}.")
 
 

@@ -86,7 +86,7 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
     own = chain[0]
     if key is not None and _key_sha256(own) != spki_sha256(key.public):
         raise CertificateForAnotherKey(f"The first certificate is not for the key {key.name!r}.")
-    _check_issued(chain)
+    check_issued(chain)
     for certificate in chain:
         _check_now(certificate, datetime.fromtimestamp(now, UTC))
     _check_usage(own, key)
@@ -116,7 +116,8 @@ def load_chain(text: str) -> list[x509.Certificate]:
     return chain
 
 
-def _check_issued(chain: Sequence[x509.Certificate]) -> None:
+def check_issued(chain: Sequence[x509.Certificate]) -> None:
+    """Each is issued by the next one, which may. Raises ChainBroken, CertificateWeak, IssuerMayNotIssue."""
     last = chain[-1]
     if len(chain) == 1 and last.issuer != last.subject:
         raise ChainBroken("The certificate's issuer is not there.")

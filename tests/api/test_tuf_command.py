@@ -130,6 +130,8 @@ def test_from_the_first_root_to_the_refresh(place: Place, hsmpub: Command, tmp_p
     assert {path.name for path in (folder / "receipts").iterdir()} >= {
         "1.root.signed.json.root-1.receipt.json", "2.targets.signed.json.targets.receipt.json",
     }  # fmt: skip
+    payload = folder / "receipts" / "1.root.signed.json"
+    done(hsmpub("verify", payload.with_name("1.root.signed.json.root-1.receipt.json"), payload))
     with served(folder) as url:
         assert fetch(url, tmp_path / "home", (folder / "metadata" / "1.root.json").read_bytes()) == CONTENT
         _refreshes(hsmpub, folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from tuf.api.exceptions import RepositoryError
-from tuf_world import CONTENT, SETTINGS, Tuf, fetch, served
+from tuf_world import CONTENT, KEYS, SETTINGS, Tuf, fetch, served
 
 from hsmpub.model.key import KeyKind
 from tests.formats.foreign_tool import needs, run
@@ -167,12 +167,12 @@ def tuf_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["p256", "ed25519"])
-def test_tuf_js_takes_the_target_and_no_role_with_another_signature(
-    tuf_js: Path, tmp_path: Path, kind: KeyKind, proof: Prove
+def test_tuf_js_takes_the_target_and_no_role_with_another_signature_nor_a_rollback(
+    tuf_js: Path, tmp_path: Path, proof: Prove
 ) -> None:
     version = json.loads((tuf_js / "node_modules" / "tuf-js" / "package.json").read_text())["version"]
-    tuf = Tuf(tmp_path / "tuf", kind=kind).begun()
+    signers = {"root": "root-1", "targets": "targets", "snapshot": "online", "timestamp": "online"}
+    tuf, old = _published(tmp_path)
     with served(tuf.root) as url:
         good = _js(tuf_js, tuf, url, tmp_path / "good")
         assert (tmp_path / "good" / "x.whl").read_bytes() == CONTENT
@@ -180,17 +180,11 @@ def test_tuf_js_takes_the_target_and_no_role_with_another_signature(
             before = tuf.at(name).read_bytes()
             _spoil(tuf.at(name))
             tampered = _js(tuf_js, tuf, url, tmp_path / role)
-            proof(f"tuf-{role}", kind, "tuf-js", good=not good.returncode, tampered=not tampered.returncode,
-                  on="python-tuf's metadata", version=version)  # fmt: skip
+            proof(f"tuf-{role}", KEYS[signers[role]][0], "tuf-js", good=not good.returncode,
+                  tampered=not tampered.returncode, on="python-tuf's metadata", version=version)  # fmt: skip
             tuf.at(name).write_bytes(before)
-
-
-def test_tuf_js_refuses_a_rollback(tuf_js: Path, tmp_path: Path) -> None:
-    tuf, old = _published(tmp_path)
-    with served(tuf.root) as url:
-        assert _js(tuf_js, tuf, url, tmp_path / "home").returncode == 0
         _roll_back(tuf, old)
-        assert b"is less than current version" in _js(tuf_js, tuf, url, tmp_path / "home").stderr
+        assert b"is less than current version" in _js(tuf_js, tuf, url, tmp_path / "good").stderr
 
 
 def _js(client: Path, tuf: Tuf, url: str, home: Path) -> subprocess.CompletedProcess[bytes]:

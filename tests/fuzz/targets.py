@@ -22,12 +22,13 @@ from hsmpub.envelope.header import FORMS
 from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.certificate_chain import check_chain
+from hsmpub.formats.cms.certificates import with_its_certificates
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import ReadSignedData, signs_with_rsa
 from hsmpub.formats.cms.stamp import STAMPED, signature_value, without_timestamp
 from hsmpub.formats.cms.timestamp_query import load_query
-from hsmpub.formats.cms.timestamp_token import read_response, timestamp_request
+from hsmpub.formats.cms.timestamp_token import read_response, see_token, timestamp_request, token_of
 from hsmpub.formats.git_tag_read import split_signature
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
@@ -115,10 +116,14 @@ def _targets() -> Iterator[tuple[str, Target]]:
         signature_value,
         *(functools.partial(without_timestamp, format_name=n) for n in STAMPED),
     )
-    timestamps = (lambda data: read_response(data, b"x", 1, ()),)
+    key = key_for("cms")
+    timestamps = (lambda data: read_response(data, b"x", 1, ()), lambda data: with_its_certificates(data, key))
     yield "cms", Target((*cms, *timestamps), seeds=lambda: [make(FORMATS["cms"], b"x", key_for("cms"))])
     query = lambda: [timestamp_request(b"x", 5)]  # noqa: E731
     yield "timestamp-query", Target((load_query,), seeds=query)
+    tokens = (lambda data: see_token(data, lambda _: b"", ()), token_of)
+    own = functools.partial(make, FORMATS["timestamp"], b"x")
+    yield "timestamp", Target(tokens, seeds=lambda: [own(key_for("timestamp"))])
     tuf = [lambda data, role=role: read_metadata(data, role) for role in ROLES]
     yield "tuf", Target((*tuf, load_canonical), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
     yield "signature-files", outputs(*(name for name in FORMATS if name != "pdf"))

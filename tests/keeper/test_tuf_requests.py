@@ -21,7 +21,7 @@ from hsmpub.model import submission as s
 from hsmpub.model.statement import load_statement
 from hsmpub.model.tuf_versions import TufVersionNotNewer
 from hsmpub.wire import messages as m
-from tests.formats.samples import tuf_metadata
+from tests.formats.tuf_samples import tuf_metadata
 from tests.service.jobs import Job, release, store
 
 POLICY = """

@@ -39,6 +39,7 @@ class Publishing:
             self.told(f"{staged.role} metadata of version {staged.version} is not signed by enough keys yet.")
             return False
         self.told(str(self.folder.publish(metadata)))
+        self.folder.write(self.folder.receipts, staged.path.name, staged.payload)  # what the receipts are about
         self.folder.unstage(staged)
         return True
 

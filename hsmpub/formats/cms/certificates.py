@@ -5,13 +5,19 @@ The key is pinned; its certificates say who others think it is. Pins hold the ne
 
 from __future__ import annotations
 
+import warnings
+
 import msgspec
 from asn1crypto import cms as asn1_cms
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
+from hsmpub.errors import Invalid
+from hsmpub.formats.certificate_chain import check_issued
 from hsmpub.formats.cms.der_check import check_der
 from hsmpub.formats.public_key import spki_sha256
+from hsmpub.formats.x509_read import UNREADABLE
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 
@@ -19,20 +25,48 @@ _MOST = 8
 
 
 def with_its_certificates(output: bytes, key: KeyRecord) -> KeyRecord | None:
-    """The key with the certificates of this signature, its own first; None: they are the pinned ones, or none of it is
-    for this very key. Nothing of them is verified but whose key it is."""
+    """The key with the certificates of this signature, its own first; None: that is the pinned one, or they are no
+    chain for this very key. Whether anybody trusts them is not asked."""
     if not key.certificates:
         return None
     try:
         check_der(output)
         held = asn1_cms.ContentInfo.load(output, strict=True)["content"]["certificates"] or []
-        found = [x509.load_der_x509_certificate(one.chosen.dump()) for one in held][:_MOST]
+        found = [_read(one.chosen.dump()) for one in held][:_MOST]
         own = [one for one in found if _key_sha256(one) == spki_sha256(key.public).hex()]
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
+        ordered = _in_order(own[:1], found)
+        check_issued(ordered)
+    except (*UNREADABLE, Invalid):
         return None
-    ordered = own[:1] + [one for one in found if one not in own[:1]]
     pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in ordered)
-    return None if not own or pem == key.certificates else msgspec.structs.replace(key, certificates=pem)
+    return (
+        None
+        if key.certificates.startswith(ordered[0].public_bytes(Encoding.PEM).decode())
+        else msgspec.structs.replace(key, certificates=pem)
+    )
+
+
+def _in_order(chain: list[x509.Certificate], found: list[x509.Certificate]) -> list[x509.Certificate]:
+    """From the key's own certificate on, each before its issuer's. Raises ValueError unless all of them fit."""
+    left = [one for one in found if one not in chain]
+    while chain and left:
+        issuers = [one for one in left if one.subject == chain[-1].issuer]
+        if not issuers:
+            break
+        chain = [*chain, issuers[0]]
+        left.remove(issuers[0])
+    if not chain or left:
+        raise ValueError("no chain")
+    return chain
+
+
+def _read(der: bytes) -> x509.Certificate:
+    """With all that is asked of it later. Raises what is UNREADABLE, also for what the parser only warns of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CryptographyDeprecationWarning)
+        one = x509.load_der_x509_certificate(der)
+        _ = one.issuer, one.subject, one.serial_number, one.not_valid_before_utc, one.not_valid_after_utc
+    return one
 
 
 def _key_sha256(certificate: x509.Certificate) -> str:

@@ -122,9 +122,7 @@ def _sha256_of(data: bytes) -> Callable[[str], bytes]:
     return lambda name: hashlib.sha256(data).digest() if name == "sha256" else b""
 
 
-_BROKEN: tuple[type[Exception], ...] = (KeyError, IndexError, AttributeError, OverflowError, *UNREADABLE)
-#: Of a certificate that is there, and cannot be what it should.
-_UNFIT: tuple[type[Exception], ...] = (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE)
+_BROKEN = UNREADABLE
 
 
 def _read_token(
@@ -207,8 +205,10 @@ def check_authority(
     """
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except _UNFIT:
+    except (x509.ExtensionNotFound, ValueError):
         raise TimestampUntrusted("The authority's certificate has no extended key usage.") from None
+    except UNREADABLE:
+        raise TimestampMalformed("The authority's certificate cannot be read.") from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampUntrusted("The authority's certificate is not one for timestamps alone.")
     when, current = datetime.fromtimestamp(at, UTC), leaf
@@ -234,5 +234,5 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int)
             return allowed and issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return allowed
-    except _UNFIT:
+    except (*UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
         return False
