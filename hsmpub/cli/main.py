@@ -25,6 +25,8 @@ COMMANDS = {
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
+    "jwt": ("jwt", "jwt"),
+    "certificate": ("certificate", "app"),
     "agent": ("agent", "agent"),
     "verify": ("verify", "verify"),
     "tuf": ("tuf", "app"),

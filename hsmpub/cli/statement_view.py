@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
 from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
@@ -11,7 +12,7 @@ from rich.text import Text
 from hsmpub.cli.visible import visible
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Predicate, Statement, TufFacts
+from hsmpub.model.statement import Decryption, Predicate, Profiles, Statement, TufFacts
 
 _MORE = "↳ "
 
@@ -73,6 +74,8 @@ def _show_files(console: Console, statement: Statement) -> None:
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
         _show(console, "  file         ", f"{visible(subject.name)}{size}")
         _show(console, "               ", f"sha256 {visible(subject.sha256)}")
+        if index < len(statement.predicate.certify):
+            _show(console, "  certifies    ", visible(statement.predicate.certify[index]))
 
 
 def _show_decryption(console: Console, asked: Decryption) -> None:
@@ -93,5 +96,8 @@ def _show_work(console: Console, predicate: Predicate) -> None:
     for signing in predicate.sign:
         formats = ", ".join(visible(name) for name in signing.formats)
         _show(console, "  sign with    ", f"{visible(signing.key)}: {formats}")
+    for name, profile in msgspec.structs.asdict(Profiles.of(predicate)).items():
+        if profile is not None:
+            _show(console, f"  {name:<13}", visible(msgspec.json.encode(profile, order="deterministic").decode()))
     if predicate.publish:
         _show(console, "  publish to   ", ", ".join(visible(target) for target in predicate.publish))

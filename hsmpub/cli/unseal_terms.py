@@ -13,7 +13,7 @@ from hsmpub.client.client import Client
 from hsmpub.errors import Conflict, Forbidden
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.terms import UNLIMITED, Terms, make_terms, say_terms
-from hsmpub.policy.model import parse_period
+from hsmpub.policy.period import parse_period
 from hsmpub.wire.messages import AttemptReply
 
 

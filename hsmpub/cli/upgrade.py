@@ -23,7 +23,7 @@ from hsmpub.errors import Conflict, Invalid, NotFound, Unavailable
 from hsmpub.home import Home
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.holder_act import Permission, dump_permission, load_permission
-from hsmpub.policy.model import parse_period
+from hsmpub.policy.period import parse_period
 from hsmpub.sandbox import code_digest
 from hsmpub.wire.messages import UpgradeReply
 from hsmpub.wire.peer import peer_of

@@ -8,6 +8,7 @@ from hsmpub.client.sha256 import NotAPlainFile
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Format
+from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import FORMATS
 
 _HEAD_BYTES = 4096
@@ -21,6 +22,10 @@ class SeveralFormatsByContent(Invalid):
     advice = "Say --format."
 
 
+class TokenBesideFile(Invalid):
+    advice = "Use 'hsmpub jwt'."
+
+
 class TwoSignaturesInOneFile(Invalid):
     advice = "Sign once for each: what the one writes, the other then signs."
 
@@ -29,9 +34,12 @@ def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
     """The formats for a file: those that were asked for, or those whose kind of file this is.
 
     Raises:
-        NoFormatByContent, SeveralFormatsByContent, TwoSignaturesInOneFile; FileUnreadable, NotAPlainFile.
+        NoFormatByContent, SeveralFormatsByContent, TwoSignaturesInOneFile, TokenBesideFile; FileUnreadable,
+        NotAPlainFile.
     """
     if asked:
+        if BEARER_FORMATS.intersection(asked):
+            raise TokenBesideFile("Tokens are not written beside files, where others could read them.")
         into = [name for name in asked if name in FORMATS and FORMATS[name].embedded]
         if len(into) > 1:
             raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {path.name!r}.")

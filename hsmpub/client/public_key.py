@@ -11,7 +11,7 @@ from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.formats.sshsig import ssh_public_line
 from hsmpub.model.key import KeyRecord
 
-PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "pem"]
+PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "pem", "chain"]
 #: What a key must make for its public half to be of use in a form: one of these.
 _MAKES: dict[PublicForm, frozenset[str]] = {
     "minisign": frozenset({"minisign"}),
@@ -48,3 +48,7 @@ def public_form(key: KeyRecord, form: PublicForm) -> str:
             return key.openpgp
         case "pem":
             return key.public
+        case "chain":
+            if not key.certificates:
+                raise FormUnfit(f"The key {key.name!r} has no X.509 certificate.")
+            return key.certificates

@@ -14,8 +14,9 @@ from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import keeper_identity
 from hsmpub.errors import Broken
 from hsmpub.model.trust import Trust
+from hsmpub.secret.box import open_box
 from hsmpub.wire.messages import SessionReply
-from hsmpub.wire.session import bound_audience, check_session_signature, request_mac, session_mac_key
+from hsmpub.wire.session import answer_info, bound_audience, check_session_signature, request_mac, session_mac_key
 
 _reply = msgspec.json.Decoder(SessionReply)
 
@@ -31,10 +32,12 @@ class CiSession:
         id: of the session, base64, as headers carry it. expires_at: seconds since 1970.
     """
 
-    def __init__(self, identifier: bytes, key: bytes, expires_at: int) -> None:
+    def __init__(self, identifier: bytes, key: bytes, expires_at: int, private: X25519PrivateKey | None = None) -> None:
         self.id = base64.b64encode(identifier).decode()
         self.expires_at = expires_at
+        self._identifier = identifier
         self._key = key
+        self._private = private
         self._counter = 0
         self._lock = threading.Lock()
 
@@ -49,6 +52,11 @@ class CiSession:
             "hsmpub-counter": str(counter),
             "hsmpub-mac": base64.b64encode(mac).decode(),
         }
+
+    def open_answer(self, box: bytes, request: str, name: str) -> bytes:
+        """What the keeper sealed to this session: a token for the file `name`. Raises BoxNotOpened, BoxKeyMalformed."""
+        private = self._private.private_bytes_raw() if self._private else b""
+        return open_box(private, answer_info(self._identifier, request, name), box)
 
 
 def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps[CiSession]:
@@ -83,4 +91,4 @@ def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps
         )
     except (InvalidSignature, ValueError):
         raise KeeperNotThePinnedOne("The session was not opened by the pinned keeper.") from None
-    return CiSession(reply.session, key, reply.expires_at)
+    return CiSession(reply.session, key, reply.expires_at, private)

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from hsmpub.client.session import CiSession
 from hsmpub.client.sha256 import hash_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Broken, HsmpubError, Problem
 from hsmpub.formats.format import Artifact
+from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
@@ -27,6 +29,8 @@ from hsmpub.wire.messages import MadeSignature, SignReply
 #: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
 _ENTRY_ROOM = 52_000
 _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
+#: Formats of which the log tells what they say, too (hsmpub.model.said): about as much as they were asked with.
+_SAID = frozenset({"jwt", "x509-certificate"})
 #: Details travel in base64 within one body, of which the front takes a mebibyte.
 _BODY_ROOM = 600_000
 
@@ -97,6 +101,7 @@ def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
     room, body = _ENTRY_ROOM, _BODY_ROOM
     for work in works:
         needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        needs += sum(2 * len(detail) for name, detail in work.details.items() if name in _SAID)
         weighs = sum(map(len, work.details.values()))
         twice = any(work.path.name == other.path.name for other in held)
         if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
@@ -109,8 +114,8 @@ def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
         yield held
 
 
-def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) -> Made:
-    """What an answer holds for one file, each output checked with the pinned key."""
+def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust, session: CiSession) -> Made:
+    """What an answer holds for one file, each checked with the pinned key. session: to which tokens are sealed."""
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []
@@ -118,7 +123,7 @@ def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) 
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
         try:
-            output = outputs[work.path.name + form.suffix] = _checked(work, found, trust)
+            output = outputs[work.path.name + form.suffix] = _checked(work, found, trust, session, reply.request)
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
             continue
@@ -127,11 +132,15 @@ def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust) 
     return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded))
 
 
-def _checked(work: Work, found: Sequence[MadeSignature], trust: Trust) -> bytes:
+def _checked(
+    work: Work, found: Sequence[MadeSignature], trust: Trust, session: CiSession, request: str
+) -> bytes:  # fmt: skip
     if len(found) != 1:
         raise SignatureMissing(f"The service gave {len(found)} signatures where one was asked for.")
     if found[0].problem is not None:
         raise found[0].problem.as_error()
     output, key = found[0].output, pinned_key(trust, found[0].key)
+    if found[0].format in BEARER_FORMATS:
+        output = session.open_answer(output, request, work.path.name)
     get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details), key)
     return output

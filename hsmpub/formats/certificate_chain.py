@@ -4,7 +4,8 @@
 2 it is for the very key
 3 each is issued by the next: name and signature; the issuers are CAs and may issue that deep
 4 all are valid now, and no signature uses a weak hash
-5 the first is for code signing, or for timestamps alone where that is what the key makes, and is no CA
+5 the first is for code signing, or for timestamps alone where that is what the key makes, and is no CA; or it is one of
+  a CA, where the key is for that
 
 Whether the last is trusted by anybody is for those who verify: a CA need not send its root.
 Source: RFC 5280, 4.2.1.3, 4.2.1.9, 4.2.1.12 and 6.1.
@@ -75,8 +76,9 @@ class ChainFacts(msgspec.Struct, frozen=True):
     pem: str
 
 
-def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
+def check_chain(text: str, key: KeyRecord | None, *, now: int, authority: bool = False) -> ChainFacts:
     """Checks all of the above. key: None in a rehearsal, whose key is another one. now: seconds since 1970.
+    authority: it is to be one of a CA.
 
     Raises:
         ChainMalformed, CertificateForAnotherKey, ChainBroken, IssuerMayNotIssue, CertificateNotValidNow,
@@ -89,7 +91,10 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int) -> ChainFacts:
     check_issued(chain)
     for certificate in chain:
         _check_now(certificate, datetime.fromtimestamp(now, UTC))
-    _check_usage(own, key)
+    if authority:
+        _check_authority(own)
+    else:
+        _check_usage(own, key)
     return ChainFacts(
         subject=own.subject.rfc4514_string(),
         issuer=own.issuer.rfc4514_string(),
@@ -158,6 +163,21 @@ def _check_now(certificate: x509.Certificate, now: datetime) -> None:
         raise CertificateNotValidNow(
             f"{certificate.subject.rfc4514_string()!r} is valid from {rfc3339(int(first.timestamp()))}"
             f" to {rfc3339(int(last.timestamp()))}."
+        )
+
+
+def _check_authority(own: x509.Certificate) -> None:
+    """A CA's own, which may issue leaves and revoke them. Raises CertificateUsageUnfit."""
+    try:
+        basic = own.extensions.get_extension_for_class(x509.BasicConstraints).value
+        own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        basic = x509.BasicConstraints(ca=False, path_length=None)
+    usage = _usage(own)
+    if not basic.ca or usage is None or not (usage.key_cert_sign and usage.crl_sign):
+        raise CertificateUsageUnfit(
+            "The certificate is not one of a CA.",
+            next_step="Ask for one that may sign certificates and lists of revoked ones, and names its key.",
         )
 
 

@@ -1,4 +1,5 @@
-"""A certificate signing request (PKCS#10) whose signature the HSM makes: for a code-signing certificate from a CA.
+"""A certificate signing request (PKCS#10) whose signature the HSM makes: for a certificate from a CA, for code signing
+or for a CA of our own under it.
 
 cryptography builds it; the key that it is given has no private half, and sends what is to be signed to whoever made it.
 Source: RFC 2986; CA/Browser Forum, Baseline Requirements for Code Signing, 7.1.2.3.
@@ -10,15 +11,14 @@ import re
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hsmpub.errors import Broken, Invalid
-from hsmpub.formats.hsm_key import HsmEcKey, HsmRsaKey, SignDigest
+from hsmpub.formats.hsm_key import SignDigest, hsm_key
 from hsmpub.formats.public_key import load_public
-from hsmpub.formats.purposes import KeyKindUnfit
+from hsmpub.formats.x509.root import authority_extensions, is_authority
 from hsmpub.model.key import KeyRecord
 
 #: What a subject may have, and the order in which a CA expects it.
@@ -44,17 +44,17 @@ class RequestNotProven(Broken):
 
 
 def make_request(key: KeyRecord, subject: dict[str, str], sign: SignDigest) -> bytes:
-    """A request for a code-signing certificate, PEM, checked after it is made.
+    """A request for a certificate, PEM, checked after it is made: a CA's where the key is for one, or for code signing.
 
     subject: parts of SUBJECT; the empty ones are left out.
 
     Raises:
         SubjectMalformed, KeyKindUnfit, RequestNotProven, and what `sign` raises.
     """
-    builder = x509.CertificateSigningRequestBuilder().subject_name(_name(subject))
-    builder = builder.add_extension(_digital_signature(), critical=True)
-    builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), critical=False)
-    request = builder.sign(_hsm_key(key, sign), SHA256())
+    builder = x509.CertificateSigningRequestBuilder().subject_name(subject_name(subject))
+    for extension, critical in _extensions(key):
+        builder = builder.add_extension(extension, critical)
+    request = builder.sign(hsm_key(key, sign), SHA256())
     if not request.is_signature_valid or _spki(request.public_key()) != _spki(load_public(key)):
         raise RequestNotProven("The request does not verify against the key's record.")
     return request.public_bytes(Encoding.PEM)
@@ -70,9 +70,16 @@ def check_subject(subject: dict[str, str]) -> None:
             raise SubjectMalformed(f"The subject's {part} cannot be {value[:80]!r}.")
 
 
-def _name(subject: dict[str, str]) -> x509.Name:
+def subject_name(subject: dict[str, str]) -> x509.Name:
+    """Raises SubjectMalformed."""
     check_subject(subject)
     return x509.Name([x509.NameAttribute(oid, subject[part]) for part, oid in SUBJECT.items() if subject.get(part)])
+
+
+def _extensions(key: KeyRecord) -> tuple[tuple[x509.ExtensionType, bool], ...]:
+    if is_authority(key):
+        return authority_extensions()
+    return (_digital_signature(), True), (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False)
 
 
 def _digital_signature() -> x509.KeyUsage:
@@ -84,12 +91,3 @@ def _digital_signature() -> x509.KeyUsage:
 def _spki(public: Any) -> bytes:
     encoded: bytes = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return encoded
-
-
-def _hsm_key(key: KeyRecord, sign: SignDigest) -> HsmEcKey | HsmRsaKey:
-    public = load_public(key)
-    if isinstance(public, ec.EllipticCurvePublicKey):
-        return HsmEcKey(public, sign)
-    if isinstance(public, rsa.RSAPublicKey):
-        return HsmRsaKey(public, sign)
-    raise KeyKindUnfit(f"No CA certifies a {key.kind} key for code signing; {key.name!r} is one.")

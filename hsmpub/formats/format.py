@@ -22,7 +22,7 @@ but bare ones (hsmpub.formats.purposes), and whoever relies on the key must expe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Literal, Protocol
 
 import msgspec
@@ -31,6 +31,8 @@ from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
+from hsmpub.model.said import Revoked, Said
 from hsmpub.model.statement import SshProfile
 
 HashName = Literal["sha256", "sha512", "none"]
@@ -51,8 +53,9 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a signature may say beside the file. One context serves a whole batch.
 
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations; ssh into SSH certificates; tuf_longest (seconds, 0:
-    nothing said) bounds the expiry of TUF metadata.
+    policy_sha256 (hex) and requester (claims) go into attestations; ssh, jwt, certificate and crl into certificates,
+    tokens and lists of revoked certificates. revoked: what a list says beside what it adds; None: not known here.
+    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata.
     """
 
     at: int
@@ -64,7 +67,20 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_sha256: str = ""
     requester: Mapping[str, str] = {}
     ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+    revoked: RevokedSoFar | None = None
     tuf_longest: int = 0
+
+
+class RevokedSoFar(msgspec.Struct, frozen=True):
+    """What a CA's next list of revoked certificates begins with. number: the new list's own; issued: serial numbers
+    (hex) of the certificates that can be revoked."""
+
+    number: int
+    certificates: tuple[Revoked, ...]
+    issued: Collection[str] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +91,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     count: how many signatures the format takes; then payload is that many digests, one after the other, and the raw
         signature that many raw ones.
     after: the signature that this one covers, where `Format.follow` made it.
+    said: what the log says of the output beside its digest.
     """
 
     payload: bytes
@@ -83,6 +100,7 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     parts: tuple[bytes, ...] = ()
     count: int = 1
     after: Claim | None = None
+    said: Said | None = None
 
 
 class Claim(msgspec.Struct, frozen=True, gc=False):

@@ -7,9 +7,26 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from hsmpub.errors import Broken
+from hsmpub.formats.public_key import load_public
+from hsmpub.formats.purposes import KeyKindUnfit
+from hsmpub.model.key import KeyRecord
 
 #: Signs a SHA-256 digest with the key in the HSM: raw r‖s, or PKCS#1 v1.5.
 SignDigest = Callable[[bytes], bytes]
+
+
+class KeySignsOtherwise(Broken):
+    advice = "Have it signed with SHA-256, RSA as PKCS#1 v1.5: the HSM's keys do nothing else."
+
+
+def _check_sha256(algorithm: object) -> None:
+    """Whoever asks for something else would get a signature that nobody verifies. Raises KeySignsOtherwise."""
+    if not isinstance(algorithm, SHA256):
+        raise KeySignsOtherwise("A key of the HSM was asked to sign with another hash.")
 
 
 def _stays(*_: object, **__: object) -> NoReturn:
@@ -23,6 +40,7 @@ class HsmEcKey(ec.EllipticCurvePrivateKey):
         self._public, self._sign = public, sign
 
     def sign(self, data: Any, signature_algorithm: ec.EllipticCurveSignatureAlgorithm) -> bytes:
+        _check_sha256(signature_algorithm.algorithm)
         raw = self._sign(hashlib.sha256(data).digest())
         half = len(raw) // 2
         return utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
@@ -48,6 +66,9 @@ class HsmRsaKey(rsa.RSAPrivateKey):
         self._public, self._sign = public, sign
 
     def sign(self, data: Any, padding: Any, algorithm: Any) -> bytes:
+        _check_sha256(algorithm)
+        if not isinstance(padding, PKCS1v15):
+            raise KeySignsOtherwise("A key of the HSM was asked to sign with another padding.")
         return self._sign(hashlib.sha256(data).digest())
 
     def public_key(self) -> rsa.RSAPublicKey:
@@ -58,3 +79,13 @@ class HsmRsaKey(rsa.RSAPrivateKey):
         return self._public.key_size
 
     decrypt = private_numbers = private_bytes = __copy__ = __deepcopy__ = _stays
+
+
+def hsm_key(key: KeyRecord, sign: SignDigest) -> HsmEcKey | HsmRsaKey:
+    """The key of a record, for the builders. Raises KeyKindUnfit: no X.509 is made with keys of its kind."""
+    public = load_public(key)
+    if isinstance(public, ec.EllipticCurvePublicKey):
+        return HsmEcKey(public, sign)
+    if isinstance(public, rsa.RSAPublicKey):
+        return HsmRsaKey(public, sign)
+    raise KeyKindUnfit(f"No X.509 is made with a {key.kind} key; {key.name!r} is one.")

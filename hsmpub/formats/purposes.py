@@ -13,7 +13,9 @@ has a content type of its own, so no input fits two. Packages and repositories s
 like any other: under `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
 own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
-a key: what each signs begins with its own role, so no input fits two.
+a key: what each signs begins with its own role, so no input fits two. A key for `jwt` signs tokens alone: a file that
+reads as header and claims would be one. The key of a CA signs certificates and their revocations (`x509-certificate`,
+`x509-crl`), which begin differently, and nothing that anybody else wrote.
 """
 
 from __future__ import annotations
@@ -28,11 +30,19 @@ from hsmpub.model.key import KeyKind, KeyRecord
 BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: Formats whose readers look for the key in an OpenPGP certificate.
 OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
+#: Outputs that open doors for whoever holds them: the log has their digest only, and the answer goes to the asker
+#: alone, sealed to the key of the session.
+BEARER_FORMATS = frozenset({"jwt"})
+#: Made at once or not at all, and no part of a release.
+ROUTINE_FORMATS = BEARER_FORMATS | {"x509-crl"}
+#: What the key of a CA makes.
+CA_FORMATS = frozenset({"x509-certificate", "x509-crl"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
     frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
+    CA_FORMATS,
     frozenset({"authenticode", "msi", "cab", "cat"}),
     frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
 )

@@ -11,6 +11,7 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
+from hsmpub.formats.jwt import JsonWebToken
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
@@ -29,6 +30,8 @@ from hsmpub.formats.tuf.role import TufRole
 from hsmpub.formats.windows.cab import Cab
 from hsmpub.formats.windows.cat import Cat
 from hsmpub.formats.windows.msi import Msi
+from hsmpub.formats.x509.certificate import X509Certificate
+from hsmpub.formats.x509.crl import X509Crl
 from hsmpub.formats.zip.apk import Apk
 from hsmpub.formats.zip.jar import Jar
 from hsmpub.model.key import KeyRecord
@@ -61,6 +64,9 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("git"),
     SshCertificate(),
     *(TufRole(role) for role in ROLES),
+    JsonWebToken(),
+    X509Certificate(),
+    X509Crl(),
 )
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 

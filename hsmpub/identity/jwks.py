@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from hsmpub.errors import Invalid
-from hsmpub.identity.strict_json import NotStrictJson, load_strict_object
+from hsmpub.model.strict_json import NotStrictJson, load_strict_object
 
 #: An issuer's set is kept in one log entry.
 MAX_JWKS_BYTES = 48 * 1024

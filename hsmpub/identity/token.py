@@ -26,7 +26,7 @@ from hsmpub.identity import refusals as rule
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.identity.claims import LEEWAY, as_text, check_audience, check_times, expect, token_id
 from hsmpub.identity.jwks import IssuerKey, IssuerKeySet, decode_base64url
-from hsmpub.identity.strict_json import NotStrictJson, load_strict_object
+from hsmpub.model.strict_json import NotStrictJson, load_strict_object
 
 if TYPE_CHECKING:
     from hsmpub.policy.model import Issuer, PolicyFile

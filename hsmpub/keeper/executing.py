@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
@@ -25,7 +27,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, Subject
+from hsmpub.model.statement import Predicate, Profiles, Signing, Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
@@ -194,8 +196,8 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
-        ssh=predicate.ssh,
         tuf_longest=predicate.tuf_longest,
+        **msgspec.structs.asdict(Profiles.of(predicate)),
     )
 
 
@@ -218,7 +220,8 @@ async def make(signers: Signers, planned: Sequence[_Planned], context: Context) 
     for one in planned:
         output = await _make_one(signers, one)
         one.format.check(output, one.artifact, one.key, context)
-        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output))
+        said = one.prepared.said
+        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output, said))
     return tuple(outputs)
 
 

@@ -19,9 +19,11 @@ from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared,
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
+from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import requester_of
 from hsmpub.keeper.tuf import reserve
@@ -30,7 +32,8 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, SshProfile, Subject, TufFacts, dump_statement
+from hsmpub.model.said import Said
+from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, TufFacts, dump_statement
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -48,7 +51,7 @@ class _Allowed:
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     requester: dict[str, str]
-    ssh: SshProfile | None
+    profiles: Profiles
     tuf_longest: int
 
 
@@ -67,6 +70,7 @@ class _Batch:
     made: list[m.MadeSignature] = field(default_factory=list)
     subjects: list[Subject] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
     work: list[_Work] = field(default_factory=list)
     tuf: list[TufFacts] = field(default_factory=list)
 
@@ -78,14 +82,20 @@ class Routine:
         self._book = book
         self._artifacts = artifacts
         self._unsealing = unsealing
+        self._revoking = Revoking(book)
 
     async def sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact] = ()) -> m.SignReply:
         """Signs every file of the body that can be signed, and the artifacts beside it.
 
         Raises:
-            The rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when the entry cannot be
-                made durable.
+            SessionWithoutKey; the rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when
+                the entry cannot be made durable.
         """
+        check_answerable(session, body.formats)
+        async with self._revoking.turn(body.formats):
+            return await self._sign(session, body, artifacts)
+
+    async def _sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact]) -> m.SignReply:
         allowed = self._allowed(session, body)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
@@ -99,11 +109,13 @@ class Routine:
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
             sign=allowed.signing,
-            ssh=allowed.ssh,
             tuf_longest=allowed.tuf_longest,
+            **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        batch = await self._prepare([*body.states, *body.files, *artifacts], allowed, context)
+        everything: list[_Given] = [*body.states, *body.files, *artifacts]
+        context = self._revoking.with_log(context, allowed.signing[0].key, len(everything))
+        batch = await self._prepare(everything, allowed, context)
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
@@ -112,9 +124,9 @@ class Routine:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
-                e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs))
+                e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs), tuple(batch.said))
             )
-        return m.SignReply(predicate.request, index, tuple(batch.made))
+        return m.SignReply(predicate.request, index, sealed_for(session, predicate.request, batch.made))
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
         """The policy's decision, kept for the session until another policy is adopted."""
@@ -125,8 +137,8 @@ class Routine:
         signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
         policy = self._book.policy
-        ssh, longest = policy.ssh_profile(body.project, signing), policy.tuf_longest(body.project, signing)
-        allowed = _Allowed(makes, signing, requester_of(session), ssh, longest)
+        profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
+        allowed = _Allowed(makes, signing, requester_of(session), profiles, longest)
         session.decisions[question] = allowed
         return allowed
 
@@ -163,6 +175,8 @@ class Routine:
         for work, output in zip(batch.work, outputs, strict=True):
             name, form = work.artifact.name, work.format
             batch.outputs.append(sha256_hex(output))
+            if work.prepared.said is not None:
+                batch.said.append(work.prepared.said)
             batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
 
     async def _round(

@@ -46,7 +46,8 @@ class SessionKeyMalformed(Invalid):
 class Session:
     """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3).
 
-    issuer: what the policy said of who vouched for the job; it ends with that.
+    issuer: what the policy said of who vouched for the job; it ends with that. client_key: raw X25519, the job's own,
+    which its token named; empty in sessions of bearers.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Session:
     expires_at: int
     mac_key: bytes = field(repr=False)
     issuer: Issuer | None = None
+    client_key: bytes = b""
     newest: int = 0
     window: int = 0
     decisions: dict[object, object] = field(default_factory=dict, repr=False)
@@ -100,7 +102,8 @@ class Sessions:
         self._drop_expired(now)
         await self._tokens.use_up(who, session.hex())
         self._make_room()
-        self._open[session] = Session(session.hex(), who, expires_at, mac_key, policy.issuers[who.issuer])
+        issuer, own_key = policy.issuers[who.issuer], message.client_key if who.bound else b""
+        self._open[session] = Session(session.hex(), who, expires_at, mac_key, issuer, client_key=own_key)
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
         return m.SessionReply(session, keeper_key, signature, expires_at)
 

@@ -6,11 +6,14 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from hsmpub.approval import check_personal_request
 from hsmpub.errors import Conflict, Invalid, Throttled
 from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.certifying import certified
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.sessions import Session
@@ -37,6 +40,11 @@ class NameOfASignature(Invalid):
 
 class PersonalRequestReplayed(Conflict):
     advice = "Each signed request is used once; sign it anew."
+
+
+class PolicyChanged(Conflict):
+    advice = "Ask again."
+    retry_is_safe = True
 
 
 class TooManyPending(Throttled):
@@ -70,18 +78,23 @@ class Submitting:
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
+            PolicyChanged: while files were hashed, and certificates or tokens would say something else now.
             KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """
         rule = self._book.policy.decide_release(session.who, body.project, body.version)
         _check_output_names(body.files, rule.sign)
         self._check_keys(rule)
+        profiles = self._book.policy.profiles(body.project, rule.sign)
         tuf = await self._look_into(body, rule)
+        certify = await certified(self._book, self._artifacts, body.project, body.files, rule.sign)
         subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
             rule = self._book.policy.decide_release(session.who, body.project, body.version)
             _check_output_names(body.files, rule.sign)
+            if self._book.policy.profiles(body.project, rule.sign) != profiles:
+                raise PolicyChanged("Another policy was adopted while the files were read.")
             standing = self._standing(body, subjects)
             if standing is not None:
                 return standing
@@ -104,9 +117,10 @@ class Submitting:
                     sizes=tuple(f.size for f in body.files),
                     sign=rule.sign,
                     publish=rule.publish,
-                    ssh=self._book.policy.ssh_profile(body.project, rule.sign),
                     tuf=tuf,
                     tuf_longest=self._book.policy.tuf_longest(body.project, rule.sign),
+                    **msgspec.structs.asdict(profiles),
+                    certify=certify,
                 ),
             )
 

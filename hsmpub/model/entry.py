@@ -14,6 +14,7 @@ import msgspec
 from hsmpub.errors import Broken, TooLarge
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.said import Said
 from hsmpub.model.terms import UNLIMITED, Terms
 
 #: C2SP tlog-tiles: an entry in a bundle carries a 16-bit length.
@@ -135,7 +136,7 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """One made signature. `sha256` is of the output's bytes; `text` or `data` the output itself where it is kept.
 
     name: file name of the output, e.g. `x.whl.asc`; artifact: file name that it signs; data: an output that is no
-    ASCII text, in base64.
+    ASCII text, in base64; said: where the format says more than that.
     """
 
     artifact: str
@@ -145,6 +146,7 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     sha256: str
     text: str = ""
     data: bytes = b""
+    said: Said | None = None
 
     @property
     def content(self) -> bytes:
@@ -152,12 +154,12 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
         return self.data or self.text.encode()
 
 
-def kept_output(artifact: str, format_: str, key: str, name: str, content: bytes) -> Output:
+def kept_output(artifact: str, format_: str, key: str, name: str, content: bytes, said: Said | None = None) -> Output:
     """An output that the log keeps whole."""
     digest = sha256_hex(content)
     if content.isascii():
-        return Output(artifact, format_, key, name, digest, text=content.decode())
-    return Output(artifact, format_, key, name, digest, data=content)
+        return Output(artifact, format_, key, name, digest, text=content.decode(), said=said)
+    return Output(artifact, format_, key, name, digest, data=content, said=said)
 
 
 class Signed(_Entry, frozen=True, tag="signed"):
@@ -173,12 +175,14 @@ class RoutineSigned(_Entry, frozen=True, tag="routine"):
     """Signatures that needed no approval: statement and digests of the outputs in one entry.
 
     outputs: SHA-256 (hex) of each output, in the order of `statement`'s subjects × its formats.
+    said: of those of them whose format says more, in the same order.
     """
 
     request: str
     session: str
     statement: str
     outputs: tuple[str, ...]
+    said: tuple[Said, ...] = ()
 
 
 class Timestamped(_Entry, frozen=True, tag="timestamp"):

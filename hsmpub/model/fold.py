@@ -19,6 +19,7 @@ from typing import Literal
 
 from hsmpub.errors import Broken
 from hsmpub.model import entry as e
+from hsmpub.model.authorities import Authorities
 from hsmpub.model.holder_act import Permission, load_permission, permission_id
 from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.quorums import QuorumHistory
@@ -112,6 +113,7 @@ class ServiceState:
     credentials: dict[str, e.CredentialSealed] = field(default_factory=dict)
     deliveries: dict[str, e.Delivered] = field(default_factory=dict)
     routine: int = 0
+    authorities: Authorities = field(default_factory=Authorities)
     #: key → the last time that a timestamp of it says, in microseconds since 1970
     stamped_at: dict[str, int] = field(default_factory=dict)
     #: as the log has it; a keeper that was started anew is sealed all the same
@@ -135,7 +137,8 @@ class ServiceState:
         Raises:
             LogContradictsItself: this fact cannot follow the ones before it.
         """
-        # Routine signatures and timestamps are appended side by side, and may be applied out of order: no matter.
+        # Routine signatures and timestamps are appended side by side, and may be applied out of order: no matter, they
+        # only add to what was counted, stamped and issued.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
         self.quorums.apply(entry)
@@ -172,6 +175,7 @@ class ServiceState:
                 self.session_entries[entry.session] = index
             case e.RoutineSigned():
                 self.routine += 1
+                self.authorities.apply(entry.at, entry.said)
                 if '"tuf":' in entry.statement:  # nearly none has it, and there are many
                     self.tuf.take(load_statement(entry.statement.encode()))
                 self._count(index, entry.at, len(entry.outputs))
@@ -273,6 +277,7 @@ class ServiceState:
                 request.state, request.why = "failed", f"nothing could be delivered: {entry.reason}"
             case e.Signed():
                 request.signed[entry.artifact] = entry.outputs
+                self.authorities.apply(entry.at, [output.said for output in entry.outputs])
                 self._count(index, entry.at, len(entry.outputs))
                 self.tuf.take(request.statement)
                 self._settle(request)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from hsmpub.errors import Invalid
+from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Literal["https://in-toto.io/Statement/v1"] = "https://in-toto.io/Statement/v1"
@@ -104,7 +105,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     text: the whole new policy or roster, for those kinds.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
-    ssh: where SSH certificates are asked for.
+    ssh, jwt, certificate, crl: where such are asked for.
+    certify: in words, what each request for a certificate is about, in the order of the subjects.
     tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
         role has it.
     """
@@ -127,8 +129,25 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: str = ""
     decrypt: Decryption | None = None
     ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+    certify: tuple[str, ...] = ()
     tuf: tuple[TufFacts, ...] = ()
     tuf_longest: int = 0
+
+
+class Profiles(msgspec.Struct, frozen=True):
+    """The members of a predicate that say what stands in certificates and tokens."""
+
+    ssh: SshProfile | None = None
+    jwt: JwtProfile | None = None
+    certificate: CertificateProfile | None = None
+    crl: CrlProfile | None = None
+
+    @classmethod
+    def of(cls, predicate: Predicate) -> Profiles:
+        return cls(predicate.ssh, predicate.jwt, predicate.certificate, predicate.crl)
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
 
-from hsmpub.formats.purposes import PurposesMixed, check_purposes
+from hsmpub.formats.purposes import ROUTINE_FORMATS, PurposesMixed, check_purposes
 from hsmpub.formats.registry import FORMATS
 from hsmpub.identity.ci import REGISTERED, RESERVED
+from hsmpub.model.glob import is_wild, may_both_match
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.address import check_tag, check_url
-from hsmpub.policy.glob import is_wild, may_both_match
-from hsmpub.policy.model import SSH_CERTIFICATE, Approvals, PolicyFile, Project, Requester, Target
+from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
+from hsmpub.policy.profile_check import check_profiles
 
 Groups = Collection[str] | Mapping[str, Collection[str]]
 
@@ -124,12 +125,7 @@ class _Check:
         for i, signs in enumerate(project.sign):
             for k, format_name in enumerate(signs.formats):
                 self._fit(signs.key, format_name, self._line(*path, "sign", i, "formats", k))
-        if (project.ssh_certificate is not None) != any(name == SSH_CERTIFICATE for name, _ in made):
-            raise rule.SshProfileUnfit(
-                f"Project {name!r} {'makes no' if project.ssh_certificate else 'does not say what stands in its'} SSH"
-                " certificates.",
-                line=self._line(*path),
-            )
+        check_profiles(name, project, {format_name for format_name, _ in made}, line=self._line(*path))
         self._once(((t, (*path, "publish", i)) for i, t in enumerate(project.publish)), "The same target")
         for i, target in enumerate(project.publish):
             if target not in self.policy.targets:
@@ -202,11 +198,12 @@ class _Check:
                     )
 
     def release_keys(self) -> None:
-        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell."""
+        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell. A CA's
+        list of revoked certificates looks like no certificate, so it may go without."""
         approved = {signs.key: name for name, p in self.policy.projects.items() if p.approvals for signs in p.sign}
         for name, project in self.policy.projects.items():
             for i, signs in enumerate(project.sign):
-                if signs.key in approved and not project.approvals:
+                if signs.key in approved and not project.approvals and not ROUTINE_FORMATS.issuperset(signs.formats):
                     raise rule.ReleaseKeyWithoutApprovals(
                         f"{signs.key!r} signs what is approved for {approved[signs.key]!r}, and project {name!r} takes"
                         " no approvals for what it has signed.",

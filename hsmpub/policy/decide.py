@@ -12,9 +12,10 @@ import msgspec
 
 from hsmpub.errors import Forbidden, NotFound
 from hsmpub.identity.ci import CiIdentity
-from hsmpub.model.statement import Quorum, Signing, SshProfile
-from hsmpub.policy.glob import is_match
-from hsmpub.policy.model import SSH_CERTIFICATE, TUF_FORMATS, Approvals, PolicyFile, Project, Requester
+from hsmpub.model.glob import is_match
+from hsmpub.model.statement import Profiles, Quorum, Signing
+from hsmpub.policy.model import TUF_FORMATS, Approvals, PolicyFile, Project, Requester
+from hsmpub.policy.profile_check import JWT, SSH_CERTIFICATE, X509_CERTIFICATE, X509_CRL
 from hsmpub.policy.version import check_version
 
 PersonalKind = Literal["policy", "roster", "credential", "decrypt"]
@@ -30,6 +31,10 @@ class NotARequester(Forbidden):
 
 class ApprovalNeeded(Forbidden):
     advice = "Submit a release with 'hsmpub release submit'; approvers then co-sign it."
+
+
+class NoRelease(Forbidden):
+    advice = "Tokens and lists of revoked certificates are for routine work: 'hsmpub jwt', 'hsmpub certificate crl'."
 
 
 class FormatNotGranted(Forbidden):
@@ -83,8 +88,10 @@ class Policy(PolicyFile):
     """A policy that passed `load_policy`."""
 
     def decide_release(self, who: CiIdentity, project: str, version: str) -> ReleaseGrant:
-        """Raises UnknownProject, NotARequester, VersionOutsideScheme."""
+        """Raises UnknownProject, NotARequester, NoRelease, VersionOutsideScheme."""
         table = self._project_for(who, project)
+        if table.jwt is not None or table.crl is not None:
+            raise NoRelease(f"What project {project!r} signs is no release.")
         check_version(version, table.versions)
         return ReleaseGrant(
             project=project,
@@ -141,12 +148,16 @@ class Policy(PolicyFile):
             for maker in dict.fromkeys(makers.values())
         )
 
-    def ssh_profile(self, project: str, sign: Sequence[Signing]) -> SshProfile | None:
-        """What SSH certificates of the project say, where some are among the signatures."""
-        table = self.projects[project].ssh_certificate
-        if table is None or not any(SSH_CERTIFICATE in one.formats for one in sign):
-            return None
-        return SshProfile(table.kind, table.principals, table.valid, table.extensions)
+    def profiles(self, project: str, sign: Sequence[Signing]) -> Profiles:
+        """What certificates and tokens of the project say, where some are among the signatures."""
+        table = self.projects[project]
+        makers = {name: one.key for one in sign for name in one.formats}
+        return Profiles(
+            ssh=table.ssh_certificate.as_profile() if table.ssh_certificate and SSH_CERTIFICATE in makers else None,
+            jwt=table.jwt.as_profile(makers[JWT]) if table.jwt and JWT in makers else None,
+            certificate=table.certificate.as_profile() if table.certificate and X509_CERTIFICATE in makers else None,
+            crl=table.crl.as_profile() if table.crl and X509_CRL in makers else None,
+        )
 
     def tuf_longest(self, project: str, sign: Sequence[Signing]) -> int:
         """Seconds until TUF metadata of the project may expire at most; 0: as its role has it, or there is none."""

@@ -6,55 +6,22 @@ says `approvals = []` when it wants none.
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import Field, StrictBool, StrictInt, StringConstraints
 from pydantic import model_validator as validates
 
 from hsmpub.model.statement import Quorum
+from hsmpub.policy.period import Days, Period
+from hsmpub.policy.profiles import CertificateTable, CrlTable, JwtTable, SshCertificates
+from hsmpub.policy.table import Name, Table, Text
 from hsmpub.policy.version import Versions
 
 DEFAULT_EXPIRY = 72 * 3600
-MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
 DEFAULT_RECHECK = 10 * 60
-MAX_DAYS = 730
-_UNITS = {"m": 60, "h": 3600, "d": 86_400}
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+\z")]
 
 
-def parse_period(value: Any) -> Any:
-    """`"72h"`, `"30m"`, `"7d"` as seconds."""
-    match = re.fullmatch(r"([1-9][0-9]{0,5})([mhd])", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError('a time is written as text, such as "72h", "30m" or "7d"')
-    seconds = int(match[1]) * _UNITS[match[2]]
-    if not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
-        raise ValueError("a time lies between a minute and 90 days")
-    return seconds
-
-
-Period = Annotated[int, BeforeValidator(parse_period)]
-
-
-def parse_days(value: Any) -> Any:
-    """`"180d"` as seconds."""
-    match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
-    if match is None or int(match[1]) > MAX_DAYS:
-        raise ValueError(f'a long time is written in days, such as "180d", up to {MAX_DAYS}')
-    return int(match[1]) * 86_400
-
-
-Days = Annotated[int, BeforeValidator(parse_days)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Issuer(_Table):
+class Issuer(Table):
     """Whose identity tokens count. `bearer`: also tokens that name no session key, which a thief could use."""
 
     url: Text
@@ -63,7 +30,7 @@ class Issuer(_Table):
     bearer: StrictBool = False
 
 
-class Target(_Table):
+class Target(Table):
     """Where releases go.
 
     `index` and `username` are for pypi: the simple index that is read back, and the user of the upload (without it:
@@ -91,8 +58,8 @@ class Target(_Table):
         return {name: value for name, value in self.model_dump().items() if value != ""}
 
 
-class Requester(_Table):
-    """A token of this issuer with all these claims. Values are text; `*` as in `hsmpub.policy.glob`."""
+class Requester(Table):
+    """A token of this issuer with all these claims. Values are text; `*` as in `hsmpub.model.glob`."""
 
     issuer: Name
     claims: dict[Text, Text]
@@ -109,14 +76,14 @@ class Requester(_Table):
         }
 
 
-class Signs(_Table):
+class Signs(Table):
     """Which formats a key makes for a project."""
 
     key: Name
     formats: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
-class Approvals(_Table):
+class Approvals(Table):
     """So many different persons of the group."""
 
     group: Name
@@ -128,34 +95,9 @@ class Approvals(_Table):
 
 #: The formats whose expiry a project may bound.
 TUF_FORMATS = frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"})
-#: The format that needs a profile.
-SSH_CERTIFICATE = "ssh-certificate"
-_Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}\z")]
-_Extension = Literal["permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",
-                     "permit-user-rc", "no-touch-required"]  # fmt: skip
 
 
-class SshCertificates(_Table):
-    """What SSH certificates of a project say. An empty list of principals would mean anybody, so there is none.
-
-    valid: seconds, a day at most. extensions: none for hosts.
-    """
-
-    kind: Literal["user", "host"]
-    principals: Annotated[tuple[_Principal, ...], Field(min_length=1, max_length=64)]
-    valid: Annotated[int, BeforeValidator(parse_period), Field(le=86_400)]
-    extensions: tuple[_Extension, ...] = ()
-
-    @validates(mode="after")
-    def _fit(self) -> SshCertificates:
-        if len(set(self.principals)) < len(self.principals) or len(set(self.extensions)) < len(self.extensions):
-            raise ValueError("a principal or extension stands twice")
-        if self.kind == "host" and self.extensions:
-            raise ValueError("certificates of hosts have no extensions")
-        return self
-
-
-class Project(_Table):
+class Project(Table):
     """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
 
     tuf_longest: seconds until TUF metadata may expire at most; None: as its role has it.
@@ -168,17 +110,20 @@ class Project(_Table):
     expires: Period = DEFAULT_EXPIRY
     versions: Versions = "any"
     ssh_certificate: SshCertificates | None = None
+    jwt: JwtTable | None = None
+    certificate: CertificateTable | None = None
+    crl: CrlTable | None = None
     tuf_longest: Days | None = None
 
 
-class Rule(_Table):
+class Rule(Table):
     """Who approves an administrative request. Never nobody: one person alone changes nothing here."""
 
     approvals: Annotated[tuple[Approvals, ...], Field(min_length=1)]
     expires: Period = DEFAULT_EXPIRY
 
 
-class Administration(_Table):
+class Administration(Table):
     """A kind of request without a table of its own cannot be made."""
 
     policy: Rule | None = None
@@ -187,7 +132,7 @@ class Administration(_Table):
     decrypt: Rule | None = None
 
 
-class Sealing(_Table):
+class Sealing(Table):
     """When the running service seals by itself. None: not for this reason.
 
     longest: an unsealing lasts so long at most, whatever its holders ask. idle: nothing was signed for so long.
@@ -200,13 +145,13 @@ class Sealing(_Table):
     recheck: Period = DEFAULT_RECHECK
 
 
-class Ceremonies(_Table):
+class Ceremonies(Table):
     """drill: seconds after which `hsmpub status` warns that a quorum has not shown that it works."""
 
     drill: Days = 180 * 86_400
 
 
-class Timestamping(_Table):
+class Timestamping(Table):
     """The service as a timestamp authority (RFC 3161).
 
     key: makes nothing else. policy: object identifier that its timestamps name. accuracy: seconds.
@@ -233,7 +178,7 @@ class Timestamping(_Table):
         return self
 
 
-class PolicyFile(_Table):
+class PolicyFile(Table):
     """The whole file; `hsmpub.policy.decide.Policy` answers questions about it."""
 
     issuers: dict[Name, Issuer] = Field(default={}, alias="issuer")

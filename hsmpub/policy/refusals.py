@@ -96,6 +96,14 @@ class SshProfileUnfit(PolicyRefused):
     advice = "Where the format ssh-certificate is listed, [project.NAME.ssh_certificate] says what stands in it."
 
 
+class ProfileUnfit(PolicyRefused):
+    advice = "Where the format jwt, x509-certificate or x509-crl is listed, the project's table of that kind says more."
+
+
+class RoutineOnly(PolicyRefused):
+    advice = "A project of tokens, or of lists of revoked certificates, has approvals = [] and that format alone."
+
+
 class TagKeyWithoutApprovals(PolicyRefused):
     advice = "Give routine work a key of its own."
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Context
 from hsmpub.formats.registry import get_format
@@ -12,7 +14,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Key
-from hsmpub.model.statement import Statement
+from hsmpub.model.statement import Profiles, Statement
 from hsmpub.policy import Policy
 from hsmpub.receipt.facts import Facts
 from hsmpub.receipt.tags import TAG_FORMAT, check_tag_output
@@ -159,5 +161,5 @@ def context_of(facts: Facts, statement: Statement, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
-        ssh=predicate.ssh,
+        **msgspec.structs.asdict(Profiles.of(predicate)),
     )

@@ -9,7 +9,7 @@ from hsmpub.errors import Invalid
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Statement
+from hsmpub.model.statement import Predicate, Profiles, Statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.receipt.facts import Facts, ReceiptContradicts, ReceiptIncomplete, in_force
@@ -113,8 +113,9 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
             granted, expires = ((), (), rule.approvals), rule.expires
-    profile = policy.ssh_profile(predicate.project, predicate.sign) if predicate.sign else None
-    if predicate.ssh != profile or wanted != granted or predicate.expires_at - predicate.requested_at != expires:
+    profiles = policy.profiles(predicate.project, predicate.sign) if predicate.sign else Profiles()
+    asked = predicate.expires_at - predicate.requested_at
+    if Profiles.of(predicate) != profiles or wanted != granted or asked != expires:
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )

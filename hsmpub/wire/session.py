@@ -39,6 +39,11 @@ def request_mac(key: bytes, counter: int, body: bytes) -> bytes:
     return hmac.digest(key, SESSION_CONTEXT + counter.to_bytes(8, "big") + body, "sha256")
 
 
+def answer_info(session: bytes, request: str, name: str) -> bytes:
+    """What the box of an answer (hsmpub.secret.box, to the session's key) is bound to: session, request, file."""
+    return b"\0".join((SESSION_CONTEXT + b" answer", session, request.encode(), name.encode()))
+
+
 def check_session_signature(keeper_key: bytes, signature: bytes, *, session: bytes, client_key: bytes,
                             session_key: bytes) -> None:  # fmt: skip
     """Raises cryptography's InvalidSignature when the pinned keeper did not open this session."""

@@ -12,6 +12,8 @@ from running import Running, running
 
 from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust
+from hsmpub.receipt import ReceiptBuilder
+from hsmpub.tlog.reader import LogReader
 from tests.keeper import keeping
 from tests.keeper.keeping import Kept, kept
 
@@ -52,6 +54,26 @@ def real(
                 made.keeper.book.log.stop_checkpoints()
 
             front.do(stop())
+
+
+class _KeptLog(LogReader):
+    """The keeper's own store, which the front must not close."""
+
+    def __init__(self, reader: LogReader) -> None:
+        self.__dict__ = reader.__dict__
+
+    def close(self) -> None:
+        pass
+
+
+@contextmanager
+def served_log(place: Place) -> Iterator[None]:
+    """The front serves the keeper's log, so that there are receipts."""
+    front, made = place
+    reader = LogReader(made.store)
+    front._app().state.front.log_reader._open = (_KeptLog(reader), ReceiptBuilder(reader))
+    yield
+    front._app().state.front.log_reader._open = None
 
 
 def pins(made: Kept) -> Trust:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from real_keeper import Place, pins, real
+from real_keeper import Place, pins, real, served_log
 from tuf.api.metadata import Metadata, Targets
 
 from hsmpub.cli import options
@@ -18,8 +18,6 @@ from hsmpub.client.client import Client
 from hsmpub.client.tuf.settings import SignedBy
 from hsmpub.client.tuf.signer import Asking, HsmpubSigner
 from hsmpub.model.trust import dump_trust
-from hsmpub.receipt import ReceiptBuilder
-from hsmpub.tlog.reader import LogReader
 from tests.cli.command import Command, Said
 from tests.client.tuf_world import CONTENT, SETTINGS, fetch, served
 from tests.service.jobs import AUDIENCE
@@ -64,20 +62,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     with real(tmp_path_factory.mktemp("keeper"), KEYS, PROJECTS) as (front, made):
         front.home.artifacts.rmdir()  # one store of artifacts and one log for both
         front.home.artifacts.symlink_to(made.folder / "artifacts")
-        reader = LogReader(made.store)
-        front._app().state.front.log_reader._open = (_Kept(reader), ReceiptBuilder(reader))
-        yield front, made
-        front._app().state.front.log_reader._open = None
-
-
-class _Kept(LogReader):
-    """The keeper's own store, which the front must not close."""
-
-    def __init__(self, reader: LogReader) -> None:
-        self.__dict__ = reader.__dict__
-
-    def close(self) -> None:
-        pass
+        with served_log((front, made)):
+            yield front, made
 
 
 @pytest.fixture

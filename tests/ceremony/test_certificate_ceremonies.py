@@ -11,12 +11,14 @@ from ceremony_stage import Born, run_command
 from standing_stage import copy_home, entries, files, hold_file, now, quorum, write_papers
 
 from ceremony.file_rules import WrongCeremonyValue
-from ceremony.standing.certificates import CERTIFICATE_IMPORT, CSR
+from ceremony.standing.certificates import CERTIFICATE_IMPORT, CSR, NotForAnAuthority
 from ceremony.standing.hold import Done
 from ceremony.standing.key_announce import KeyOfTheService, NoSuchKey
+from ceremony.standing.key_birth import KEY_GENERATE
 from ceremony.standing.kind import AnyKind
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.certificate_chain import CertificateForAnotherKey, CertificateUsageUnfit
+from hsmpub.formats.x509.authority import load_authority
 from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
@@ -79,6 +81,47 @@ def test_the_chain_is_in_the_log_and_in_the_pins(born: Born, certified: Certifie
     assert (certified.taken.folder / "release-openpgp.chain.pem").read_text() == certified.chain
     facts = check_transcript(certified.taken.transcript, born.done.trust).facts("certificate")
     assert (facts["key"], facts["subject"]) == ("release-openpgp", "CN=Example Ltd,C=DE")
+
+
+GENERATE = """\
+ceremony = "key-generate"
+service = "releases"
+[[key]]
+name = "ca"
+kind = "p256"
+formats = ["x509-certificate", "x509-crl"]
+"""
+ROOT = """\
+ceremony = "csr"
+service = "releases"
+[[request]]
+key = "ca"
+common_name = "Example CA"
+root_days = 3650
+hosts = ["example.org"]
+"""
+
+
+def test_a_ca_of_one_s_own_signs_its_certificate_in_a_ceremony(born: Born, tmp_path: Path) -> None:
+    """Key, root and import; openssl takes the root."""
+    home = copy_home(born.home, tmp_path / "home")
+    hold(KEY_GENERATE, born, home, tmp_path / "born", ceremony=GENERATE)
+    for wrong in (ROOT.replace("root_days = 3650\n", ""), ROOT.replace('"ca"', '"release-openpgp"')):
+        with pytest.raises(NotForAnAuthority):
+            hold(CSR, born, home, tmp_path / "wrong", ceremony=wrong)
+    with pytest.raises(WrongCeremonyValue):
+        hold(CSR, born, home, tmp_path / "wrong", ceremony=ROOT.replace('"example.org"', '"*.example.org"'))
+    done = hold(CSR, born, home, tmp_path / "root", ceremony=ROOT)
+    root = (done.folder / "ca.root.pem").read_text()
+    (tmp_path / "root.pem").write_text(root)
+    said = subprocess.run(["openssl", "verify", "-x509_strict", "-check_ss_sig", "-CAfile", tmp_path / "root.pem",
+                           tmp_path / "root.pem"], capture_output=True)  # fmt: skip
+    assert said.returncode == 0, said.stderr
+    text = IMPORT.replace("release-openpgp", "ca")
+    hold(CERTIFICATE_IMPORT, born, home, tmp_path / "good", ceremony=text, chain=root)
+    key = known_keys(load_trust(home.trust.read_bytes())).active["ca"]
+    assert key.certificates == root
+    assert load_authority(key, now()).hosts == ("example.org",)
 
 
 REFUSED: dict[str, tuple[AnyKind, str, type[HsmpubError]]] = {

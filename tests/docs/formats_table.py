@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 HEAD = "| format | file | keys | signs | client sends | proved by |\n|---|---|---|---|---|---|\n"
 #: Behind a verifier that the last run did not have, and behind those that CI does not install.
 UNSEEN = "†"
-_NOT_IN_CI = ("cosign", "@sigstore/verify", "tuf-js")
+_NOT_IN_CI = ("cosign", "@sigstore/verify", "tuf-js", "jose")
 _TABLE = re.compile(r"^\| format \| file \|.*?\n\|[-|]+\|\n(?P<rows>(?:\|.*\n)+)", re.MULTILINE)
 _KINDS = {"p256": "P-256", "rsa3072": "RSA-3072", "ed25519": "Ed25519"}
 _VERIFIER = re.compile(r"`([^`]+)`([^`;]*)")

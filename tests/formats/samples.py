@@ -7,6 +7,10 @@ import io
 import struct
 import zipfile
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from tuf_samples import tuf_metadata
 from windows_samples import cab_file, cat_file, msi_file
 
@@ -146,6 +150,16 @@ def ssh_public_key(fill: int) -> bytes:
     return b"ssh-ed25519 " + base64.b64encode(blob) + b" ci-job\n"
 
 
+def certificate_request(fill: int, *hosts: str, common: str = "") -> bytes:
+    """A signing request of a key that follows from `fill`."""
+    names = hosts or ("a.internal.acme.example",)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common or names[0])])
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    builder = builder.add_extension(x509.SubjectAlternativeName(map(x509.DNSName, names)), critical=False)
+    key = Ed25519PrivateKey.from_private_bytes(bytes([fill]) * 32)
+    return builder.sign(key, None).public_bytes(Encoding.PEM)
+
+
 SAMPLES: dict[str, bytes] = {
     "authenticode": pe_file(),
     "msi": msi_file(),
@@ -163,6 +177,9 @@ SAMPLES: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file"),
     "ssh-agent-git": asked_of_agent("git"),
     "ssh-certificate": ssh_public_key(7),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,true]}}',
+    "x509-certificate": certificate_request(7),
+    "x509-crl": b"def keyCompromise\n123 unspecified\n",
     **{f"tuf-{role}": tuf_metadata(role) for role in ("root", "targets", "snapshot", "timestamp")},
 }
 #: Another one of each kind.
@@ -183,5 +200,8 @@ OTHERS: dict[str, bytes] = {
     "ssh-agent-file": asked_of_agent("file", fill=8),
     "ssh-agent-git": asked_of_agent("git", fill=8),
     "ssh-certificate": ssh_public_key(9),
+    "jwt": b'{"sub":"repo:acme/sdk","aud":["https://api.acme.example"],"context":{"a":[1,null,1]}}',
+    "x509-certificate": certificate_request(8),
+    "x509-crl": b"def keyCompromise\n456 unspecified\n",
     **{f"tuf-{role}": tuf_metadata(role, 2) for role in ("root", "targets", "snapshot", "timestamp")},
 }

@@ -11,10 +11,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
+from hsmpub.formats.format import Artifact, Context, Format, Prepared, RevokedSoFar, digests_of
+from hsmpub.formats.purposes import CA_FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
+from hsmpub.formats.x509.root import make_root
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
+from hsmpub.model.said import Revoked
 from hsmpub.model.statement import SshProfile
 
 CREATED_AT = 1_780_000_000
@@ -30,6 +34,32 @@ CONTEXT = Context(
     commit="0123456789abcdef0123456789abcdef01234567",
     policy_sha256="ab" * 32,
     ssh=SshProfile("user", ("deploy", "backup"), 3600, ("permit-pty", "permit-port-forwarding")),
+    jwt=JwtProfile(
+        "2026-key",
+        "JWT",
+        600,
+        {
+            "iss": ("12345",),
+            "sub": ("repo:acme/*",),
+            "aud": ("https://api.acme.example", "https://*.acme.example"),
+            "scope": ("read:*", "write:sdk"),
+        },
+        free=("context",),
+        early=60,
+        nbf=True,
+        jti=True,
+    ),
+    certificate=CertificateProfile(
+        "tls-server",
+        ("*.internal.acme.example",),
+        86_400,
+        ("p256", "rsa3072", "ed25519"),
+        "Acme",
+        "DE",
+        "http://crl.acme.example/ca.crl",
+    ),
+    crl=CrlProfile(7 * 86_400),
+    revoked=RevokedSoFar(41, (Revoked("abc", "superseded", 1_780_000_100),), frozenset({"def", "123", "456"})),
     requester={"issuer": "ci", "subject": "repo:acme/sdk-python:ref:refs/heads/main", "ref": 'refs/heads/"ä\n'},
 )
 
@@ -50,7 +80,21 @@ def pem_of(kind: KeyKind, number: int = 0) -> str:
 
 def key_record(kind: KeyKind, *formats: str, number: int = 0) -> KeyRecord:
     certificates = chain_of(kind, number, *usage_for(formats))[0] if CERTIFIED.intersection(formats) else ""
+    if CA_FORMATS.intersection(formats) and kind != "ed25519":
+        certificates = root_of(kind, number)
     return KeyRecord(f"{kind}-{number}", kind, pem_of(kind, number), CREATED_AT, formats, certificates=certificates)
+
+
+@functools.cache
+def root_of(kind: KeyKind, number: int = 0, *hosts: str) -> str:
+    """A self-signed certificate of a CA, for the key; PEM."""
+    key = KeyRecord("ca", kind, pem_of(kind, number), CREATED_AT)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"Acme CA {number}")])
+
+    def sign(digest: bytes) -> bytes:
+        return _sign_one(Prepared(digest, "sha256", kind), digest, number)
+
+    return make_root(key, name, sign, at=CREATED_AT, seconds=3650 * 86_400, hosts=hosts).decode()
 
 
 def usage_for(formats: tuple[str, ...]) -> tuple[x509.ObjectIdentifier, ...]:

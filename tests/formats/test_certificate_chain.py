@@ -154,3 +154,25 @@ def test_a_certificate_with_a_key_that_nobody_can_read_is_refused_by_name(place)
         check_chain(pem.decode(), None, now=NOW)
     with pytest.raises(TimestampUntrusted, match="does not lead"):
         check_authority(own, (), (strange,), NOW)
+
+
+def test_a_ca_s_own_certificate_is_one_of_a_ca_and_no_other_is(ca: CodeSigningCa) -> None:
+    key = key_record("p256", "x509-certificate", "x509-crl")
+    assert check_chain(key.certificates, key, now=NOW, authority=True).length == 1
+    with pytest.raises(rule.CertificateUsageUnfit):
+        check_chain(key.certificates, key, now=NOW)
+    for chain in (chain_of(ca.issue(request()), ca.intermediate), chain_of(ca.intermediate, ca.root)):
+        with pytest.raises(rule.CertificateUsageUnfit):  # the second may certify, and says nothing of revoking
+            check_chain(chain, None, now=NOW, authority=True)
+
+
+def test_the_request_of_a_ca_s_key_asks_for_a_ca() -> None:
+    needs("openssl")
+    key = key_record("p256", "x509-certificate", "x509-crl")
+    asked = make_request(key, SUBJECT, lambda digest: sign_raw(Prepared(digest, "sha256", key.kind)))
+    said = run("openssl", "req", "-verify", "-noout", "-text", stdin=asked)
+    text = (said.stdout + said.stderr).decode()
+    assert "verify OK" in text
+    assert "CA:TRUE, pathlen:0" in text
+    assert "Certificate Sign, CRL Sign" in text
+    assert "Code Signing" not in text

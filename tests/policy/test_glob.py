@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsmpub.policy.glob import is_match, is_wild, may_both_match
+from hsmpub.model.glob import is_match, is_wild, may_both_match
 
 
 @pytest.mark.parametrize(

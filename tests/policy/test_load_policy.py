@@ -15,7 +15,7 @@ from hsmpub.approval import load_roster
 from hsmpub.model.toml_lines import InFile, TomlSyntax
 from hsmpub.policy import load_policy
 from hsmpub.policy import refusals as rule
-from hsmpub.policy.model import MAX_EXPIRY
+from hsmpub.policy.period import MAX_EXPIRY
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "example"
 

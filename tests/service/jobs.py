@@ -21,10 +21,10 @@ RELEASE = {"repository": "example/hsmpub", "ref": "refs/heads/release/1", "actor
 
 
 class Job:
-    """A session of one job, with its MAC key."""
+    """A session of one job, with its MAC key. private: the key that its token named."""
 
-    def __init__(self, front: Front, session: bytes, key: bytes) -> None:
-        self.front, self.session, self.key = front, session, key
+    def __init__(self, front: Front, session: bytes, key: bytes, private: X25519PrivateKey) -> None:
+        self.front, self.session, self.key, self.private = front, session, key, private
         self.counter = 0
 
     @classmethod
@@ -37,7 +37,7 @@ class Job:
         key = session_mac_key(
             private, reply.keeper_key, session=reply.session, client_key=public, keeper_key=reply.keeper_key
         )
-        return cls(front, reply.session, key)
+        return cls(front, reply.session, key, private)
 
     def message(self, body: s.CiBody) -> m.Submit:
         """An authentic request with the next counter."""

@@ -79,7 +79,7 @@ class FileAsks(CiAsks, AnybodyAsks):
         states = [work.ask for work in works if isinstance(work.ask, HashState)]
         files = [work.ask for work in works if isinstance(work.ask, FileRef)]
         reply = yield from self.sign(project, formats, key=key, states=states, files=files)
-        return [made_of(work, reply, formats, self.trust) for work in works]
+        return [made_of(work, reply, formats, self.trust, self.session) for work in works]
 
     def receipt_of(self, made: Sequence[Made]) -> Steps[bytes]:
         """The receipt of one batch, which records every output of it.

@@ -1,0 +1,49 @@
+"""Times as the policy writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
+MAX_DAYS = 730
+_UNITS = {"m": 60, "h": 3600, "d": 86_400}
+_LONG = re.compile(r"([1-9][0-9]{0,5})([mhd])")
+
+
+def parse_period(value: Any) -> Any:
+    """`"72h"`, `"30m"`, `"7d"` as seconds."""
+    seconds = _seconds(value)
+    if not MIN_EXPIRY <= seconds <= MAX_EXPIRY:
+        raise ValueError("a time lies between a minute and 90 days")
+    return seconds
+
+
+def parse_long_period(value: Any) -> Any:
+    """The same, up to two years: for certificates."""
+    seconds = _seconds(value)
+    if seconds > MAX_DAYS * 86_400:
+        raise ValueError(f"a certificate is valid for {MAX_DAYS} days at most")
+    return seconds
+
+
+def parse_days(value: Any) -> Any:
+    """`"180d"` as seconds."""
+    match = re.fullmatch(r"([1-9][0-9]{0,3})d", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) > MAX_DAYS:
+        raise ValueError(f'a long time is written in days, such as "180d", up to {MAX_DAYS}')
+    return int(match[1]) * 86_400
+
+
+def _seconds(value: Any) -> int:
+    match = _LONG.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('a time is written as text, such as "72h", "30m" or "7d"')
+    return int(match[1]) * _UNITS[match[2]]
+
+
+Period = Annotated[int, BeforeValidator(parse_period)]
+LongPeriod = Annotated[int, BeforeValidator(parse_long_period)]
+Days = Annotated[int, BeforeValidator(parse_days)]
