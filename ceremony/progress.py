@@ -68,6 +68,12 @@ def _told(step: Step) -> str:
             return f"keys that sign from here on: {', '.join(facts['active'])}"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
+        case "OpenPGP certificate":
+            return f"OpenPGP certificate: {facts['primary']} certifies, {facts['key']} signs"
+        case "OpenPGP subkey revoked":
+            return f"OpenPGP: {facts['key']} is no subkey of {facts['primary']} any more ({facts['reason']})"
+        case "keys lost":
+            return f"NOT RESTORED: {', '.join([*facts['ended'], *facts['unknown_to_the_log']])}. {facts['advice']}"
         case "keys found":
             return "the token has the pinned keys, and each made a signature"
         case "vendor token":
@@ -88,6 +94,9 @@ def _told(step: Step) -> str:
             return f"went on unsealed in the code {facts['code'][:16]}…, which used the permission up"
         case "person":
             return f"somebody leaves: {', '.join(facts['names'])}"
+        case "found":
+            counts = [f"{len(value)} {what}" for what, value in facts.items() if value]
+            return f"what touches them: {', '.join(counts) or 'nothing'}"
         case "revocation asked for":
             how = f"refused: {facts['refused']}" if facts["refused"] else f"request {facts['request']}"
             return f"revocation asked for by {facts['by']}: {how}"
@@ -130,6 +139,8 @@ def _details(step: Step) -> Iterator[str]:
                 yield f"protection {name} is off: {state}"
     elif step.what == "left to do":
         yield from facts["steps"]
+    elif step.what == "OpenPGP certificate":
+        yield f"primary {facts['fingerprint']}, subkey {facts['subkey']}"
     elif step.what == "keeper identity":
         yield facts["words"]
     elif facts.get("still_in_policy"):

@@ -6,7 +6,8 @@
 4 a new unseal secret is split: the shares of the old epoch open nothing here
 5 files of the backup are taken over; records, configuration and shares are written
 6 the transcript is signed by the log key in the fresh token and by the keeper's identity
-7 the log goes on with the entry `restore`, and a checkpoint is signed
+7 the log goes on with the end of keys that were born after the backup, if there are any, and the entry `restore`; a
+  checkpoint is signed
 8 the home is moved into place; it starts sealed
 """
 
@@ -37,9 +38,12 @@ from ceremony.restore_token import (
     check_keys,
     check_not_embedded,
     fill_from_backup,
+    lost_keys,
+    record_lost,
     take_vendor_token,
 )
 from ceremony.witness_table import witness_facts
+from ceremony.wrapped_keys import without_keys
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.signer import TokenSigner
@@ -151,8 +155,11 @@ class _Ceremony:
         self._old: UnsealRecord = load_unseal_record(backup.read("keeper/unseal.json"))
         check_keys(self._recovery, backup.state.keys, trust, vendor_token=vendor_token)
         apply_after(backup.state, after)
-        self._keys = backup.state.keys
         self._at = max(at, backup.state.at)
+        self._keys = backup.state.keys
+        self._ended = None if vendor_token else lost_keys(self._recovery, self._keys, self._at)
+        if self._ended is not None:
+            self._keys = self._keys.after(backup.state.size, self._ended)
         self._epoch = backup.state.last_epoch + 1
         self._plan = plan
         self._cards = cards
@@ -170,6 +177,8 @@ class _Ceremony:
             self._recorder.record("entries brought", first=manifest.log_size, count=len(self._after.brought))
         if lost := self._after.lost:
             self._recorder.record("loss accepted", first=manifest.log_size, size=lost.size, root=lost.root.hex())
+        unknown = {key.name for key in self._trust.keys} - set(self._keys.by_name)
+        record_lost(self._recorder, self._ended, sorted(unknown))
         with ExitStack() as pages:
             births = () if self._vendor_token else self._recovery.births
             later = [pages.enter_context(SecretPage()) for _ in births]
@@ -228,9 +237,9 @@ class _Ceremony:
     def _write_keeper(self, hsm: HsmConfig) -> None:
         public, so_pin = bytes.fromhex(self._recovery.public_key), self._secrets.so_pin.view
         so_pin_box = seal_for_recovery(public, self._recovery.epoch, "SO PIN", so_pin)
-        self._output(
-            self._home.recovery_record, dump_record(msgspec.structs.replace(self._recovery, so_pin_box=so_pin_box))
-        )
+        gone = {key.name for key in self._keys.known if key.state == "destroyed"}  # some since the backup
+        record = msgspec.structs.replace(without_keys(self._recovery, gone), so_pin_box=so_pin_box)
+        self._output(self._home.recovery_record, dump_record(record))
         birth.write_identity(self._secrets.identity, self._place)
         self._home.trust.unlink()  # the pinned one, not that of the backup; with all keys that the log tells of
         self._output(self._home.trust, dump_trust(with_keys(self._trust, self._keys)))
@@ -241,6 +250,8 @@ class _Ceremony:
         manifest, restored = self._backup.manifest, e.Restored(self._at, sha256_hex(transcript), self._epoch, holders)
         measured = (manifest.log_size, bytes.fromhex(manifest.log_root))
         more = [*self._after.brought, *lost_entries(self._after, manifest.log_size, self._at)]
+        if self._ended is not None:
+            more.append(e.dump_entry(self._ended))
         continue_log(
             self._home, self._trust.log_key, self._backup.root / LOG, measured, more, restored, birth.log_sign(signer)
         )

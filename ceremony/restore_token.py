@@ -15,6 +15,7 @@ from hsmpub.errors import Broken, Invalid
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.hsm.token import new_pin, reset_pin
+from hsmpub.model import entry as e
 from hsmpub.model.keys import Keys
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
@@ -22,6 +23,11 @@ from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.record import RecoveryRecord, WrappedKey
 from hsmpub.shares.recovery import key_boxes
 from hsmpub.transcript.record import Recorder
+
+LOST_KEYS = (
+    "They were made after the backup, and nobody has them: make others (hsmpub-ceremony key-generate), have a policy "
+    "adopted that names those, and tell users. What they signed before stays valid."
+)
 
 
 class RestoredKeysDiffer(Broken):
@@ -64,8 +70,7 @@ def fill_from_backup(
 ) -> HsmConfig:  # fmt: skip
     """A fresh token with the keys of every birth in the backup, but for those that were destroyed since.
 
-    keys: as the log tells of them at its end; later: the wrapping key of each later birth. A key that was born after
-    the backup is lost: the transcript names it.
+    keys: as the log is going to tell of them; later: the wrapping key of each later birth.
     """
     names = {key.name for key in keys.present}
 
@@ -73,12 +78,32 @@ def fill_from_backup(
         return [BornKey(key.name, key.kind, key.public, bytes.fromhex(key.wrapped))
                 for key in wrapped if key.name in names]  # fmt: skip
 
-    saved = {key.name for key in record.all_wrapped}
-    birth.record_keys(recorder, "keys restored", [key for key in keys.present if key.name in saved])
-    if lost := sorted(names - saved):
-        recorder.record("keys lost", names=lost, advice="They were made after the backup: retire them.")
+    birth.record_keys(recorder, "keys restored", keys.present)
     births = [(born(one.wrapped), page) for one, page in zip(record.births, later, strict=True)]
     return birth.fill_token(table, place, recorder, secrets, born(record.wrapped), births)
+
+
+def lost_keys(record: RecoveryRecord, keys: Keys, at: int) -> e.KeysChanged | None:
+    """The end of keys that the log tells of and the backup lacks, since they were born after it: nobody has them.
+
+    keys: as the whole log tells of them, with what was brought.
+
+    Returns:
+        An entry for the log that retires and destroys them; None if there are none.
+    """
+    saved = {key.name for key in record.all_wrapped}
+    lost = [key for key in keys.known if key.state != "destroyed" and key.name not in saved]
+    if not lost:
+        return None
+    retired = tuple(e.Retirement(key.name, "retired") for key in lost if key.state == "active")
+    return e.KeysChanged(at, keys.digest, retired=retired, destroyed=tuple(key.name for key in lost))
+
+
+def record_lost(recorder: Recorder, ended: e.KeysChanged | None, unknown: Sequence[str]) -> None:
+    """Names the keys that do not come back. unknown: pinned, and the log has lost their birth."""
+    if ended is not None or unknown:
+        recorder.record("keys lost", ended=list(ended.destroyed) if ended else [], unknown_to_the_log=list(unknown),
+                        advice=LOST_KEYS)  # fmt: skip
 
 
 def check_not_embedded(table: HsmTable) -> None:

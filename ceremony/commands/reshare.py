@@ -42,7 +42,9 @@ def reshare(
     if finish:
         say.print("The old shares open nothing any more. Take a backup now, and destroy those from before.")
         return
-    say.print(f"Give each holder their file from {done.folder}; they run 'share check --confirmation'.")
+    say.print(
+        f"Give each holder their file from {done.folder}; they run 'share check --confirmation' and 'hsmpub confirm'."
+    )
     if cards is not None:
         say.print(f"Print the cards in {cards}, let each holder check the paper, then destroy the files.")
     say.print("The old shares stay good until the second step, with shares of the new sets and all confirmations:")

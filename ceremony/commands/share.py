@@ -51,7 +51,8 @@ def check(
     told.print(f"Fingerprint of the set: {own.facts.words(own.purpose)}")
     if confirmation is not None:
         write_new(confirmation, signed)
-        told.print(f"Send {confirmation} to whoever leads the ceremony: it says that you have your share, and no more.")
+        told.print(f"It says that you have your share, and no more. Send it: hsmpub confirm {confirmation}")
+        told.print("Or give the file to whoever leads the ceremony.")
 
 
 @share_app.command()

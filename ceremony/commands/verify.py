@@ -19,6 +19,8 @@ from hsmpub.transcript.check import check_transcript
 from hsmpub.transcript.witness import named_witnesses
 
 _SIGNERS = {"log": "log key", "keeper": "keeper"}
+_SEALED = "The keeper's identity signed alone: the log key was sealed with the HSM. The log has the same fact."
+_ALONE = {"offboard": "The keeper's identity signed alone: nothing was changed, and the HSM stayed closed."}
 
 
 class CeremonyFileDiffers(Conflict):
@@ -57,7 +59,7 @@ def verify(
     signers = " and ".join(_SIGNERS[seal.signer] for seal in transcript.seals)
     say.print(f"\n{file}: {what}the {transcript.head.ceremony} of {pins.service}, signed by {signers}.")
     if len(transcript.seals) == 1:
-        say.print("The keeper's identity signed alone: the log key was sealed with the HSM. The log has the same fact.")
+        say.print(_ALONE.get(transcript.head.ceremony, _SEALED))
     if named := named_witnesses(transcript):
         missing = sorted(set(named) - set(witnessed))
         lacking = f" Not yet by {', '.join(missing)}." if missing else ""

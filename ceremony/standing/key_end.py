@@ -6,13 +6,12 @@ those, too.
 
 from __future__ import annotations
 
-import msgspec
-
 from ceremony.standing.held import Held
 from ceremony.standing.key_announce import announce, existing, policy_uses
 from ceremony.standing.key_files import KeyDestroyFile, KeyRetireFile
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
+from ceremony.wrapped_keys import without_keys
 from hsmpub.formats.openpgp_change import assemble_revocation, prepare_revocation
 from hsmpub.formats.openpgp_change_read import check_revocation
 from hsmpub.hsm.custody import destroy_keys
@@ -20,7 +19,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import RecoveryRecord, dump_record
+from hsmpub.shares.record import dump_record
 
 OLD_BACKUPS = "Backups taken before still hold it, wrapped for the recovery quorum: destroy them, too."
 
@@ -66,24 +65,11 @@ def run_destroy(held: Held, papers: Papers[KeyDestroyFile], shares: AtHand) -> N
         open_pin(held, shares.unseal, pin)
         held.act(names=list(names))
         destroy_keys(held.hsm, pin, names)
-        record = _without(held.opened.recovery_record(), names)
+        record = without_keys(held.opened.recovery_record(), names)
         held.replace(held.home.recovery_record, dump_record(record))
         held.recorder.record("keys destroyed", names=list(names), old_backups=OLD_BACKUPS)
         with TokenSigner(held.hsm, pin) as signer:
             announce(held, signer, destroyed=names)
-
-
-def _without(record: RecoveryRecord, names: tuple[str, ...]) -> RecoveryRecord:
-    """The backup without these keys; a birth that has no key left goes as a whole."""
-    births = [
-        msgspec.structs.replace(one, wrapped=tuple(key for key in one.wrapped if key.name not in names))
-        for one in record.births
-    ]
-    return msgspec.structs.replace(
-        record,
-        wrapped=tuple(key for key in record.wrapped if key.name not in names),
-        births=tuple(one for one in births if one.wrapped),
-    )
 
 
 KEY_RETIRE = Kind("key-retire", KeyRetireFile, run_retire)

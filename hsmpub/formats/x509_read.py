@@ -9,14 +9,23 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.utils import CryptographyDeprecationWarning
 
 #: What reading a part of a certificate raises, where that part is malformed or unknown.
-UNREADABLE = (
-    ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, UnsupportedAlgorithm,
-    CryptographyDeprecationWarning, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
-)  # fmt: skip
+UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+    CryptographyDeprecationWarning,
+)
 
 
-def load_whole(pem: bytes) -> x509.Certificate:
-    """A certificate of which every part can be read, and which the library does not merely put up with.
+def load_whole(certificate: bytes) -> x509.Certificate:
+    """A certificate (PEM or DER) of which every part can be read, and which the library does not merely put up with.
 
     Raises:
         ValueError: with what is wrong.
@@ -24,7 +33,8 @@ def load_whole(pem: bytes) -> x509.Certificate:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", CryptographyDeprecationWarning)
-            found = x509.load_pem_x509_certificate(pem)
+            pem = certificate.startswith(b"-----")
+            found = (x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate)(certificate)
             _ = (found.extensions, found.public_key(), found.signature_hash_algorithm, found.serial_number)
             _ = (found.subject.rfc4514_string(), found.issuer.rfc4514_string())
             _ = (found.not_valid_before_utc, found.not_valid_after_utc)

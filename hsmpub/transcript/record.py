@@ -23,7 +23,7 @@ import msgspec
 Ceremony = Literal[
     "genesis", "restore", "reshare", "reshare-finish", "pin-change", "so-pin-change", "break-glass", "offboard",
     "drill", "unseal", "upgrade", "seal",
-    "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import",
+    "key-generate", "key-rotate", "key-retire", "key-destroy", "csr", "certificate-import", "openpgp-subkey",
 ]  # fmt: skip
 Signer = Literal["log", "keeper"]
 #: What the keeper's identity may sign alone: the log key is in the HSM, and the HSM is closed. A drill of an unsealed

@@ -14,7 +14,7 @@ from hsmpub.transcript.record import Ceremony, Step
 _WHOLE: Mapping[Ceremony, str] = {
     "genesis": "ceremony file;recovery quorum;keys born;token;unseal quorum;keeper identity;backup of the keys;"
                "public keys;outputs;",
-    "restore": "backup;(entries brought;|loss accepted;)?(recovery share;)+"
+    "restore": "backup;(entries brought;|loss accepted;)?(keys lost;)?(recovery share;)+"
                "(keys restored;token;|keys found;vendor token;)unseal quorum;outputs;",
     "drill": "drill;(drill share;)+proven;",
     "unseal": "attempt;(share;)+unsealed;log;",

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import base64
+import shutil
+import subprocess
 import sys
+import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +21,9 @@ from ceremony import birth
 from ceremony.backup import BackupDuringCeremony, make_backup
 from ceremony.backup_check import open_backup
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
-from ceremony.restore import RestoredKeysDiffer, run_restore
+from ceremony.lost_entries import what_follows
+from ceremony.restore import run_restore
+from ceremony.restore_token import RestoredKeysDiffer, check_keys
 from ceremony.softhsm import find_softhsm
 from ceremony.standing.hold import Done, read_papers, resume
 from ceremony.standing.key_announce import KeyNameTaken, KeyOfTheService, KeyStateUnfit, NoSuchKey
@@ -25,23 +31,32 @@ from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.kinds import KINDS
+from ceremony.standing.openpgp_subkey import OPENPGP_SUBKEY, PrimaryUnfit, SubkeyUnfit
 from ceremony.standing.quorum import AtHand
 from ceremony.standing.reshare import RESHARE
 from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Claim
+from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
+from hsmpub.formats.openpgp_subkey_read import check_signing_certificate
 from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.registry import get_format
+from hsmpub.formats.sha256state import Sha256State
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import KeySpec
 from hsmpub.hsm.custody import find_keys, import_keys
+from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import dump_record, load_recovery_record
+from hsmpub.tlog.checkpoint import check_checkpoint
+from hsmpub.tlog.note import load_verifier_key
+from hsmpub.tlog.reader import LogReader
 from hsmpub.transcript.check import check_transcript, load_transcript
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
@@ -166,6 +181,126 @@ def test_a_restore_gives_back_the_keys_of_every_birth_to_whoever_has_the_first_p
         unseal(born.stage, home, folder, ("holder-1", "holder-2", "holder-5"), pin)
         assert find_keys(hsm_of(home), pin, ["release", "windows", "release-2027"]) == ("windows", "release-2027")
         assert_signs(home, pin, "release-2027")
+
+
+def test_a_key_that_was_born_after_the_backup_is_named_and_ended_where_its_entries_are_brought(
+    born: Born, lived: Lived, tmp_path: Path
+) -> None:
+    """The log tells of it and nobody has it: it must not stand as one that signs."""
+    make_backup(born.home, tmp_path / "before.tar", now=now())
+    with closing(LogReader.open(lived.home.log)) as reader:
+        lines = b"".join(entry + b"\n" for entry in reader.entries(3, reader.size))
+        known = check_checkpoint(reader.checkpoint(), load_verifier_key(born.done.trust.log_key))
+    pins, at_hand = load_trust(lived.home.trust.read_bytes()), shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "before.tar", pins, known=known) as backup:
+        after = what_follows(backup, known, lines, accept_loss=False)
+        restored = run_restore(backup, pins, at_hand, tmp_path / "home", now=now, after=after)
+    home, lost = Home(restored.home), ["nightly", "windows", "release-2027"]
+    facts = check_transcript(restored.transcript, pins).facts("keys lost")
+    assert (facts["ended"], facts["unknown_to_the_log"]) == (lost, [])
+    *_, ended, last = entries(home, pins.log_key)
+    assert isinstance(ended, e.KeysChanged)
+    assert (list(ended.destroyed), isinstance(last, e.Restored)) == (lost, True)
+    keys = known_keys(load_trust(home.trust.read_bytes()))
+    assert {keys.by_name[name].state for name in lost} == {"destroyed"}
+    assert keys.by_name["release"].state == "destroyed"  # after the backup, too: it does not come back
+    with SecretPage() as pin:
+        folder = home.root / f"restore-{restored.epoch}" / "shares"
+        unseal(born.stage, home, folder, ("holder-1", "holder-2", "holder-5"), pin)
+        check_pinned_keys(hsm_of(home), pin, keys.present)
+        assert find_keys(hsm_of(home), pin, ["release", "routine"]) == ("routine",)
+    make_backup(home, tmp_path / "after.tar", now=now())
+    with open_backup(tmp_path / "after.tar", pins) as backup:
+        check_keys(load_recovery_record(backup.read("keeper/recovery.json")), backup.state.keys, pins,
+                   vendor_token=False)  # fmt: skip
+
+
+def test_pins_that_know_a_key_of_lost_entries_have_it_named(born: Born, lived: Lived, tmp_path: Path) -> None:
+    """Nobody kept the entries; the pins still tell that there was such a key."""
+    make_backup(born.home, tmp_path / "before.tar", now=now())
+    pins, at_hand = load_trust(lived.home.trust.read_bytes()), shares(born, born.home.genesis / "recovery", RECOVERY)
+    with open_backup(tmp_path / "before.tar", pins) as backup:
+        restored = run_restore(backup, pins, at_hand, tmp_path / "home", now=now)
+    facts = check_transcript(restored.transcript, pins).facts("keys lost")
+    assert (facts["ended"], facts["unknown_to_the_log"]) == ([], ["nightly", "release-2027", "windows"])
+    assert "release-2027" not in known_keys(load_trust(Home(restored.home).trust.read_bytes())).by_name
+
+
+SUBKEY = (
+    HEAD.format("openpgp-subkey")
+    + """\
+[[certificate]]
+primary = "windows"
+key = "release-2027"
+user_id = "Example Releases <releases@example.org>"
+days = 3650
+key_days = 730
+"""
+)
+REVOKE = (
+    HEAD.format("openpgp-subkey")
+    + '[[revocation]]\nprimary = "windows"\nkey = "release-2027"\nreason = "compromised"\n'
+)
+
+
+def test_gpg_takes_what_a_subkey_signs_until_the_primary_revokes_it(born: Born, lived: Lived, tmp_path: Path) -> None:
+    """Both keys in the HSM: one certifies, the other signs. The signature is one that the format makes anyway."""
+    home = copy_home(lived.home, tmp_path / "home")
+    made = hold(OPENPGP_SUBKEY, SUBKEY, born, home, tmp_path / "made")
+    ended = hold(OPENPGP_SUBKEY, REVOKE, born, home, tmp_path / "ended")
+    keys = known_keys(load_trust(home.trust.read_bytes())).by_name
+    primary, key = keys["windows"].record, keys["release-2027"].record
+    certificate = made.folder / "release-2027-of-windows.asc"
+    facts = check_signing_certificate(certificate.read_text(), primary, key)
+    assert (facts.expires_at, facts.key_expires_at) == (
+        primary.created_at + 3650 * 86_400, key.created_at + 730 * 86_400,
+    )  # fmt: skip
+    told = check_transcript(made.transcript, born.done.trust).facts("OpenPGP certificate")
+    assert (told["fingerprint"], told["subkey"]) == (openpgp_fingerprint(primary), openpgp_fingerprint(key))
+    with SecretPage() as pin, tempfile.TemporaryDirectory(prefix="pgp", ignore_cleanup_errors=True) as folder:
+        unseal(born.stage, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
+        (tmp_path / "x").write_bytes(b"A release.")
+        form, artifact = get_format("openpgp"), Artifact("x", Sha256State.of(b"A release."))
+        prepared = form.prepare(artifact, key, Context(at=now(), service="releases"))
+        with TokenSigner(hsm_of(home), pin) as signer:
+            raw = signer.sign(key.name, prepared.payload, prepared.hash)
+        (tmp_path / "x.asc").write_bytes(form.assemble(prepared, raw))
+
+        def gpg(*words: str | Path) -> str:
+            done = subprocess.run(["gpg", "--batch", "--homedir", folder, "--status-fd", "1", *words],
+                                  capture_output=True, check=False)  # fmt: skip
+            return done.stdout.decode()
+
+        gpg("--import", certificate)
+        said = gpg("--verify", tmp_path / "x.asc", tmp_path / "x")
+        assert f"VALIDSIG {openpgp_fingerprint(key)}" in said
+        assert said.rstrip().split("VALIDSIG")[1].split()[9] == openpgp_fingerprint(primary)
+        gpg("--import", ended.folder / "release-2027-of-windows-revocation.asc")
+        assert "REVKEYSIG" in gpg("--verify", tmp_path / "x.asc", tmp_path / "x")
+    if shutil.which("sqv"):
+        line = ["sqv", "--keyring", certificate, tmp_path / "x.asc", tmp_path / "x"]
+        assert subprocess.run(line, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ('primary = "windows"', 'primary = "release-bundle"', PrimaryUnfit),
+        ('primary = "windows"', 'primary = "backup-certify"', KeyOfTheService),
+        ('key = "release-2027"', 'key = "nightly"', SubkeyUnfit),
+        ('key = "release-2027"', 'key = "release"', KeyStateUnfit),
+        ("Example Releases <releases@example.org>", "<", CeremonyFileRefused),
+        ("key_days = 730", "key_days = -1", CeremonyFileRefused),
+    ],
+)
+def test_refuses_a_primary_that_signs_and_a_subkey_that_does_not(
+    born: Born, lived: Lived, tmp_path: Path, old: str, new: str, rule: type[HsmpubError]
+) -> None:
+    before = files(lived.home)
+    assert old in SUBKEY
+    with pytest.raises(rule):
+        hold(OPENPGP_SUBKEY, SUBKEY.replace(old, new), born, lived.home, tmp_path / "papers")
+    assert files(lived.home) == before
 
 
 def assert_signs(home: Home, pin: SecretPage, name: str) -> None:

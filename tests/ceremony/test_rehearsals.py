@@ -11,7 +11,6 @@ from golden_transcript import FOLDER, check_golden
 from standing_stage import copy_home, now, write_papers
 
 from ceremony.standing.hold import hold, read_papers
-from ceremony.standing.key_files import KeyRetireFile
 from ceremony.standing.kind import Papers
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.rehearsal import rehearse_on
@@ -45,8 +44,18 @@ FILES = {
     "key-rotate": '[[key]]\nreplaces = "release"\nname = "release-2027"\n',
     "certificate-import": '[[certificate]]\nkey = "release-openpgp"\nchain = "chain.toml"\n',
     "key-destroy": '[[key]]\nname = "routine"\n',
+    "openpgp-subkey": '[[certificate]]\nprimary = "release-primary"\nkey = "release"\n'
+    'user_id = "Example Releases <releases@example.org>"\n'
+    '[[revocation]]\nprimary = "release-primary"\nkey = "release-openpgp"\n',
     "key-retire": '[[key]]\nname = "routine"\nreason = "compromised"\n',
     "csr": '[[request]]\nkey = "release-openpgp"\ncommon_name = "Example Ltd"\n',
+}
+
+
+#: What has to be held before: name → the other ceremony, and its one key.
+BEFORE: dict[str, tuple[str, dict[str, str]]] = {
+    "key-destroy": ("key-retire", {"name": "routine"}),
+    "openpgp-subkey": ("key-generate", {"name": "release-primary", "kind": "p256"}),
 }
 
 
@@ -75,21 +84,16 @@ def test_a_rehearsal_does_the_steps_that_the_golden_transcript_says(
                             'expires = "24h"\n[administration.roster]')  # fmt: skip
     file = write_papers(tmp_path / "papers", ceremony=text, policy=policy, chain=_chain())
     papers = read_papers(file, KINDS[name])
-    if name == "key-destroy":
-        _retire(own)
+    if name in BEFORE:
+        kind, key = BEFORE[name]
+        before = KINDS[kind].form.model_validate({"ceremony": kind, "service": "releases", "key": [key]})
+        hold(KINDS[kind], Papers("", before, {}), own.home, own.at_hand(), now=now, rehearsal=True)
     done = rehearse_on(own, KINDS[name], papers, layout, now=now)
     transcript = check_transcript(done.transcript, load_trust(own.home.trust.read_bytes()))
     assert transcript.head.rehearsal
     check_golden(name, transcript)
     if name == "reshare":
         _finish(own, replace(layout, pending=load_pending(own.home.pending_sets.read_bytes())), done.folder, tmp_path)
-
-
-def _retire(stand: Stand) -> None:
-    """What has to be held before a key can be destroyed."""
-    said = {"ceremony": "key-retire", "service": "releases", "key": [{"name": "routine"}]}
-    papers = Papers("", KeyRetireFile.model_validate(said), {})
-    hold(KINDS["key-retire"], papers, stand.home, stand.at_hand(), now=now, rehearsal=True)
 
 
 def _chain() -> str:

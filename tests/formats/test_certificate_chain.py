@@ -141,21 +141,6 @@ def test_refuses_every_flipped_byte_of_a_chain(ca: CodeSigningCa) -> None:
         assert outcome in (None, facts)
 
 
-@pytest.mark.parametrize("place", ["key", "curve"])
-def test_a_certificate_with_a_key_that_nobody_can_read_is_refused_by_name(place):
-    """The library reads keys only when asked; a CA's as little as the signer's own."""
-    both = software_hsm.chain_of("p256", 0, ExtendedKeyUsageOID.TIME_STAMPING)[0]
-    own, root = x509.load_pem_x509_certificates(both.encode())
-    where = {"key": bytes.fromhex("2a8648ce3d0201"), "curve": bytes.fromhex("2a8648ce3d030107")}[place]
-    der = root.public_bytes(Encoding.DER)
-    strange = x509.load_der_x509_certificate(der.replace(where, where[:-1] + b"\x7f"))
-    pem = own.public_bytes(Encoding.PEM) + strange.public_bytes(Encoding.PEM)
-    with pytest.raises(rule.ChainMalformed):
-        check_chain(pem.decode(), None, now=NOW)
-    with pytest.raises(TimestampUntrusted, match="does not lead"):
-        check_authority(own, (), (strange,), NOW)
-
-
 def test_a_ca_s_own_certificate_is_one_of_a_ca_and_no_other_is(ca: CodeSigningCa) -> None:
     key = key_record("p256", "x509-certificate", "x509-crl")
     assert check_chain(key.certificates, key, now=NOW, authority=True).length == 1
@@ -176,3 +161,18 @@ def test_the_request_of_a_ca_s_key_asks_for_a_ca() -> None:
     assert "CA:TRUE, pathlen:0" in text
     assert "Certificate Sign, CRL Sign" in text
     assert "Code Signing" not in text
+
+
+@pytest.mark.parametrize("place", ["key", "curve"])
+def test_a_certificate_with_a_key_that_nobody_can_read_is_refused_by_name(place):
+    """The library reads keys only when asked; a CA's as little as the signer's own."""
+    both = software_hsm.chain_of("p256", 0, ExtendedKeyUsageOID.TIME_STAMPING)[0]
+    own, root = x509.load_pem_x509_certificates(both.encode())
+    where = {"key": bytes.fromhex("2a8648ce3d0201"), "curve": bytes.fromhex("2a8648ce3d030107")}[place]
+    der = root.public_bytes(Encoding.DER)
+    strange = x509.load_der_x509_certificate(der.replace(where, where[:-1] + b"\x7f"))
+    pem = own.public_bytes(Encoding.PEM) + strange.public_bytes(Encoding.PEM)
+    with pytest.raises(rule.ChainMalformed):
+        check_chain(pem.decode(), None, now=NOW)
+    with pytest.raises(TimestampUntrusted, match="does not lead"):
+        check_authority(own, (), (strange,), NOW)

@@ -5,23 +5,21 @@ The key is pinned; its certificates say who others think it is. Pins hold the ne
 
 from __future__ import annotations
 
-import warnings
-
 import msgspec
 from asn1crypto import cms as asn1_cms
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.utils import CryptographyDeprecationWarning
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.certificate_chain import check_issued
 from hsmpub.formats.cms.der_check import check_der
 from hsmpub.formats.public_key import spki_sha256
-from hsmpub.formats.x509_read import UNREADABLE
+from hsmpub.formats.x509_read import UNREADABLE, load_whole
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 
 _MOST = 8
+_NO_CHAIN: tuple[type[Exception], ...] = (*UNREADABLE, Invalid)
 
 
 def with_its_certificates(output: bytes, key: KeyRecord) -> KeyRecord | None:
@@ -32,11 +30,11 @@ def with_its_certificates(output: bytes, key: KeyRecord) -> KeyRecord | None:
     try:
         check_der(output)
         held = asn1_cms.ContentInfo.load(output, strict=True)["content"]["certificates"] or []
-        found = [_read(one.chosen.dump()) for one in held][:_MOST]
+        found = [load_whole(one.chosen.dump()) for one in held][:_MOST]
         own = [one for one in found if _key_sha256(one) == spki_sha256(key.public).hex()]
         ordered = _in_order(own[:1], found)
         check_issued(ordered)
-    except (*UNREADABLE, Invalid):
+    except _NO_CHAIN:
         return None
     pem = "".join(one.public_bytes(Encoding.PEM).decode() for one in ordered)
     return (
@@ -58,15 +56,6 @@ def _in_order(chain: list[x509.Certificate], found: list[x509.Certificate]) -> l
     if not chain or left:
         raise ValueError("no chain")
     return chain
-
-
-def _read(der: bytes) -> x509.Certificate:
-    """With all that is asked of it later. Raises what is UNREADABLE, also for what the parser only warns of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", CryptographyDeprecationWarning)
-        one = x509.load_der_x509_certificate(der)
-        _ = one.issuer, one.subject, one.serial_number, one.not_valid_before_utc, one.not_valid_after_utc
-    return one
 
 
 def _key_sha256(certificate: x509.Certificate) -> str:

@@ -123,6 +123,8 @@ def _sha256_of(data: bytes) -> Callable[[str], bytes]:
 
 
 _BROKEN = UNREADABLE
+#: Of a certificate that is there, and cannot be what it should.
+_UNFIT: tuple[type[Exception], ...] = (InvalidSignature, x509.ExtensionNotFound, *UNREADABLE)
 
 
 def _read_token(
@@ -205,10 +207,8 @@ def check_authority(
     """
     try:
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except (x509.ExtensionNotFound, ValueError):
+    except _UNFIT:
         raise TimestampUntrusted("The authority's certificate has no extended key usage.") from None
-    except UNREADABLE:
-        raise TimestampMalformed("The authority's certificate cannot be read.") from None
     if not usage.critical or list(usage.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
         raise TimestampUntrusted("The authority's certificate is not one for timestamps alone.")
     when, current = datetime.fromtimestamp(at, UTC), leaf
@@ -234,5 +234,5 @@ def _issued(issuer: x509.Certificate, certificate: x509.Certificate, below: int)
             return allowed and issuer.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
         except x509.ExtensionNotFound:
             return allowed
-    except (*UNREADABLE, InvalidSignature, x509.ExtensionNotFound):
+    except _UNFIT:
         return False
