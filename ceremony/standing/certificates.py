@@ -110,7 +110,7 @@ def run_request(held: Held, papers: Papers[CertificateRequestFile], shares: AtHa
 
     Raises:
         NotForAnAuthority, RootNotProven,
-        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyKindUnfit, RequestNotProven.
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyKindUnfit, OwnRequestNotProven.
         The rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
     asked = [(existing(held, one.key, "active").record, one) for one in papers.file.requests]

@@ -14,7 +14,7 @@ from keeping import Kept, ssh_signature
 from hsmpub.identity import CiIdentity
 from hsmpub.identity.refusals import IssuerKeysMissing
 from hsmpub.keeper import sessions, submitting, views
-from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts
+from hsmpub.keeper.artifacts import ArtifactReplaced, Artifacts
 from hsmpub.keeper.issuers import IssuerNotInPolicy
 from hsmpub.keeper.places import ManyFilesWait, Places
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
@@ -158,7 +158,7 @@ def test_what_is_no_file_in_the_store_does_not_hold_the_keeper_up(put: Callable[
     (tmp_path / "ab").mkdir()
     put(tmp_path / "ab" / digest)
     artifacts = Artifacts(tmp_path, tmp_path)
-    with pytest.raises(ArtifactAltered):
+    with pytest.raises(ArtifactReplaced):
         asyncio.run(asyncio.wait_for(artifacts.hashed(digest, "x"), 10))
 
 
@@ -176,7 +176,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path: Path)
 
     async def scenario() -> None:
         growing = asyncio.ensure_future(asyncio.to_thread(grow))
-        with pytest.raises(ArtifactAltered):
+        with pytest.raises(ArtifactReplaced):
             await Artifacts(tmp_path, tmp_path).hashed(digest, "x")
         await growing
 
