@@ -25,6 +25,7 @@ COMMANDS = {
     "approve": ("approve", "approve"),
     "decline": ("approve", "decline"),
     "sign": ("sign", "sign"),
+    "oci": ("oci", "app"),
     "jwt": ("jwt", "jwt"),
     "certificate": ("certificate", "app"),
     "agent": ("agent", "agent"),

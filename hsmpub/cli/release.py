@@ -20,6 +20,7 @@ from hsmpub.cli.options import (
     connect_ci,
 )
 from hsmpub.cli.person import missing_words
+from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_run import run
 from hsmpub.cli.release_words import say_publishing, say_view
@@ -40,16 +41,18 @@ def submit(
     project: Annotated[str, typer.Option("--project")],
     version: Annotated[str, typer.Option("--version")],
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")],
+    predicate: PredicateFile = None, predicate_type: PredicateType = "",
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "", as_json: AsJson = False,
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Upload files and ask for their release. A release that was asked for before is resumed, not doubled."""
+    attest = read_predicate(predicate, predicate_type)
     with (
         connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client,
         bars() as start,
     ):
         references = [client.upload(path, progress=start(path.name, path.stat().st_size)) for path in files]
-        view, resumed = client.ask_release(project, version, commit, references)
+        view, resumed = client.ask_release(project, version, commit, references, attest)
     if as_json:
         say_json(view)
         return

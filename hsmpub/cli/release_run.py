@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
+from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_words import say_publishing, say_view
 from hsmpub.cli.say import say
@@ -21,6 +22,7 @@ from hsmpub.client.client import Client
 from hsmpub.client.outputs import NotWritten
 from hsmpub.client.upload import refer_to
 from hsmpub.errors import Broken, Conflict, Invalid
+from hsmpub.model.attested import Attestation
 from hsmpub.model.statement import load_statement
 from hsmpub.wire.messages import RequestView
 
@@ -46,6 +48,7 @@ def run(
     project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")] = "",
     version: Annotated[str, typer.Option("--version")] = "",
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")] = "",
+    predicate: PredicateFile = None, predicate_type: PredicateType = "",
     request: Annotated[str, typer.Option("--request", help="Go on with this request; ask for nothing.")] = "",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for approvals and publishing at most.")] = 3600.0,
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.05)] = 5.0,
@@ -58,7 +61,7 @@ def run(
 ) -> None:  # fmt: skip
     """Ask for a release, wait until it is out, and fetch what it made: for CI jobs. Run again, it goes on where it
     stands. Exits with 4 where people have not approved in time."""
-    paths = files or []
+    paths, attest = files or [], read_predicate(predicate, predicate_type)
     if request:
         client = connect(url, trust, ca_file)
     elif not paths or not (project and version and commit):
@@ -67,7 +70,7 @@ def run(
         client = connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience)
     with client:
         view = _go_on(client, request, paths, project, version) if request else _ask(
-            client, paths, project, version, commit
+            client, paths, project, version, commit, attest
         )  # fmt: skip
         _tell(variables, view)
 
@@ -84,13 +87,14 @@ def run(
         client.fetch_release(view.request, into, written=lambda path: say(str(path)))
 
 
-def _ask(client: Client, paths: list[Path], project: str, version: str, commit: str) -> RequestView:
+def _ask(client: Client, paths: list[Path], project: str, version: str, commit: str,
+         attest: Attestation | None) -> RequestView:  # fmt: skip
     with bars() as start:
         references = [
             client.upload(path, progress=start(path.name, path.stat().st_size if path.is_file() else 0))
             for path in paths
         ]
-    view, resumed = client.ask_release(project, version, commit, references)
+    view, resumed = client.ask_release(project, version, commit, references, attest)
     if resumed:
         say("This release was asked for before; it goes on from there.")
     return view

@@ -10,6 +10,7 @@ import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect_ci
 from hsmpub.cli.own_outputs import part_outputs
+from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import Started, bars
 from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
@@ -23,6 +24,7 @@ from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS, get_format
+from hsmpub.policy.lists import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
 
 
@@ -43,6 +45,7 @@ def sign(
         Path | None, typer.Option("--timestamps", envvar="HSMPUB_TIMESTAMPS", help="File that names the timestamp "
                                   "authorities; what can hold a timestamp is written with one, or not at all.")
     ] = None,
+    predicate: PredicateFile = None, predicate_type: PredicateType = "",
     no_timestamp: Annotated[bool, typer.Option("--no-timestamp", help="Write without timestamps.")] = False,
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "",
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
@@ -55,12 +58,14 @@ def sign(
     if left_out:
         note(f"Left out, for they belong to other files named here: {', '.join(map(str, left_out))}.")
     failed: list[str] = []
+    attest = read_predicate(predicate, predicate_type)
+    formats = formats or ([GIVEN_PREDICATE] if attest else None)
     stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
         for chosen, named in _by_formats(files, tuple(formats or ()), failed).items():
-            for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen)):
+            for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen), attest):
                 try:
-                    made = client.sign_batch(batch, project, chosen, key)
+                    made = client.sign_batch(batch, project, chosen, key, attest)
                 except HsmpubError as e:
                     _note_refusal([work.path for work in batch], _problem(e), failed)
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import msgspec
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from hsmpub.cli.visible import visible
+from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Decryption, Predicate, Profiles, Statement, TufFacts
@@ -25,6 +27,10 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
         _show(console, f"  {label:<12} ", value)
     _show_files(console, statement)
     _show_work(console, predicate)
+    if predicate.build is not None:
+        _show_build(console, predicate.build)
+    if predicate.attest is not None:
+        _show_predicate(console, predicate.attest)
     if predicate.decrypt is not None:
         _show_decryption(console, predicate.decrypt)
     for facts in predicate.tuf:
@@ -73,6 +79,8 @@ def _show_files(console: Console, statement: Statement) -> None:
     for index, subject in enumerate(statement.subject):
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
         _show(console, "  file         ", f"{visible(subject.name)}{size}")
+        if subject.uri:
+            _show(console, "  of the image ", f"{visible(subject.image)}@sha256:{visible(subject.sha256)}")
         _show(console, "               ", f"sha256 {visible(subject.sha256)}")
         if index < len(statement.predicate.certify):
             _show(console, "  certifies    ", visible(statement.predicate.certify[index]))
@@ -83,6 +91,24 @@ def _show_decryption(console: Console, asked: Decryption) -> None:
     _show(console, "  open it for  ", visible(asked.fingerprint))
     _show(console, "               ", visible(asked.recipient))
     _show(console, "  because      ", visible(asked.reason))
+
+
+def _show_build(console: Console, build: Build) -> None:
+    """What provenance will say; all of it is from the identity token."""
+    _show(console, "  built from   ", visible(build.source))
+    _show(console, "               ", f"commit {visible(build.commit)}")
+    _show(console, "  built by     ", visible(build.builder))
+    _show(console, "  in the run   ", visible(build.invocation))
+    for name, value in (*build.external.items(), *build.internal.items()):
+        _show(console, f"  · {visible(name):<10} ", visible(value))
+
+
+def _show_predicate(console: Console, attest: Attestation) -> None:
+    """In full: whoever approves it has it attested in the service's name."""
+    _show(console, "  attest       ", f"a predicate of the type {visible(attest.type)}")
+    text = json.dumps(attest.predicate, indent=2, ensure_ascii=False)
+    for line in visible(text, lines=True).split("\n"):
+        _show(console, "  | ", line)
 
 
 def _show_tuf(console: Console, facts: TufFacts) -> None:

@@ -39,7 +39,7 @@ def options(url: str, ca_file: Path | None, timeout: float) -> dict[str, Any]:
         AddressRefused, CaFileUnusable.
     """
     check_address(url)
-    verify: ssl.SSLContext | bool = _trusting(ca_file) if ca_file else True
+    verify: ssl.SSLContext | bool = trusting(ca_file) if ca_file else True
     return {"base_url": url.rstrip("/"), "verify": verify, "trust_env": False, "follow_redirects": False,
             "timeout": timeout}  # fmt: skip
 
@@ -76,7 +76,7 @@ def unreachable(url: str, error: httpx.TransportError) -> ServiceUnreachable:
     return ServiceUnreachable(f"{url} does not answer ({type(error).__name__}).")
 
 
-def _trusting(ca_file: Path) -> ssl.SSLContext:
+def trusting(ca_file: Path) -> ssl.SSLContext:
     """Raises CaFileUnusable."""
     try:
         return ssl.create_default_context(cafile=str(ca_file))

@@ -20,6 +20,7 @@ from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.formats.cms.certificates import with_its_certificates
 from hsmpub.formats.cms.stamp import STAMPED, without_timestamp
 from hsmpub.formats.format import Artifact, Format
+from hsmpub.formats.oci.named import image_named_in
 from hsmpub.formats.source import Source
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
@@ -69,6 +70,8 @@ def judge(
         return _judge_timestamp(found, file, keys, authorities)
     form, output, token, key, record = _maker(found, file, keys)
     notes = _notes(found, key) if logged_at is None else []
+    if image := image_named_in(form.name, output):
+        notes.append(f"the file is the manifest of an image in {image}")
     if record != key.record:
         notes.append("its certificate is not the one in the pins: the key is the same, so it was renewed")
     if found.embedded:
@@ -104,7 +107,7 @@ def _check(form: Format, output: bytes, file: GivenFile, record: KeyRecord) -> K
     """Raises the rules of the format, SignatureDoesNotVerify. Returns: the record that it verifies with."""
     source = _source_of(file)
     details = {form.name: form.extract(source)} if form.detail_limit else {}
-    artifact = Artifact(file.name, file.hash, details)
+    artifact = Artifact(file.name, file.hash, details, image_named_in(form.name, output))
     try:
         form.check(output, artifact, record)
     except Invalid:

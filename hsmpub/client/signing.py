@@ -22,6 +22,7 @@ from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
+from hsmpub.model.attested import Attestation
 from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
@@ -33,6 +34,9 @@ _SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
 _SAID = frozenset({"jwt", "x509-certificate"})
 #: Details travel in base64 within one body, of which the front takes a mebibyte.
 _BODY_ROOM = 600_000
+
+
+_encode = msgspec.json.Encoder().encode
 
 
 class SignatureMissing(Broken):
@@ -63,7 +67,7 @@ class Embedded(msgspec.Struct, frozen=True):
 class Made(msgspec.Struct, frozen=True):
     """What came of one file. outputs: file name → exact bytes; problems: why others were not made.
 
-    embedded: those of the outputs that go into the file.
+    embedded: those of the outputs that go into the file; keys: format → the key that made its output.
     """
 
     path: Path
@@ -72,6 +76,7 @@ class Made(msgspec.Struct, frozen=True):
     outputs: dict[str, bytes]
     problems: tuple[Problem, ...] = ()
     embedded: tuple[Embedded, ...] = ()
+    keys: dict[str, str] = {}
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -95,18 +100,19 @@ def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None
     return Work(path, Sha256State.of_state(state), state, state.details)
 
 
-def batches(works: Iterable[Work], formats: int) -> Iterator[list[Work]]:
+def batches(works: Iterable[Work], formats: int, attest: Attestation | None = None) -> Iterator[list[Work]]:
     """Groups that one request may hold: at most 256 signatures, one log entry's room, each name once."""
     held: list[Work] = []
-    room, body = _ENTRY_ROOM, _BODY_ROOM
+    most = _ENTRY_ROOM - (len(_encode(_encode(attest).decode())) if attest else 0)  # the entry quotes the statement
+    room, body = most, _BODY_ROOM
     for work in works:
-        needs = _SUBJECT_BYTES + len(work.path.name) + _OUTPUT_BYTES * formats
+        needs = _SUBJECT_BYTES + len(work.path.name) + len(work.ask.image) + _OUTPUT_BYTES * formats
         needs += sum(2 * len(detail) for name, detail in work.details.items() if name in _SAID)
         weighs = sum(map(len, work.details.values()))
         twice = any(work.path.name == other.path.name for other in held)
         if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
             yield held
-            held, room, body = [], _ENTRY_ROOM, _BODY_ROOM
+            held, room, body = [], most, _BODY_ROOM
         held.append(work)
         room -= needs
         body -= weighs
@@ -119,6 +125,7 @@ def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust, 
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []
+    keys: dict[str, str] = {}
     for name in formats:
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
@@ -127,9 +134,10 @@ def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust, 
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
             continue
+        keys[name] = found[0].key
         if form.embedded:
             embedded.append(Embedded(work.path.name + form.suffix, name, found[0].key, output))
-    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded))
+    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded), keys)
 
 
 def _checked(
@@ -142,5 +150,5 @@ def _checked(
     output, key = found[0].output, pinned_key(trust, found[0].key)
     if found[0].format in BEARER_FORMATS:
         output = session.open_answer(output, request, work.path.name)
-    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details), key)
+    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details, work.ask.image), key)
     return output

@@ -35,6 +35,15 @@ def read_attestation(data: bytes, artifact: Artifact, key: KeyRecord, context: C
     Raises:
         DsseMalformed, DsseSubjectDiffers, DssePredicateDiffers.
     """
+    statement, claim = read_envelope(data, key)
+    check_subject(statement, "urn:hsmpub:release-attestation:v1", artifact)
+    if context is not None and not _says(statement["predicate"], context):
+        raise DssePredicateDiffers("The attestation says other things than the request.")
+    return claim
+
+
+def read_envelope(data: bytes, key: KeyRecord) -> tuple[dict[str, Any], Claim]:
+    """The statement in an envelope with one signature, and the claim that it makes. Raises DsseMalformed."""
     if not data.endswith(b"\n"):
         raise DsseMalformed("The envelope is not one line.")
     envelope = members(read_json(data[:-1], DsseMalformed), {"payload", "payloadType", "signatures"}, DsseMalformed)
@@ -45,29 +54,25 @@ def read_attestation(data: bytes, artifact: Artifact, key: KeyRecord, context: C
     if signature["keyid"] != "":
         raise DsseMalformed("The envelope names a key id; the service gives none.")
     payload = read_base64(envelope["payload"], DsseMalformed)
-    _check_statement(read_json(payload, DsseMalformed), artifact, context)
+    names = {"_type", "subject", "predicateType", "predicate"}
+    statement = members(read_json(payload, DsseMalformed), names, DsseMalformed)
     signed = b" ".join((b"DSSEv1", b"%d" % len(_TYPE), _TYPE.encode(), b"%d" % len(payload), payload))
     raw = read_base64(signature["sig"], DsseMalformed)
     if key.kind == "ed25519":
         if len(raw) != 64:
             raise DsseMalformed("An Ed25519 signature has 64 bytes.")
-        return Claim(signed, "none", raw)
-    return Claim(hashlib.sha256(signed).digest(), "sha256", read_bare(raw, key.kind, DsseMalformed))
+        return statement, Claim(signed, "none", raw)
+    return statement, Claim(hashlib.sha256(signed).digest(), "sha256", read_bare(raw, key.kind, DsseMalformed))
 
 
-def _check_statement(statement: Any, artifact: Artifact, context: Context | None) -> None:
-    said = members(statement, {"_type", "subject", "predicateType", "predicate"}, DsseMalformed)
-    if (said["_type"], said["predicateType"]) != (
-        "https://in-toto.io/Statement/v1",
-        "urn:hsmpub:release-attestation:v1",
-    ):
-        raise DsseMalformed("It is not a release attestation of this service.")
-    if said["subject"] != [{"name": artifact.name, "digest": {"sha256": artifact.state.digest().hex()}}]:
-        raise DsseSubjectDiffers(f"The attestation is not about {artifact.name!r} with this content.")
-    if not isinstance(said["predicate"], dict):
-        raise DsseMalformed("The attestation has no predicate.")
-    if context is not None and not _says(said["predicate"], context):
-        raise DssePredicateDiffers("The attestation says other things than the request.")
+def check_subject(statement: dict[str, Any], predicate_type: str, artifact: Artifact) -> None:
+    """It is of this type and about this file, or image, alone. Raises DsseMalformed, DsseSubjectDiffers."""
+    said = (statement["_type"], statement["predicateType"])
+    if said != ("https://in-toto.io/Statement/v1", predicate_type) or not isinstance(statement["predicate"], dict):
+        raise DsseMalformed("It is not the attestation that it should be.")
+    name = artifact.image if artifact.image else artifact.name
+    if statement["subject"] != [{"name": name, "digest": {"sha256": artifact.state.digest().hex()}}]:
+        raise DsseSubjectDiffers(f"The attestation is not about {name!r} with this content.")
 
 
 def _says(predicate: dict[str, Any], context: Context) -> bool:

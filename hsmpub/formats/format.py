@@ -30,6 +30,7 @@ import msgspec
 from hsmpub.errors import Broken, Invalid
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
+from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 from hsmpub.model.said import Revoked, Said
@@ -42,11 +43,13 @@ SIGNATURE_BYTES: dict[KeyKind, int] = {"p256": 64, "rsa3072": 384, "ed25519": 64
 
 
 class Artifact(msgspec.Struct, frozen=True):
-    """A file to sign: its base name, its hash (hsmpub.formats.sha256state), and what formats know beside it."""
+    """A file to sign: its base name, its hash (hsmpub.formats.sha256state), and what formats know beside it. image: the
+    repository, where the file is an image's manifest."""
 
     name: str
     state: FileHash
     details: Details = {}
+    image: str = ""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,7 +58,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
     policy_sha256 (hex) and requester (claims) go into attestations; ssh, jwt, certificate and crl into certificates,
     tokens and lists of revoked certificates. revoked: what a list says beside what it adds; None: not known here.
-    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata.
+    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata; attest and build go into the attestations
+    that are made for them.
     """
 
     at: int
@@ -67,6 +71,8 @@ class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_sha256: str = ""
     requester: Mapping[str, str] = {}
     ssh: SshProfile | None = None
+    attest: Attestation | None = None
+    build: Build | None = None
     jwt: JwtProfile | None = None
     certificate: CertificateProfile | None = None
     crl: CrlProfile | None = None

@@ -2,8 +2,10 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse, ssh-agent-file)
-cannot be turned into one another: each fixes the first or the last bytes of what is hashed, and no input fits two.
+subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse, in-toto, slsa-provenance,
+oci-bundle, oci-signature, ssh-agent-file) cannot be turned into one another: each fixes the first or the last bytes of
+what is hashed, and no input fits two. The attestations differ by a type that no requester chooses; oci-signature is
+JSON to its last byte, which OpenPGP's trailer is not.
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
@@ -40,12 +42,13 @@ CA_FORMATS = frozenset({"x509-certificate", "x509-crl"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
-    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse", "ssh-agent-file"}),
+    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "ssh-agent-file",
+               "dsse", "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
     CA_FORMATS,
     frozenset({"authenticode", "msi", "cab", "cat"}),
     frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timestamp"}),
-)
+)  # fmt: skip
 
 
 class FormatNotAllowed(Forbidden):

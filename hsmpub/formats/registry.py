@@ -11,11 +11,15 @@ from hsmpub.formats.der_signature import DerSignature
 from hsmpub.formats.dsse import Dsse
 from hsmpub.formats.ed25519_signature import Ed25519Signature
 from hsmpub.formats.format import Format
+from hsmpub.formats.intoto.given import GivenAttestation
+from hsmpub.formats.intoto.image_signature import OciBundle
+from hsmpub.formats.intoto.provenance import SlsaProvenance
 from hsmpub.formats.jwt import JsonWebToken
 from hsmpub.formats.linux.apt import AptInRelease, AptReleaseGpg
 from hsmpub.formats.linux.deb import Deb
 from hsmpub.formats.linux.rpm import Rpm
 from hsmpub.formats.minisign import Minisign
+from hsmpub.formats.oci.simple_signing import OciSignature
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
 from hsmpub.formats.pdf.document import Pdf
@@ -63,6 +67,10 @@ _ALL: tuple[Format, ...] = (
     SshAgentSig("file"),
     SshAgentSig("git"),
     SshCertificate(),
+    GivenAttestation(),
+    SlsaProvenance(),
+    OciSignature(),
+    OciBundle(),
     *(TufRole(role) for role in ROLES),
     JsonWebToken(),
     X509Certificate(),

@@ -149,6 +149,7 @@ class Executing:
         predicate = request.statement.predicate
         forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
         artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
+        artifact = msgspec.structs.replace(artifact, image=subject.image)
         context = context_of(predicate, self._book.genesis.service, now)
         planned = plan(artifact, predicate.sign, self._book.signing_key, context)
         for one in planned:
@@ -196,6 +197,8 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         commit=predicate.commit,
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
+        attest=predicate.attest,
+        build=predicate.build,
         tuf_longest=predicate.tuf_longest,
         **msgspec.structs.asdict(Profiles.of(predicate)),
     )

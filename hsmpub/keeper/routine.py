@@ -25,15 +25,17 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import context_of
 from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
-from hsmpub.keeper.submitting import requester_of
+from hsmpub.keeper.submitting import requester_of, uri_of
 from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
+from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.said import Said
 from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, TufFacts, dump_statement
+from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -52,6 +54,7 @@ class _Allowed:
     signing: tuple[Signing, ...]
     requester: dict[str, str]
     profiles: Profiles
+    build: Build | None
     tuf_longest: int
 
 
@@ -97,6 +100,7 @@ class Routine:
 
     async def _sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact]) -> m.SignReply:
         allowed = self._allowed(session, body)
+        check_predicate(self._book.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
@@ -109,6 +113,8 @@ class Routine:
             expires_at=now + ROUTINE_SECONDS,
             project=body.project,
             sign=allowed.signing,
+            attest=body.attest,
+            build=allowed.build,
             tuf_longest=allowed.tuf_longest,
             **msgspec.structs.asdict(allowed.profiles),
         )
@@ -138,7 +144,8 @@ class Routine:
         makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
         policy = self._book.policy
         profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
-        allowed = _Allowed(makes, signing, requester_of(session), profiles, longest)
+        build = decide_build(policy, session.who, signing)
+        allowed = _Allowed(makes, signing, requester_of(session), profiles, build, longest)
         session.decisions[question] = allowed
         return allowed
 
@@ -148,12 +155,14 @@ class Routine:
         for given in everything:
             try:
                 artifact = await self._artifact(given, forms)
+                check_images(self._book.policy, context.project, allowed.signing, [artifact.image])
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
-            batch.subjects.append(Subject(given.name, {"sha256": artifact.state.digest().hex()}))
+            digest = {"sha256": artifact.state.digest().hex()}
+            batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image)))
             batch.work += work
             batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
@@ -162,8 +171,8 @@ class Routine:
         if isinstance(given, Artifact):
             return given
         if isinstance(given, s.HashState):
-            return Artifact(given.name, Sha256State.of_state(given), given.details)
-        return await self._artifacts.check(given, forms)
+            return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
+        return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)
 
     async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
         """One call to the signers for each key and hash; usually that is one for the whole batch. A second round where

@@ -20,10 +20,13 @@ from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
+from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
+from hsmpub.model.image import SCHEME
 from hsmpub.model.statement import Decryption, Predicate, Signing, Subject, TufFacts, dump_statement
 from hsmpub.policy import PersonalGrant, ReleaseGrant
+from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 
 #: Each waits in memory, in the log and on the list that approvers read.
 MAX_PENDING_OF_A_PROJECT = 64
@@ -84,15 +87,17 @@ class Submitting:
         """
         rule = self._book.policy.decide_release(session.who, body.project, body.version)
         _check_output_names(body.files, rule.sign)
+        self._check_said(session, body, rule)
         self._check_keys(rule)
         profiles = self._book.policy.profiles(body.project, rule.sign)
         tuf = await self._look_into(body, rule)
         certify = await certified(self._book, self._artifacts, body.project, body.files, rule.sign)
-        subjects = tuple(Subject(f.name, {"sha256": f.sha256}) for f in body.files)
+        subjects = tuple(Subject(f.name, {"sha256": f.sha256}, uri_of(f.image)) for f in body.files)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
             rule = self._book.policy.decide_release(session.who, body.project, body.version)
             _check_output_names(body.files, rule.sign)
+            build = self._check_said(session, body, rule)
             if self._book.policy.profiles(body.project, rule.sign) != profiles:
                 raise PolicyChanged("Another policy was adopted while the files were read.")
             standing = self._standing(body, subjects)
@@ -117,6 +122,8 @@ class Submitting:
                     sizes=tuple(f.size for f in body.files),
                     sign=rule.sign,
                     publish=rule.publish,
+                    attest=body.attest,
+                    build=build,
                     tuf=tuf,
                     tuf_longest=self._book.policy.tuf_longest(body.project, rule.sign),
                     **msgspec.structs.asdict(profiles),
@@ -131,6 +138,13 @@ class Submitting:
             artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
             shown += shown_facts(self._book, artifact, rule.sign, longest)
         return tuple(shown)
+
+    def _check_said(self, session: Session, body: s.AskRelease, rule: ReleaseGrant) -> Build | None:
+        """What the policy lets signatures say beside the file. Raises the rules of hsmpub.policy.attesting."""
+        policy = self._book.policy
+        check_images(policy, body.project, rule.sign, [file.image for file in body.files])
+        check_predicate(policy, body.project, rule.sign, body.attest)
+        return decide_build(policy, session.who, rule.sign)
 
     def _check_keys(self, rule: ReleaseGrant) -> None:
         """Nobody is asked to approve what no key can sign. Raises KeyRetired."""
@@ -219,10 +233,12 @@ class Submitting:
         request = self._book.state.requests[request_id]
         if request.state in ("declined", "expired"):
             return None
-        standing = {(s.name, s.sha256) for s in request.statement.subject}
-        if standing != {(s.name, s.sha256) for s in subjects} or request.statement.predicate.commit != body.commit:
+        predicate = request.statement.predicate
+        standing = {(s.name, s.sha256, s.uri) for s in request.statement.subject}
+        same = (predicate.commit, predicate.attest) == (body.commit, body.attest)
+        if standing != {(s.name, s.sha256, s.uri) for s in subjects} or not same:
             raise VersionAlreadyRequested(
-                f"{body.project} {body.version} is already request {request.id}, with other files or another commit."
+                f"{body.project} {body.version} is already request {request.id}, with other files, predicate or commit."
             )
         return request
 
@@ -239,6 +255,11 @@ def _check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> 
     for file in files:
         if file.name in outputs:
             raise NameOfASignature(f"{file.name!r} is the name of a signature of {outputs[file.name]!r}.")
+
+
+def uri_of(image: str) -> str:
+    """How a statement's subject says that a file is the manifest of an image."""
+    return SCHEME + image if image else ""
 
 
 def requester_of(session: Session) -> dict[str, str]:

@@ -12,6 +12,8 @@ from typing import Any, Literal
 import msgspec
 
 from hsmpub.errors import Invalid
+from hsmpub.model.attested import Attestation, Build
+from hsmpub.model.image import SCHEME
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -31,15 +33,21 @@ PREDICATE_TYPES: dict[Kind, str] = {
 }
 
 
-class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file: its base name and `{"sha256": hex}`."""
+class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file: its base name and `{"sha256": hex}`. uri: of a manifest, `oci://` and the image's repository."""
 
     name: str
     digest: dict[str, str]
+    uri: str = ""
 
     @property
     def sha256(self) -> str:
         return self.digest["sha256"]
+
+    @property
+    def image(self) -> str:
+        """The repository, for a manifest of an image; else empty."""
+        return self.uri.removeprefix(SCHEME)
 
 
 class Signing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -106,6 +114,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
     ssh, jwt, certificate, crl: where such are asked for.
+    attest: a predicate of the requester's, for the format that takes one; build: for provenance.
     certify: in words, what each request for a certificate is about, in the order of the subjects.
     tuf: where signatures over TUF metadata are asked for; tuf_longest: seconds until it may expire at most, 0: as the
         role has it.
@@ -129,6 +138,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     credential: str = ""
     decrypt: Decryption | None = None
     ssh: SshProfile | None = None
+    attest: Attestation | None = None
+    build: Build | None = None
     jwt: JwtProfile | None = None
     certificate: CertificateProfile | None = None
     crl: CrlProfile | None = None
@@ -186,6 +197,8 @@ def load_statement(data: bytes) -> Statement:
         raise StatementMalformed("The statement does not say what its kind has to say.")
     if any(set(s.digest) != {"sha256"} for s in statement.subject):
         raise StatementMalformed("A subject of the statement has no plain SHA-256 digest.")
+    if any(s.uri and s.uri != SCHEME + s.image for s in statement.subject):
+        raise StatementMalformed("A subject of the statement is no image.")
     return statement
 
 

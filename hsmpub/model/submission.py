@@ -12,7 +12,9 @@ from typing import Literal
 import msgspec
 
 from hsmpub.errors import Invalid
+from hsmpub.model.attested import Attestation, check_attestation
 from hsmpub.model.digest import is_sha256_hex
+from hsmpub.model.image import check_image_name
 
 MAX_FILES = 256
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
@@ -34,12 +36,14 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     pass
 
 
-class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A file that was uploaded before: its name, SHA-256 (hex) and size in bytes."""
+class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A file that was uploaded before: its name, SHA-256 (hex) and size in bytes. image: its repository, where the file
+    is an image's manifest."""
 
     name: str
     sha256: str
     size: int
+    image: str = ""
 
 
 class AskRelease(_Body, frozen=True, tag="release"):
@@ -47,13 +51,14 @@ class AskRelease(_Body, frozen=True, tag="release"):
     version: str
     commit: str
     files: tuple[FileRef, ...]
+    attest: Attestation | None = None
 
 
 class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file that stays with the client: name, and its unfinished SHA-256 (see hsmpub.formats.sha256state).
 
     h: the eight chaining words, 64 hex characters; tail: the unhashed rest, hex, under 64 bytes; size: bytes in all;
-    details: format name → what that format needs beside the hash (`Format.extract`), base64.
+    details: format name → what that format needs beside the hash (`Format.extract`), base64. image: as in FileRef.
     """
 
     name: str
@@ -61,16 +66,18 @@ class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     tail: str
     size: int
     details: dict[str, bytes] = {}
+    image: str = ""
 
 
 class AskSign(_Body, frozen=True, tag="sign"):
-    """Routine signing: one or many files, each by state of its hash or by upload."""
+    """Routine signing: one or many files, each by state of its hash or by upload. attest: said of all of them."""
 
     project: str
     formats: tuple[str, ...]
     key: str = ""
     states: tuple[HashState, ...] = ()
     files: tuple[FileRef, ...] = ()
+    attest: Attestation | None = None
 
 
 class _Personal(_Body, frozen=True):
@@ -151,10 +158,10 @@ def dump_submission(body: CiBody | PersonalBody) -> bytes:
 
 
 def load_ci_submission(data: bytes) -> CiBody:
-    """Raises MalformedSubmission, HostileName."""
+    """Raises MalformedSubmission, HostileName, ImageNameMalformed, PredicateRefused, PredicateTypeReserved."""
     try:
         body = _ci.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise MalformedSubmission(f"The request cannot be read: {e}.") from None
     check_names(body)
     return body
@@ -198,6 +205,10 @@ def check_names(body: CiBody) -> None:
         raise MalformedSubmission("The request names a file twice.")
     if not all(is_sha256_hex(f.sha256) and f.size >= 0 for f in files):
         raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
+    for image in filter(None, [f.image for f in files] + [s.image for s in states]):
+        check_image_name(image)
+    if body.attest is not None:
+        check_attestation(body.attest)
     if isinstance(body, AskRelease):
         if not _VERSION.fullmatch(body.version):
             raise MalformedSubmission(f"The version {body.version[:80]!r} has no plain form.")

@@ -17,6 +17,7 @@ from hsmpub.model.toml_lines import TomlText
 from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.address import check_tag, check_url
+from hsmpub.policy.lists import GIVEN_PREDICATE, IMAGE_FORMATS
 from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
 from hsmpub.policy.profile_check import check_profiles
 
@@ -126,12 +127,24 @@ class _Check:
             for k, format_name in enumerate(signs.formats):
                 self._fit(signs.key, format_name, self._line(*path, "sign", i, "formats", k))
         check_profiles(name, project, {format_name for format_name, _ in made}, line=self._line(*path))
+        self._lists(path, project, {name for name, _ in made})
         self._once(((t, (*path, "publish", i)) for i, t in enumerate(project.publish)), "The same target")
         for i, target in enumerate(project.publish):
             if target not in self.policy.targets:
                 line = self._line(*path, "publish", i)
                 raise rule.UnknownReference(f"The policy has no target {target!r}.", line=line)
         self.approvals(path, project.approvals)
+
+    def _lists(self, path: Path, project: Project, made: set[str]) -> None:
+        """Whoever makes signatures over images, or over predicates, says of which; nobody else does."""
+        if bool(made & IMAGE_FORMATS) > bool(project.images):
+            raise rule.ImagesUnstated("a project that signs images lists their repositories.", line=self._line(*path))
+        if (GIVEN_PREDICATE in made) != bool(project.predicates):
+            raise rule.PredicatesUnstated(
+                f"{GIVEN_PREDICATE!r} and a list of predicates go together.", line=self._line(*path)
+            )
+        for name in ("images", "predicates"):
+            self._once(((one, (*path, name, i)) for i, one in enumerate(getattr(project, name))), "The same")
 
     def _requester(self, path: Path, requester: Requester) -> None:
         line = self._line(*path)

@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, StrictInt, StringConstraints
 from pydantic import model_validator as validates
 
 from hsmpub.model.statement import Quorum
+from hsmpub.policy.lists import ImagePattern, PredicateTypeName
 from hsmpub.policy.period import Days, Period
 from hsmpub.policy.profiles import CertificateTable, CrlTable, JwtTable, SshCertificates
 from hsmpub.policy.table import Name, Table, Text
@@ -100,6 +101,7 @@ TUF_FORMATS = frozenset({"tuf-root", "tuf-targets", "tuf-snapshot", "tuf-timesta
 class Project(Table):
     """approvals: `()` means none are needed, and the file has to say so. expires: seconds.
 
+    images: repositories that image formats sign for; predicates: types that requesters may attest.
     tuf_longest: seconds until TUF metadata may expire at most; None: as its role has it.
     """
 
@@ -110,6 +112,8 @@ class Project(Table):
     expires: Period = DEFAULT_EXPIRY
     versions: Versions = "any"
     ssh_certificate: SshCertificates | None = None
+    images: tuple[ImagePattern, ...] = ()
+    predicates: tuple[PredicateTypeName, ...] = ()
     jwt: JwtTable | None = None
     certificate: CertificateTable | None = None
     crl: CrlTable | None = None

@@ -96,6 +96,14 @@ class SshProfileUnfit(PolicyRefused):
     advice = "Where the format ssh-certificate is listed, [project.NAME.ssh_certificate] says what stands in it."
 
 
+class ImagesUnstated(PolicyRefused):
+    advice = "Say 'images = [\"registry.example/acme/web\"]'; a star stands for a part of the path."
+
+
+class PredicatesUnstated(PolicyRefused):
+    advice = "Where the format in-toto is listed, 'predicates' lists the types that may be attested, letter for letter."
+
+
 class ProfileUnfit(PolicyRefused):
     advice = "Where the format jwt, x509-certificate or x509-crl is listed, the project's table of that kind says more."
 

@@ -120,7 +120,8 @@ def _see(
         try:
             details = {form.name: form.extract(source)} if form.detail_limit and source is not None else {}
             state = file.hash if file else Sha256State.of(b"")  # a format with a detail asks for nothing else
-            artifact = Artifact(output.artifact, state, details)
+            image = next((s.image for s in statement.subject if s.name == output.artifact), "")
+            artifact = Artifact(output.artifact, state, details, image)
             form.check(content, artifact, made.key, context_of(facts, statement, made.at))
         except Invalid as error:
             raise SignatureFails(f"The signature {output.name!r} fails: {error.detail}") from error

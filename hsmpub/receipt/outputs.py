@@ -162,4 +162,6 @@ def context_of(facts: Facts, statement: Statement, at: int) -> Context:
         policy_sha256=predicate.policy_sha256,
         requester=predicate.requester,
         **msgspec.structs.asdict(Profiles.of(predicate)),
+        attest=predicate.attest,
+        build=predicate.build,
     )

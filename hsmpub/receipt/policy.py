@@ -8,10 +8,12 @@ from hsmpub.approval import Roster, load_roster
 from hsmpub.errors import Invalid
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model import entry as e
+from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Profiles, Statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
+from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.receipt.facts import Facts, ReceiptContradicts, ReceiptIncomplete, in_force
 
 
@@ -113,9 +115,21 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
             granted, expires = ((), (), rule.approvals), rule.expires
-    profiles = policy.profiles(predicate.project, predicate.sign) if predicate.sign else Profiles()
+    profiles, build = policy.profiles(predicate.project, predicate.sign) if predicate.sign else Profiles(), None
+    if predicate.kind in ("release", "sign"):
+        build = _build(facts, statement, policy)
     asked = predicate.expires_at - predicate.requested_at
-    if Profiles.of(predicate) != profiles or wanted != granted or asked != expires:
+    said = (Profiles.of(predicate), predicate.build, wanted, asked)
+    if said != (profiles, build, granted, expires):
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )
+
+
+def _build(facts: Facts, statement: Statement, policy: Policy) -> Build | None:
+    """From which build the files come, by the policy and the session's claims; images and predicates are those that the
+    policy lists. Raises the rules of hsmpub.policy.attesting."""
+    predicate = statement.predicate
+    check_images(policy, predicate.project, predicate.sign, [subject.image for subject in statement.subject])
+    check_predicate(policy, predicate.project, predicate.sign, predicate.attest)
+    return decide_build(policy, _who(_session(facts, predicate)), predicate.sign)

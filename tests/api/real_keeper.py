@@ -47,6 +47,7 @@ def real(
                     return made.keeper.front
 
             front.keeper.script = Real()
+            front.serve(made.keeper.book.log.reader())
             front.do(made.unseal())
             yield front, made
 

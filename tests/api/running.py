@@ -18,6 +18,8 @@ from api.main import bind, server
 from api.settings import Settings
 from hsmpub.config import FrontSection
 from hsmpub.home import Home
+from hsmpub.receipt import ReceiptBuilder
+from hsmpub.tlog.reader import LogReader
 
 T = TypeVar("T")
 
@@ -50,6 +52,10 @@ class Running:
 
     def _app(self) -> Any:
         return self.server.config.app
+
+    def serve(self, log: LogReader) -> None:
+        """Serves this log, and not the one of its home."""
+        self._app().state.front.log_reader._open = log, ReceiptBuilder(log)
 
     def logged(self) -> str:
         """What the front has logged, once every request that was answered is also logged."""

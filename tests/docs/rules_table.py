@@ -18,7 +18,8 @@ _AREAS = {
         "hsmpub.cli.text_file",
     ),
     "Requests and approvals": (
-        "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.keeper.approving",
+        "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.model.attested",
+        "hsmpub.model.image", "hsmpub.keeper.approving",
         "hsmpub.keeper.submitting", "hsmpub.formats.ssh", "hsmpub.cli.approve",
         "hsmpub.client.asks.releases", "hsmpub.cli.release", "hsmpub.client.ssh",
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",
@@ -28,6 +29,7 @@ _AREAS = {
                         "hsmpub.keeper.decrypting"),
     "Signatures and the HSM": ("hsmpub.formats", "hsmpub.hsm", "hsmpub.secret", "hsmpub.cli.sign",
                                "hsmpub.client.asks.files"),
+    "Images and registries": ("hsmpub.client.oci", "hsmpub.cli.oci", "hsmpub.formats.oci"),
     "Credentials and publishing": (
         "hsmpub.targets", "hsmpub.courier", "hsmpub.keeper.publishing", "hsmpub.keeper.credentials",
         "hsmpub.keeper.issuers", "hsmpub.cli.credential",

@@ -16,15 +16,18 @@ from hsmpub.formats.purposes import CA_FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.x509.root import make_root
+from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 from hsmpub.model.said import Revoked
 from hsmpub.model.statement import SshProfile
+from hsmpub.policy.lists import IMAGE_FORMATS
 
 CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
 CERTIFIED = frozenset({"cms", "authenticode", "msi", "cab", "cat", "kernel-module", "jar", "apk", "pdf", "timestamp"})
+IMAGE = "registry.example:5000/acme/web"
 CONTEXT = Context(
     at=1_790_000_000,
     service="releases.acme.example",
@@ -34,6 +37,18 @@ CONTEXT = Context(
     commit="0123456789abcdef0123456789abcdef01234567",
     policy_sha256="ab" * 32,
     ssh=SshProfile("user", ("deploy", "backup"), 3600, ("permit-pty", "permit-port-forwarding")),
+    attest=Attestation(
+        "https://example.org/review/v1", {"reviewer": "security-officer", "findings": [1, 2.5, None, "ä"]}
+    ),
+    build=Build(
+        builder="https://forge.example/acme/sdk-python/.forge/release.yml@refs/heads/main",
+        type="urn:example:build:v1",
+        invocation="https://forge.example/acme/sdk-python/runs/7",
+        source="git+https://forge.example/acme/sdk-python@refs/heads/main",
+        commit="0123456789abcdef0123456789abcdef01234567",
+        external={"path": ".forge/release.yml"},
+        internal={"runner": "hosted"},
+    ),
     jwt=JwtProfile(
         "2026-key",
         "JWT",
@@ -144,7 +159,8 @@ def _sign_one(prepared: Prepared, payload: bytes, number: int) -> bytes:
 def artifact_of(data: bytes, name: str = "x.whl", format_: Format | None = None) -> Artifact:
     """As it comes from a client: by its hash state, and what the format needs beside it."""
     details = {format_.name: format_.extract(BytesSource(data))} if format_ and format_.detail_limit else {}
-    return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details)
+    image = IMAGE if format_ and format_.name in IMAGE_FORMATS else ""
+    return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details, image)
 
 
 def sign_all(format_: Format, prepared: Prepared, number: int = 0) -> tuple[Prepared, bytes]:

@@ -16,6 +16,7 @@ from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Invalid
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.source import Details
+from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.submission import FileRef, HashState, check_file_name
 
@@ -26,11 +27,12 @@ class NothingMade(Invalid):
 
 class FileAsks(CiAsks, AnybodyAsks):
     def sign_files(self, paths: Iterable[Path], project: str, formats: Sequence[str], *, key: str = "",
-                   send: bool = False) -> Steps[list[Signed]]:  # fmt: skip
+                   send: bool = False, attest: Attestation | None = None) -> Steps[list[Signed]]:  # fmt: skip
         """Signs files that need no approval. One bad file spoils no other: its `problems` say why.
 
         Args:
             key: the key's name, where the policy leaves a choice. send: upload the files, not only their hashes.
+            attest: a predicate, for the format in-toto.
 
         Returns:
             For each file that could be read, in some order: outputs that verified with the pinned key and are in the
@@ -46,8 +48,8 @@ class FileAsks(CiAsks, AnybodyAsks):
             else:
                 works.append((yield from locally(lambda path=path: digest_work(path, formats))))  # type: ignore[misc]
         signed: list[Signed] = []
-        for batch in batches(works, len(formats)):
-            made = yield from self.sign_batch(batch, project, formats, key)
+        for batch in batches(works, len(formats), attest):
+            made = yield from self.sign_batch(batch, project, formats, key, attest)
             receipt = (yield from self.receipt_of(made)) if made[0].entry >= 0 else b""
             signed += [Signed(one.path, one.outputs, one.problems, receipt if one.outputs else b"") for one in made]
         return signed
@@ -69,8 +71,9 @@ class FileAsks(CiAsks, AnybodyAsks):
         return work
 
     def sign_batch(
-        self, works: Sequence[Work], project: str, formats: Sequence[str], key: str = ""
-    ) -> Steps[list[Made]]:
+        self, works: Sequence[Work], project: str, formats: Sequence[str], key: str = "",
+        attest: Attestation | None = None,
+    ) -> Steps[list[Made]]:  # fmt: skip
         """Asks for one batch (hsmpub.client.signing.batches) and checks what comes.
 
         Raises:
@@ -78,7 +81,7 @@ class FileAsks(CiAsks, AnybodyAsks):
         """
         states = [work.ask for work in works if isinstance(work.ask, HashState)]
         files = [work.ask for work in works if isinstance(work.ask, FileRef)]
-        reply = yield from self.sign(project, formats, key=key, states=states, files=files)
+        reply = yield from self.sign(project, formats, key=key, states=states, files=files, attest=attest)
         return [made_of(work, reply, formats, self.trust, self.session) for work in works]
 
     def receipt_of(self, made: Sequence[Made]) -> Steps[bytes]:

@@ -13,9 +13,10 @@ from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import OutputNotInLog, check_receipt
 from hsmpub.client.steps import Pause, Steps, locally
 from hsmpub.errors import Conflict, HsmpubError, Refused, Unavailable
+from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import load_statement
-from hsmpub.model.submission import FileRef
+from hsmpub.model.submission import AskRelease, FileRef
 from hsmpub.receipt.model import SUFFIX
 from hsmpub.wire.messages import RequestView
 
@@ -40,23 +41,27 @@ class Asked(NamedTuple):
 
 
 class ReleaseAsks(CiAsks, AnybodyAsks):
-    def ask_release(self, project: str, version: str, commit: str, files: Iterable[FileRef]) -> Steps[Asked]:
+    def ask_release(self, project: str, version: str, commit: str, files: Iterable[FileRef],
+                    attest: Attestation | None = None) -> Steps[Asked]:  # fmt: skip
         """Asks for a release of files that were uploaded, or goes on with the request for the very same.
+
+        Args:
+            attest: a predicate, for the format in-toto.
 
         Raises:
             Refused: also where the same version was asked for with other files.
         """
-        wanted = tuple(files)
-        found = _same((yield from self.requests()), project, version, commit, wanted)
+        wanted = AskRelease(project, version, commit, tuple(files), attest)
+        found = _same((yield from self.requests()), wanted)
         if found is not None:
             return Asked(found, True)
         try:
-            return Asked((yield from self.submit_release(project, version, commit, wanted)), False)
+            return Asked((yield from self.submit_release(project, version, commit, wanted.files, attest)), False)
         except Refused as e:
             if e.problem.family != "conflict":
                 raise
             # somebody else was quicker with the same, or it is long done
-            found = _same((yield from self.requests(open_only=False)), project, version, commit, wanted)
+            found = _same((yield from self.requests(open_only=False)), wanted)
             if found is None:
                 raise
             return Asked(found, True)
@@ -119,19 +124,18 @@ def _write(into: Path, name: str, data: bytes, written: Callable[[Path], None] |
     return path
 
 
-def _same(
-    views: Sequence[RequestView], project: str, version: str, commit: str, files: Sequence[FileRef]
-) -> RequestView | None:
-    """A request for exactly this: same project, version, commit and files."""
-    wanted = {(file.name, file.sha256) for file in files}
+def _same(views: Sequence[RequestView], asked: AskRelease) -> RequestView | None:
+    """A request for exactly this: same project, version, commit, files and predicate."""
+    wanted = {(file.name, file.sha256, file.image) for file in asked.files}
     for view in views:
-        if (view.kind, view.project, view.version) != ("release", project, version) or view.state in BAD:
+        if (view.kind, view.project, view.version) != ("release", asked.project, asked.version) or view.state in BAD:
             continue
         try:
             statement = load_statement(view.statement)
         except HsmpubError:
             continue
-        subjects = {(subject.name, subject.sha256) for subject in statement.subject}
-        if subjects == wanted and statement.predicate.commit == commit:
+        subjects = {(subject.name, subject.sha256, subject.image) for subject in statement.subject}
+        predicate = statement.predicate
+        if subjects == wanted and (predicate.commit, predicate.attest) == (asked.commit, asked.attest):
             return view
     return None

@@ -1,0 +1,1 @@
+"""Registries, as the client needs them: an image's manifest read, signatures put beside it."""

@@ -1,0 +1,1 @@
+"""Attestations beside the release attestation: provenance, given predicates, and cosign's for images."""

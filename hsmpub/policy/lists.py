@@ -1,0 +1,41 @@
+"""Lists of a project: repositories whose images it signs, types of predicates that its requesters may have attested."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from hsmpub.model.attested import Attestation, PredicateRefused, PredicateTypeReserved, check_attestation
+from hsmpub.model.image import ImageNameMalformed, check_image_name
+from hsmpub.policy.table import Text
+
+#: Formats that sign the manifest of an image, and so need to be told of which repository; the one with a requester's
+#: predicate; the one with provenance.
+IMAGE_FORMATS = frozenset({"oci-signature", "oci-bundle"})
+GIVEN_PREDICATE = "in-toto"
+PROVENANCE = "slsa-provenance"
+
+
+def check_image_pattern(pattern: str) -> str:
+    """A repository, with `*` for a part of its path; never of the registry's name."""
+    try:
+        check_image_name(pattern.replace("*", "x"))
+    except ImageNameMalformed as e:
+        raise ValueError(f"{e.detail} {e.next_step}") from None
+    if "*" in pattern.partition("/")[0]:
+        raise ValueError("the registry is named without stars")
+    return pattern
+
+
+def check_predicate_type(kind: str) -> str:
+    """A URI that requesters may attest under."""
+    try:
+        check_attestation(Attestation(kind, {}))
+    except (PredicateRefused, PredicateTypeReserved) as e:
+        raise ValueError(f"{e.detail} {e.next_step}") from None
+    return kind
+
+
+ImagePattern = Annotated[Text, AfterValidator(check_image_pattern)]
+PredicateTypeName = Annotated[Text, AfterValidator(check_predicate_type)]
