@@ -27,10 +27,11 @@ from hsmpub.keeper.executing import Executing
 from hsmpub.keeper.holding import Holding
 from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.permitting import Permitting
+from hsmpub.keeper.places import MAX_OF_ONE, Portions
 from hsmpub.keeper.publishing import Publishing
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.routine import Routine
-from hsmpub.keeper.sessions import Sessions
+from hsmpub.keeper.sessions import Session, Sessions
 from hsmpub.keeper.status import Status
 from hsmpub.keeper.submitting import Submitting
 from hsmpub.keeper.timestamping import TimestampAuthority
@@ -108,6 +109,7 @@ class Keeper:
             book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted, self._met
         )
         self.routine = Routine(book, artifacts, self.unsealing)
+        self._reading = Portions(MAX_OF_ONE)
         self.bearers = Bearers(book, tokens, self.routine)
         guard = TimeGuard(parts.clock, kernel=parts.kernel, ticks=parts.ticks)
         self.timestamps = TimestampAuthority(book, self.bearers, self.unsealing, guard)
@@ -235,7 +237,7 @@ class Keeper:
         self.decrypting.forget()
         self.timestamps.look()
         if self.unsealing.is_unsealed:
-            self.executing.start_all()
+            self.executing.start_due()
 
     async def close(self) -> None:
         self.artifacts.close()
@@ -246,6 +248,10 @@ class Keeper:
     async def _submit(self, message: m.Submit) -> m.FrontReply:
         session = self.sessions.authenticate(message)
         body = s.load_ci_submission(message.body)
+        with self._reading.taken((session.who.issuer, session.who.subject) if body.files else None):
+            return await self._ask(session, body)
+
+    async def _ask(self, session: Session, body: s.CiBody) -> m.FrontReply:
         if isinstance(body, s.AskSign):
             self.status.count("hsmpub_routine_files_total", len(body.states) + len(body.files))
             return await self.routine.sign(session, body)
