@@ -17,22 +17,12 @@ from ceremony.standing.kind import AnyKind, Papers
 from ceremony.standing.opened import open_home
 from ceremony.standing.quorum import AtHand
 from ceremony.witness_table import witness_facts
-from hsmpub.errors import Conflict
 from hsmpub.home import Home
 from hsmpub.model.digest import sha256_hex
 
 
 class FileOfAnotherService(WrongCeremonyValue):
     advice = "Name the home of that service, or write a file for this one; nothing was done."
-
-
-class SharesNeeded(Conflict):
-    """Nothing was touched: without them the ceremony waits as it is."""
-
-    advice = (
-        "Run 'hsmpub-ceremony resume' with --share HOLDER=FILE and --identity HOLDER=FILE of a quorum, and with the\
- recovery ones if the ceremony took them."
-    )
 
 
 @dataclass(frozen=True)
@@ -126,8 +116,6 @@ def resume(
             if journal.phase == "committing":
                 commit(home, journal, opened.log, None)
                 return Ended(journal.name, "finished")
-            if not shares.unseal and not shares.recovery:
-                raise SharesNeeded(f"The ceremony {journal.name} was interrupted while it changed the HSM.")
             kind = kinds[journal.ceremony]
             held = Held.again(opened, journal, now, told)
             try:

@@ -25,14 +25,14 @@ from ceremony.lost_entries import what_follows
 from ceremony.restore import run_restore
 from ceremony.restore_token import RestoredKeysDiffer, check_keys
 from ceremony.softhsm import find_softhsm
-from ceremony.standing.hold import Done, SharesNeeded, read_papers, resume
+from ceremony.standing.hold import Done, read_papers, resume
 from ceremony.standing.key_announce import KeyNameTaken, KeyOfTheService, KeyStateUnfit, NoSuchKey
 from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.openpgp_subkey import OPENPGP_SUBKEY, PrimaryUnfit, SubkeyUnfit
-from ceremony.standing.quorum import AtHand
+from ceremony.standing.quorum import AtHand, SharesNeeded
 from ceremony.standing.reshare import RESHARE
 from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
