@@ -110,7 +110,7 @@ def run_request(held: Held, papers: Papers[CertificateRequestFile], shares: AtHa
 
     Raises:
         NotForAnAuthority, RootNotProven,
-        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyDecrypts, KeyKindUnfit, RequestNotProven.
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyDecrypts, KeyKindUnfit, OwnRequestNotProven.
         The rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
     asked = [(existing_signer(held, one.key).record, one) for one in papers.file.requests]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets
+from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
 from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers, claim_of, pinned_key_body, read_signature_packet
 from hsmpub.formats.public_key import check_claim
 from hsmpub.model.key import KeyRecord
@@ -29,8 +29,8 @@ def check_encryption_certificate(armored: str, certifier: KeyRecord, key: KeyRec
     if (primary, subkey) != (pinned_key_body(certifier), pinned_key_body(key)):
         raise OpenpgpKeyDiffers(f"The certificate is not of the keys {certifier.name!r} and {key.name!r}.")
     framed_name = b"\xb4" + len(name).to_bytes(4, "big") + name
-    _check(naming, certifier, 0x13, b"\x01", {2, 11, 27, 30, 33}, _framed(primary) + framed_name)
-    _check(binding, certifier, 0x18, b"\x0c", {2, 27, 33}, _framed(primary) + _framed(subkey))
+    _check(naming, certifier, 0x13, b"\x01", {2, 11, 27, 30, 33}, framed(primary) + framed_name)
+    _check(binding, certifier, 0x18, b"\x0c", {2, 27, 33}, framed(primary) + framed(subkey))
     try:
         return name.decode()
     except UnicodeDecodeError:
@@ -42,7 +42,3 @@ def _check(body: bytes, certifier: KeyRecord, kind: int, flags: bytes, says: set
     if signature.kind != kind or set(signature.hashed) != says or signature.hashed[27] != flags:
         raise OpenpgpMalformed("A signature of the certificate says something else than it should.")
     check_claim(claim_of(signature, hashlib.sha256(signed + signature.suffix).digest()), certifier)
-
-
-def _framed(body: bytes) -> bytes:
-    return b"\x99" + len(body).to_bytes(2, "big") + body

@@ -134,7 +134,7 @@ class Status:
             if issuer.bearer
         ]
         missing = [
-            f"issuer {name}: its signing keys were not fetched yet"
+            f"issuer {name}: its signing keys were not fetched yet; the courier's log says why"
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]

@@ -20,7 +20,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.hsm.rules import TokenGone
 from hsmpub.keeper.approving import RequestNotPending
 from hsmpub.keeper.decrypting import KEPT_SECONDS, NoDecryptionKey, NothingDelivered, NotTheAsker
-from hsmpub.keeper.submitting import PersonalRequestReplayed
+from hsmpub.keeper.personal import PersonalRequestReplayed
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
