@@ -235,6 +235,7 @@ class Keeper:
         """Raises LogUnavailable."""
         await self.approving.expire()
         self.decrypting.forget()
+        self.submitting.forget()
         self.timestamps.look()
         if self.unsealing.is_unsealed:
             self.executing.start_due()
