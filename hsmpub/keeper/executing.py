@@ -4,44 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
+from hsmpub.keeper.again import Again
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.making import context_of, make, plan
 from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Profiles, Signing, Subject
+from hsmpub.model.statement import Predicate, Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
 
-
-@dataclass(frozen=True)
-class _Planned:
-    """One output to make: which file, in which format, by which key, under which name."""
-
-    artifact: Artifact
-    format: Format
-    key: KeyRecord
-    name: str
-    prepared: Prepared
+#: Requests of one project that are carried out at once: however many wait, others' files are read between them.
+OF_A_PROJECT = 2
 
 
 class Executing:
@@ -68,6 +61,8 @@ class Executing:
         self._tasks: set[asyncio.Task[None]] = set()
         #: request id → why it waits although it is approved
         self.held: dict[str, str] = {}
+        self._again = Again()
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(OF_A_PROJECT))
 
     def start(self, request: Request) -> None:
         """Begins to carry out a request, if it is ready; otherwise does nothing."""
@@ -83,6 +78,13 @@ class Executing:
         for request in self._book.state.open_requests():
             self.start(request)
 
+    def start_due(self) -> None:
+        """From time to time: what waits, but for what failed a moment ago."""
+        now = self._book.now()
+        for request in self._book.state.open_requests():
+            if self._again.is_due(request.id, now):
+                self.start(request)
+
     @property
     def under_way(self) -> set[asyncio.Task[None]]:
         """What is being carried out now."""
@@ -93,21 +95,32 @@ class Executing:
 
     async def _run(self, request: Request) -> None:
         try:
-            await self._execute(request)
+            async with self._turn(request):
+                await self._execute(request)
             self.held.pop(request.id, None)
+            self._again.forget(request.id)
         except (KeyRetired, TufRefused, TufVersionNotNewer, TufRollsBack) as error:
             await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
+            self._again.failed(request.id, self._book.now(), error)
             log.warning("request %s waits: %s", request.id, error.rule)
             await self._on_trouble(error)
         except Exception:
             self.held[request.id] = "The keeper met an unexpected fault; see its log."
+            self._again.failed(request.id, self._book.now(), None)
             log.exception("request %s failed", request.id)
         finally:
             self._running.discard(request.id)
 
+    def _turn(self, request: Request) -> AbstractAsyncContextManager[object]:
+        """Only releases read files; a change of policy waits for nobody."""
+        project = request.statement.predicate.project
+        return self._turns[project] if project else nullcontext()
+
     async def _execute(self, request: Request) -> None:
+        if not self._is_ready(request):
+            return  # it ended while it waited for its turn
         self._book.statement_bytes(request)  # what is carried out is what was logged
         predicate = request.statement.predicate
         if predicate.kind == "decrypt":
@@ -132,6 +145,7 @@ class Executing:
         async with self._book.turn():
             if request.state == "pending":
                 await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
+                self._again.forget(request.id)
 
     def _count(self, request: Request) -> int:
         """Signatures that leave with this release: of each file in each format, and of each tag."""
@@ -184,55 +198,3 @@ class Executing:
         check_tag(content, tag, key)
         output = e.kept_output(f"git:{target}", "git-tag", key.name, tag.name, content)
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
-
-
-def context_of(predicate: Predicate, service: str, at: int) -> Context:
-    """What signatures of this request may say beside the file."""
-    return Context(
-        at=at,
-        service=service,
-        request=predicate.request,
-        project=predicate.project,
-        version=predicate.version,
-        commit=predicate.commit,
-        policy_sha256=predicate.policy_sha256,
-        requester=predicate.requester,
-        attest=predicate.attest,
-        build=predicate.build,
-        tuf_longest=predicate.tuf_longest,
-        **msgspec.structs.asdict(Profiles.of(predicate)),
-    )
-
-
-def plan(
-    artifact: Artifact, signings: Sequence[Signing], key_of: Callable[[str], KeyRecord], context: Context
-) -> list[_Planned]:
-    """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
-    planned: list[_Planned] = []
-    for signing in signings:
-        for format_name in signing.formats:
-            form, key = get_format(format_name), key_of(signing.key)
-            name = artifact.name + form.suffix
-            planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
-    return planned
-
-
-async def make(signers: Signers, planned: Sequence[_Planned], context: Context) -> tuple[e.Output, ...]:
-    """Signs, assembles and checks each output by the independent check of its format."""
-    outputs = []
-    for one in planned:
-        output = await _make_one(signers, one)
-        one.format.check(output, one.artifact, one.key, context)
-        said = one.prepared.said
-        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output, said))
-    return tuple(outputs)
-
-
-async def _make_one(signers: Signers, one: _Planned) -> bytes:
-    prepared = one.prepared
-    while True:
-        signature = b"".join(await signers.sign(one.key.name, digests_of(prepared), hash=prepared.hash))
-        following = one.format.follow(prepared, signature)
-        if following is None:
-            return one.format.assemble(prepared, signature)
-        prepared = following
