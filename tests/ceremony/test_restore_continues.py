@@ -16,7 +16,8 @@ from golden_transcript import check_golden
 
 from ceremony import backup_check
 from ceremony.backup import make_backup
-from ceremony.backup_check import BackupOfNewerVersion, open_backup
+from ceremony.backup_check import open_backup
+from ceremony.backup_tar import BackupOfNewerVersion
 from ceremony.file import CeremonyFile, HsmTable, load_ceremony_file
 from ceremony.gather import ShareAtHand
 from ceremony.log_snapshot import BackupStale
