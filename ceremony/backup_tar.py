@@ -45,7 +45,7 @@ def check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
     if not all(member.isreg() for member in members) or names[-2:] != [MANIFEST, SIGNATURE]:
         raise BackupMalformed("The backup holds something else than files, or does not end with its manifest.")
     body, signature = (_small(tar, member) for member in members[-2:])
-    _check_version(body)
+    check_version(body)
     try:
         check_hex_signature(keeper_public(trust), signature.decode("ascii").removesuffix("\n"), manifest_message(body))
     except (InvalidSignature, ValueError):
@@ -61,7 +61,7 @@ def check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
     return manifest
 
 
-def _check_version(body: bytes) -> None:
+def check_version(body: bytes) -> None:
     """Said before the signature, which a newer version may make in another way; nothing else is read of it."""
     try:
         said = msgspec.json.decode(body, type=_Version).backup
