@@ -21,6 +21,7 @@ from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.parts import KeeperParts
 from hsmpub.keeper.permitting import Permitting
 from hsmpub.keeper.personal import Personal
+from hsmpub.keeper.places import MAX_OF_ONE, Portions
 from hsmpub.keeper.publishing import Publishing
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.routine import Routine
@@ -78,6 +79,7 @@ class Assembled:
             book, self.approving, artifacts, self.unsealing, self.decrypting, self._adopted, self._met
         )
         self.routine = Routine(book, artifacts, self.unsealing)
+        self._reading = Portions(MAX_OF_ONE)
         self.bearers = Bearers(book, tokens, self.routine)
         guard = TimeGuard(parts.clock, kernel=parts.kernel, ticks=parts.ticks)
         self.timestamps = TimestampAuthority(book, self.bearers, self.unsealing, guard)
@@ -111,7 +113,7 @@ class Assembled:
         self.decrypting.forget()
         self.timestamps.look()
         if self.unsealing.is_unsealed:
-            self.executing.start_all()
+            self.executing.start_due()
 
     async def close(self) -> None:
         self.artifacts.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 
@@ -15,6 +17,7 @@ from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
+from hsmpub.keeper.again import Again
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
@@ -29,6 +32,9 @@ from hsmpub.model.statement import Predicate, Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
+
+#: Requests of one project that are carried out at once: however many wait, others' files are read between them.
+OF_A_PROJECT = 2
 
 
 class Executing:
@@ -55,6 +61,8 @@ class Executing:
         self._tasks: set[asyncio.Task[None]] = set()
         #: request id → why it waits although it is approved
         self.held: dict[str, str] = {}
+        self._again = Again()
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(OF_A_PROJECT))
 
     def start(self, request: Request) -> None:
         """Begins to carry out a request, if it is ready; otherwise does nothing."""
@@ -70,6 +78,13 @@ class Executing:
         for request in self._book.state.open_requests():
             self.start(request)
 
+    def start_due(self) -> None:
+        """From time to time: what waits, but for what failed a moment ago."""
+        now = self._book.now()
+        for request in self._book.state.open_requests():
+            if self._again.is_due(request.id, now):
+                self.start(request)
+
     @property
     def under_way(self) -> set[asyncio.Task[None]]:
         """What is being carried out now."""
@@ -80,21 +95,32 @@ class Executing:
 
     async def _run(self, request: Request) -> None:
         try:
-            await self._execute(request)
+            async with self._turn(request):
+                await self._execute(request)
             self.held.pop(request.id, None)
+            self._again.forget(request.id)
         except (KeyRetired, TufRefused, TufVersionNotNewer, TufRollsBack) as error:
             await self._end(request, error)
         except HsmpubError as error:
             self.held[request.id] = f"{error.detail} {error.next_step}"
+            self._again.failed(request.id, self._book.now(), error)
             log.warning("request %s waits: %s", request.id, error.rule)
             await self._on_trouble(error)
         except Exception:
             self.held[request.id] = "The keeper met an unexpected fault; see its log."
+            self._again.failed(request.id, self._book.now(), None)
             log.exception("request %s failed", request.id)
         finally:
             self._running.discard(request.id)
 
+    def _turn(self, request: Request) -> AbstractAsyncContextManager[object]:
+        """Only releases read files; a change of policy waits for nobody."""
+        project = request.statement.predicate.project
+        return self._turns[project] if project else nullcontext()
+
     async def _execute(self, request: Request) -> None:
+        if not self._is_ready(request):
+            return  # it ended while it waited for its turn
         self._book.statement_bytes(request)  # what is carried out is what was logged
         predicate = request.statement.predicate
         if predicate.kind == "decrypt":
@@ -119,6 +145,7 @@ class Executing:
         async with self._book.turn():
             if request.state == "pending":
                 await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
+                self._again.forget(request.id)
 
     def _count(self, request: Request) -> int:
         """Signatures that leave with this release: of each file in each format, and of each tag."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from hsmpub.errors import Throttled
 
 #: Each that waits is a request with an answer outstanding.
 MAX_WAITING = 64
+#: Of them, so many are for one identity: nobody fills the queue alone.
+MAX_OF_ONE = 16
 
 
 class ManyFilesWait(Throttled):
@@ -42,3 +47,26 @@ class Places:
     ) -> None:
         self.taken -= 1
         self._free.release()
+
+
+class Portions:
+    """How much of a queue everybody has. most: for each."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def taken(self, who: Hashable | None) -> Iterator[None]:
+        """who: None takes none. Raises ManyFilesWait."""
+        if who is None:
+            yield
+            return
+        if self._taken[who] >= self._most:
+            raise ManyFilesWait(f"{self._most} requests of this identity wait for their files to be read.")
+        self._taken[who] += 1
+        try:
+            yield
+        finally:
+            self._taken[who] -= 1
+            self._taken += Counter()  # drops who has none

@@ -25,7 +25,7 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.making import context_of
 from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
-from hsmpub.keeper.submitting import requester_of, uri_of
+from hsmpub.keeper.submitting import PolicyChanged, requester_of, uri_of
 from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
@@ -35,6 +35,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.said import Said
 from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, TufFacts, dump_statement
+from hsmpub.policy import Policy
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
@@ -50,6 +51,7 @@ class OutputDiffers(Broken):
 class _Allowed:
     """What the policy lets this session do with one project and set of formats: which key makes which, for whom."""
 
+    policy: Policy
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     requester: dict[str, str]
@@ -93,14 +95,15 @@ class Routine:
         Raises:
             SessionWithoutKey; the rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when
                 the entry cannot be made durable.
+            PolicyChanged: another policy was adopted meanwhile; nothing leaves.
         """
         check_answerable(session, body.formats)
         async with self._revoking.turn(body.formats):
             return await self._sign(session, body, artifacts)
 
     async def _sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact]) -> m.SignReply:
-        allowed = self._allowed(session, body)
-        check_predicate(self._book.policy, body.project, allowed.signing, body.attest)
+        allowed, policy = self._allowed(session, body), self._book.state.policies[-1]
+        check_predicate(allowed.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
@@ -124,19 +127,34 @@ class Routine:
         batch = await self._prepare(everything, allowed, context)
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
+        self._check_policy(policy, self._book.state.size)
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
             await self._make(batch, signers, context)
             if batch.tuf:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
+            self._check_policy(policy, self._book.state.size)
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
                 e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs), tuple(batch.said))
             )
+            self._check_policy(policy, index)
         return m.SignReply(predicate.request, index, sealed_for(session, predicate.request, batch.made))
+
+    def _check_policy(self, decided: int, index: int) -> None:
+        """Files take minutes to be read, if their sender wants it so; what was allowed then may be forbidden now.
+
+        Args:
+            decided: index of the policy that allowed it; index: of the entry that says what was signed, or will.
+
+        Raises:
+            PolicyChanged.
+        """
+        if self._book.policy_at(index) != decided:
+            raise PolicyChanged("Another policy was adopted while the files were read or signed.")
 
     def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
         """The policy's decision, kept for the session until another policy is adopted."""
-        question = (body.project, body.key, body.formats)
+        question = (self._book.state.policies[-1], body.project, body.key, body.formats)
         known = session.decisions.get(question)
         if isinstance(known, _Allowed):
             return known
@@ -145,7 +163,7 @@ class Routine:
         policy = self._book.policy
         profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
         build = decide_build(policy, session.who, signing)
-        allowed = _Allowed(makes, signing, requester_of(session), profiles, build, longest)
+        allowed = _Allowed(policy, makes, signing, requester_of(session), profiles, build, longest)
         session.decisions[question] = allowed
         return allowed
 
@@ -155,7 +173,7 @@ class Routine:
         for given in everything:
             try:
                 artifact = await self._artifact(given, forms)
-                check_images(self._book.policy, context.project, allowed.signing, [artifact.image])
+                check_images(allowed.policy, context.project, allowed.signing, [artifact.image])
                 work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
             except HsmpubError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from hsmpub.keeper.assembled import Assembled
+from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.watching import LOG_TOUCHED
 from hsmpub.model import submission as s
 from hsmpub.wire import messages as m
@@ -110,6 +111,10 @@ class Keeper(Assembled):
     async def _submit(self, message: m.Submit) -> m.FrontReply:
         session = self.sessions.authenticate(message)
         body = s.load_ci_submission(message.body)
+        with self._reading.taken((session.who.issuer, session.who.subject) if body.files else None):
+            return await self._ask(session, body)
+
+    async def _ask(self, session: Session, body: s.CiBody) -> m.FrontReply:
         if isinstance(body, s.AskSign):
             self.status.count("hsmpub_routine_files_total", len(body.states) + len(body.files))
             return await self.routine.sign(session, body)

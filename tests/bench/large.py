@@ -7,6 +7,7 @@ beside sha256sum and a copy that is synced to the disk. Each round measures all 
 
 from __future__ import annotations
 
+import lzma
 import os
 import pty
 import shutil
@@ -106,10 +107,11 @@ def write(path: Path, head: bytes, tail: bytes) -> Path:
 
 
 def _deb(folder: Path) -> Path:
-    small = b"!<arch>\n" + ar_member(b"debian-binary", b"2.0\n") + ar_member(b"control.tar.xz", b"control")
+    control = ar_member(b"control.tar.xz", lzma.compress(b"control"))
+    small = b"!<arch>\n" + ar_member(b"debian-binary", b"2.0\n") + control
     size = SIZE - len(small) - 60
     header = b"data.tar.xz".ljust(16) + b"0".ljust(12) + b"0     " * 2 + b"100644  " + str(size).encode().ljust(10)
-    return write(folder / "thing.deb", small + header + b"`\n", b"")
+    return write(folder / "thing.deb", small + header + b"`\n\xfd7zXZ\0", b"")
 
 
 def _zip(path: Path, **entries: bytes) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import lzma
 import struct
 import zipfile
 
@@ -40,9 +41,10 @@ def ar_member(name: bytes, content: bytes) -> bytes:
     return header + b"`\n" + content + b"\n" * (len(content) % 2)
 
 
-def deb_file(data: bytes = b"data of a package") -> bytes:
-    """The archive alone: nobody who signs packages looks into their parts."""
-    parts = ((b"debian-binary", b"2.0\n"), (b"control.tar.xz", b"control"), (b"data.tar.xz", data))
+def deb_file(data: bytes = b"data of a package".ljust(338, b".")) -> bytes:
+    """The archive alone: nobody who signs packages looks into their last part."""
+    control = (b"control.tar.xz", lzma.compress(b"control"))
+    parts = ((b"debian-binary", b"2.0\n"), control, (b"data.tar.xz", b"\xfd7zXZ\0" + data))
     return b"!<arch>\n" + b"".join(ar_member(*part) for part in parts)
 
 
@@ -193,7 +195,7 @@ OTHERS: dict[str, bytes] = {
     "openpgp-cleartext": RELEASE + b"x\n",
     "apt-inrelease": RELEASE.replace(b"1234", b"1235"),
     "apt-release-gpg": RELEASE + b" x\n",
-    "deb": deb_file(b"other data"),
+    "deb": deb_file(b"other data".ljust(338, b".")),
     "rpm": rpm_file(b"other payload"),
     "jar": zip_file(a__B=b"class", c=bytes(5001)),
     "apk": apk_file(5001),

@@ -253,10 +253,10 @@ def test_a_signature_of_another_role_stays_and_an_unpadded_end_is_padded():
     [
         b"", b"!<arch>\n", deb_file()[:70], deb_file()[:-9], deb_file() + b"\n", deb_file() + ar_member(b"x", b""),
         deb_file() + ar_member(b"data.tar.xz", b""), deb_file().replace(b"data.tar.xz ", b"data.tar.xy "),
-        deb_file().replace(b"17        `", b"9999999999`"), deb_file().replace(b"17        `", b"-1        `"),
+        deb_file().replace(b"344       `", b"9999999999`"), deb_file().replace(b"344       `", b"-1        `"),
         deb_file() + b"".join(ar_member(b"_gpg" + bytes((97 + i,)), b"") for i in range(9)),
         deb_file() + ar_member(b"_gpgorigin", b"") * 2, deb_file().replace(b"`\n", b"`\r"),
-        deb_file()[:-1] + b"x" + ar_member(b"_gpgorigin", b""),
+        deb_file(b"odd")[:-1] + b"x" + ar_member(b"_gpgorigin", b""),
     ],
 )  # fmt: skip
 def test_what_is_no_package_of_debian_is_refused(data):

@@ -1,7 +1,8 @@
 """Debian packages with their origin's signature inside: a member `_gpgorigin`, as debsigs writes it.
 
 The signature is one over a document: the package's three parts, one after the other. The client sends the unfinished
-hash of them. As a document they could be signed under `openpgp` too, so the key is one of its own.
+hash of them. Where they end is not signed, so they have to show it (hsmpub.formats.linux.deb_parts). As a document they
+could be signed under `openpgp` too, so the key is one of its own.
 Source: debsigs and debsig-verify, "Package Verification with dpkg: Implementation".
 """
 
@@ -13,6 +14,7 @@ from itertools import chain
 from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, detail_of
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
+from hsmpub.formats.linux.deb_parts import check_parts
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
 from hsmpub.formats.openpgp_read import read_document_packet
 from hsmpub.formats.openpgp_signature import (
@@ -50,6 +52,7 @@ class Deb(SignedOnce):
     def extract(self, source: Source) -> bytes:
         """The state of the three parts."""
         parts = read_members(source)[:3]
+        check_parts(source, parts)
         return dump_states(hash_pieces(chain.from_iterable(pieces(source, part.data, part.size) for part in parts)))
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
