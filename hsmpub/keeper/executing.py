@@ -135,7 +135,7 @@ class Executing:
     async def _conclude(self, request: Request, made: Sequence[e.Entry]) -> None:
         """Records what was signed or opened, or what an adoption puts into force."""
         async with self._book.turn():
-            # Somebody may have been revoked, or refused, while the HSM was signing.
+            # Somebody may have been revoked, or declined, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
