@@ -34,7 +34,8 @@ PROJECT = "everything"
 REPOSITORY = "example/everything"
 #: name → kind and formats: one key for each family, each of the cheapest kind that its verifiers take.
 KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "texts": ("p256", ("openpgp-cleartext", "ssh-agent-file")),
+    "texts": ("p256", ("openpgp-cleartext",)),
+    "notes": ("p256", ("ssh-agent-file",)),
     "bare": ("p256", ("sigstore-bundle", "der-signature")),
     "module": ("p256", ("kernel-module",)),
     "apt": ("p256", ("apt-inrelease", "apt-release-gpg")),

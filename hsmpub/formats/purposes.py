@@ -3,7 +3,7 @@
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
 subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse, in-toto, slsa-provenance,
-oci-bundle, oci-signature, ssh-agent-file) cannot be turned into one another: each fixes the first or the last bytes of
+oci-bundle, oci-signature) cannot be turned into one another: each fixes the first or the last bytes of
 what is hashed, and no input fits two. The attestations differ by a type that no requester chooses; oci-signature is
 JSON to its last byte, which OpenPGP's trailer is not.
 
@@ -14,10 +14,12 @@ share: the first three name the kind of file before its digest, in bytes that th
 has a content type of its own, so no input fits two. Packages and repositories signed with OpenPGP are documents to it
 like any other: under `openpgp` somebody could have signed what they are, so each has keys of its own.
 `minisign`, `signify` and `ed25519-signature` sign 64 bytes or a whole file as they come, each on an Ed25519 key of its
-own. `ssh-agent-git` signs tags that look like the service's: no key that makes those has it. The roles of TUF may share
-a key: what each signs begins with its own role, so no input fits two. A key for `jwt` signs tokens alone: a file that
-reads as header and claims would be one. The key of a CA signs certificates and their revocations (`x509-certificate`,
-`x509-crl`), which begin differently, and nothing that anybody else wrote.
+own. `ssh-agent-file` signs SSHSIG over a hash that the requester brings, with nothing behind it: one that ends as
+OpenPGP's trailer makes a signature of OpenPGP, of any time, so it is alone. `ssh-agent-git` signs tags that look like
+the service's: no key that makes those has it. The roles of TUF may share a key: what each signs begins with its own
+role, so no input fits two. A key for `jwt` signs tokens alone: a file that reads as header and claims would be one. The
+key of a CA signs certificates and their revocations (`x509-certificate`, `x509-crl`), which begin differently, and
+nothing that anybody else wrote.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ CA_FORMATS = frozenset({"x509-certificate", "x509-crl"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
-    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "ssh-agent-file",
-               "dsse", "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
+    frozenset({"openpgp", "openpgp-cleartext", "sshsig", "dsse",
+               "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
     CA_FORMATS,
     frozenset({"authenticode", "msi", "cab", "cat"}),

@@ -4,7 +4,9 @@ The file here is that structure: magic, namespace, and the hash of the message u
 default). `prepare` takes it apart and signs nothing else: no SSH login, no certificate, no other namespace begins so.
 
 `ssh-agent-git` signs commits and tags of the requester's choice, so it has a key of its own: on a key that signs
-release tags it would make those. `ssh-agent-file` is what `sshsig` is, for files hashed by ssh-keygen.
+release tags it would make those. `ssh-agent-file` is what `sshsig` is, for files hashed by ssh-keygen; but
+nothing shows that the hash is one, so the last bytes are the requester's, where other formats have theirs: it has a key
+of its own, too.
 Source: OpenSSH, PROTOCOL.sshsig, "Signed Data"; PROTOCOL.agent.
 """
 

@@ -111,6 +111,7 @@ class Assembled:
         """Raises LogUnavailable."""
         await self.approving.expire()
         self.decrypting.forget()
+        self.personal.forget()
         self.timestamps.look()
         if self.unsealing.is_unsealed:
             self.executing.start_due()

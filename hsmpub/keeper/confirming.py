@@ -60,9 +60,10 @@ class Confirming:
         if facts is None:
             raise NoSuchSet("No set of shares that is in force, or waits for its holders, is the one confirmed.")
         check_confirmation(confirmation, confirmation.purpose, facts)
-        confirmed = {**self._confirmed, (confirmation.quorum, confirmation.holder): confirmation}
-        self._keep(dump_confirmations(confirmed.values()))
-        self._confirmed = confirmed
+        if (confirmation.quorum, confirmation.holder) not in self._confirmed:  # whoever saw it could send it for ever
+            confirmed = {**self._confirmed, (confirmation.quorum, confirmation.holder): confirmation}
+            self._keep(dump_confirmations(confirmed.values()))
+            self._confirmed = confirmed
         missing = self.missing(confirmation.purpose, facts)
         left = f"Not confirmed yet by {', '.join(missing)}." if missing else "Every holder has confirmed it."
         return m.Done(f"Confirmed: the {confirmation.purpose} set of epoch {facts.epoch}. {left}")

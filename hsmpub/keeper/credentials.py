@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
+from collections.abc import Collection
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +19,9 @@ from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model.submission import AskCredential, credential_info
 from hsmpub.wire.messages import intake_to_sign
+
+#: A blob may be on its way into a request; none waits that long.
+_SETTLED_SECONDS = 600
 
 
 class CredentialBoxMalformed(Invalid):
@@ -68,6 +73,14 @@ class Credentials:
             aad=credential_aad(body.name),
         )
         return write_durable(self._folder, sealed)
+
+    def forget(self, needed: Collection[str]) -> None:
+        """Removes blobs that neither a credential nor an open request needs. needed: their SHA-256, hex."""
+        if not self._folder.is_dir():
+            return
+        for file in self._folder.iterdir():
+            if file.name not in needed and file.stat().st_mtime + _SETTLED_SECONDS < time.time():
+                file.unlink(missing_ok=True)
 
     async def lease(self, name: str, sealed_sha256: str, *, to: bytes, info: bytes) -> bytes:
         """The credential, sealed to one child's key.

@@ -63,6 +63,7 @@ class Personal:
         """A person's request to adopt a policy or roster, to seal a credential, or to decrypt."""
         self.check_person(body, raw, signature)
         self._decide(body)
+        check_room(self._book, "person", body.person, MAX_PENDING_OF_A_PERSON)  # before anything is kept for it
         content = await self._content(body)
         async with self._book.turn():
             self.check_person(body, raw, signature)
@@ -87,6 +88,13 @@ class Personal:
                     decrypt=content.decrypt,
                 ),
             )
+
+    def forget(self) -> None:
+        """Drops sealed credentials that nobody adopted: who asks and withdraws, again and again, leaves nothing."""
+        state = self._book.state
+        needed = {one.sealed_sha256 for one in state.credentials.values()}
+        asked = (r.statement for r in state.open_requests() if r.statement.predicate.credential)
+        self._credentials.forget(needed | {statement.subject[0].sha256 for statement in asked})
 
     def _decide(self, body: s.AskChange) -> PersonalGrant:
         credential = body.name if isinstance(body, s.AskCredential) else ""

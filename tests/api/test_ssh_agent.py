@@ -44,7 +44,7 @@ approvals = []
 """
 KEYS = {
     "commits": (Ed25519PrivateKey.from_private_bytes(b"c" * 32), "ed25519", ("ssh-agent-git",)),
-    "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file", "sshsig")),
+    "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file",)),
     "tags": (ec.derive_private_key(4715, ec.SECP256R1()), "p256", ("ssh-agent-git",)),
     "notes": (Ed25519PrivateKey.from_private_bytes(b"n" * 32), "ed25519", ("ssh-agent-file",)),
     "tags-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-git",)),

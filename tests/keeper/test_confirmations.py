@@ -143,3 +143,17 @@ def test_the_lines_of_the_status_say_it_in_words(capsys: pytest.CaptureFixture[s
         "waiting: epoch 2, of reshare 4: 2 of holder-1, holder-2", "not confirmed yet: holder-2",
     ):  # fmt: skip
         assert words in said
+
+
+def test_a_confirmation_that_is_sent_again_is_not_written_again(
+    keeper: Kept, new: Holders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is synced while nothing else is answered, and whoever saw the confirmation can send it."""
+    name = new.record.holders[0].name
+    first = asyncio.run(send(keeper, confirmation(new, name)))
+
+    def written(*_: object) -> None:
+        raise AssertionError("written again")
+
+    monkeypatch.setattr(Confirming, "_keep", written)
+    assert asyncio.run(send(keeper, confirmation(new, name))) == first
