@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ceremony import birth
-from ceremony.backup_certificates import certify_backup_key
+from ceremony.backup_certificates import backup_user_id, certify_backup_key
 from ceremony.cards import open_cards
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.home_files import config_toml, make_folders
-from ceremony.keys import LOG_KEY, key_records, key_specs
+from ceremony.keys import BACKUP_CERTIFIER, BACKUP_KEY, LOG_KEY, key_records, key_specs
 from ceremony.log_write import begin_log
 from ceremony.module_check import check_module
 from ceremony.place import Place, check_free
@@ -135,7 +135,7 @@ class _Ceremony:
         with TokenSigner(hsm, self._secrets.pin) as signer:
             user_id = plan.file.service.openpgp_user_id
             keys = birth.certify(key_records(born, self._at), user_id, self._at, signer)
-            keys = certify_backup_key(keys, plan.file.service.name, user_id, self._at, signer)
+            keys = self._certify_backup_key(keys, signer)
             trust = Trust(plan.file.service.name, self._log_key(keys), keeper_key, keys)
             self._write_public(trust, hsm)
             transcript = birth.sign_transcript(recorder, trust, self._secrets, signer, self._outputs)
@@ -143,6 +143,13 @@ class _Ceremony:
             self._begin_log(trust, transcript, signer)
         birth.settle_hsm(hsm, self._place)
         return trust, transcript
+
+    def _certify_backup_key(self, keys: tuple[KeyRecord, ...], signer: TokenSigner) -> tuple[KeyRecord, ...]:
+        named, service = {key.name: key for key in keys}, self._plan.file.service
+        pair = certify_backup_key(named[BACKUP_CERTIFIER], named[BACKUP_KEY], service.name,
+                                  backup_user_id(service.openpgp_user_id), self._at, signer)  # fmt: skip
+        named |= {key.name: key for key in pair}
+        return tuple(named[key.name] for key in keys)
 
     def _split_recovery(self) -> NewRecovery:
         table = self._plan.file.recovery

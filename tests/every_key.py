@@ -42,7 +42,7 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "debian": ("p256", ("deb",)),
     "redhat": ("rsa3072", ("rpm",)),
     "documents": ("p256", ("cms",)),
-    "windows": ("p256", ("authenticode",)),
+    "windows": ("p256", ("authenticode", "msi", "cab", "cat")),
     "java": ("p256", ("jar",)),
     "android": ("p256", ("apk",)),
     "papers": ("p256", ("pdf",)),

@@ -33,7 +33,7 @@ from ceremony.file_rules import WrongCeremonyValue
 from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
-from ceremony.standing.key_announce import announce, existing
+from ceremony.standing.key_announce import announce, existing_signer
 from ceremony.standing.key_files import check_once
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
@@ -110,10 +110,10 @@ def run_request(held: Held, papers: Papers[CertificateRequestFile], shares: AtHa
 
     Raises:
         NotForAnAuthority, RootNotProven,
-        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyKindUnfit, RequestNotProven.
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyDecrypts, KeyKindUnfit, OwnRequestNotProven.
         The rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
-    asked = [(existing(held, one.key, "active").record, one) for one in papers.file.requests]
+    asked = [(existing_signer(held, one.key).record, one) for one in papers.file.requests]
     for key, one in asked:
         if (one.root_days or one.hosts) and not (is_authority(key) and one.root_days):
             raise NotForAnAuthority(f"The key {key.name!r} is for no CA, or 'hosts' stands without 'root_days'.")
@@ -139,12 +139,12 @@ def run_import(held: Held, papers: Papers[CertificateImportFile], shares: AtHand
     """Checks each chain, and records it with its key.
 
     Raises:
-        NoSuchKey, KeyStateUnfit, KeyOfTheService, and the rules of hsmpub.formats.certificate_chain.
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyDecrypts, and the rules of hsmpub.formats.certificate_chain.
         The rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
     certified = {}
     for one in papers.file.certificates:
-        key = existing(held, one.key, "active").record
+        key = existing_signer(held, one.key).record
         text, own = papers.named[_use(one.key)], None if held.rehearsal else key
         facts = check_chain(text, own, now=held.at, authority=is_authority(key))
         held.recorder.record(

@@ -8,6 +8,7 @@ from ceremony.standing.held import Held
 from hsmpub.errors import Conflict, Forbidden, NotFound
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
+from hsmpub.model.key import DECRYPTS
 from hsmpub.model.keys import Key, KeyState
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.model.trust import dump_trust, with_keys
@@ -27,9 +28,13 @@ class KeyStateUnfit(Conflict):
 
 
 class KeyOfTheService(Forbidden):
-    """The log key and the sealing key hold the service together: they are pinned, or seal what lives."""
+    """Log key, sealing key and the certifier of decryption keys: they are pinned, or hold what lives."""
 
-    advice = "It cannot be changed by a ceremony: a service with another log key is another service."
+    advice = 'No ceremony changes it; docs/keys.md, "Keys that stay", says what one does instead.'
+
+
+class KeyDecrypts(Conflict):
+    advice = "Name a key that signs: this one opens encrypted files and does nothing else."
 
 
 def existing(held: Held, name: str, state: KeyState) -> Key:
@@ -41,10 +46,22 @@ def existing(held: Held, name: str, state: KeyState) -> Key:
     key = held.state.keys.by_name.get(name)
     if key is None:
         raise NoSuchKey(f"The service has no key {name!r}.")
-    if not key.record.formats and not key.life.born:
+    if not key.record.formats and not key.life.born and key.record.kind != DECRYPTS:
         raise KeyOfTheService(f"{name!r} is not a key that signs releases: the service itself needs it.")
     if key.state != state:
         raise KeyStateUnfit(f"The key {name!r} is {key.state}, not {state}.")
+    return key
+
+
+def existing_signer(held: Held, name: str) -> Key:
+    """An active key that signs, and that a ceremony may change.
+
+    Raises:
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyDecrypts.
+    """
+    key = existing(held, name, "active")
+    if key.record.kind == DECRYPTS:
+        raise KeyDecrypts(f"The key {name!r} signs nothing.")
     return key
 
 

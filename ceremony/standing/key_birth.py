@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ceremony import birth
+from ceremony.backup_certificates import certifier_among, certify_backup_key, known_user_id
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.softhsm import find_softhsm
 from ceremony.standing.held import Held
@@ -20,25 +21,31 @@ from ceremony.standing.key_files import KeyGenerateFile, KeyRotateFile, NewKey, 
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
 from ceremony.standing.transition import make_transition
+from hsmpub.errors import Conflict
 from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
 from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, KeySpec
 from hsmpub.hsm.custody import destroy_keys, find_keys, import_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.keys import Key
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import Birth, WrappedKey, dump_record
 from hsmpub.shares.recovery import birth_content, seal_for_recovery
 
 
+class SuccessorUnfit(Conflict):
+    advice = "A key that decrypts is followed by one that decrypts, a key that signs by one that signs."
+
+
 def run_generate(held: Held, papers: Papers[KeyGenerateFile], shares: AtHand) -> None:
     """Makes the keys of the file.
 
     Raises:
-        KeyNameTaken, and the rules of a refused share, of hsmpub.hsm and of Held.finish.
+        KeyNameTaken, NoCertifier, and the rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
     _make(held, shares, papers.file.keys, (), "retired")
 
@@ -47,27 +54,36 @@ def run_rotate(held: Held, papers: Papers[KeyRotateFile], shares: AtHand) -> Non
     """Makes each new key and retires the one before, with a statement that both sign.
 
     Raises:
-        NoSuchKey, KeyStateUnfit, KeyOfTheService, KeyNameTaken, UnknownFormat and the other rules of a new key.
+        NoSuchKey, KeyStateUnfit, KeyOfTheService, SuccessorUnfit, KeyNameTaken, UnknownFormat, NoCertifier and the
+        other rules of a new key.
         The rules of a refused share, of hsmpub.hsm and of Held.finish.
     """
     file = papers.file
     old = [existing(held, one.replaces, "active") for one in file.keys]
-    new = [_as_before(one, key.record) for one, key in zip(file.keys, old, strict=True)]
+    new = [_as_before(held, one, key.record) for one, key in zip(file.keys, old, strict=True)]
     _make(held, shares, new, old, file.reason)
 
 
-def _as_before(one: Successor, old: KeyRecord) -> NewKey:
+def _as_before(held: Held, one: Successor, old: KeyRecord) -> NewKey:
     """What the file leaves out is as the old key has it."""
     formats = old.formats if one.formats is None else one.formats
+    kind = one.kind or old.kind
+    if (kind == DECRYPTS) != (old.kind == DECRYPTS):
+        raise SuccessorUnfit(f"{one.name!r} is to be {kind}, and {old.name!r} is {old.kind}.")
     user_id = one.openpgp_user_id
     if user_id is None:
-        user_id = (
-            check_certificate(old.openpgp, old).user_id if old.openpgp and OPENPGP_FORMATS.intersection(formats) else ""
-        )
-    kind = one.kind or old.kind
+        user_id = _user_id(held, old) if kind == DECRYPTS or OPENPGP_FORMATS.intersection(formats) else ""
     made = NewKey.model_validate({"name": one.name, "kind": kind, "formats": formats, "openpgp_user_id": user_id})
     check_new_key(made)
     return made
+
+
+def _user_id(held: Held, key: KeyRecord) -> str:
+    if not key.openpgp:
+        return ""
+    if key.kind == DECRYPTS:
+        return check_encryption_certificate(key.openpgp, certifier_among(held.state.keys.active), key)
+    return check_certificate(key.openpgp, key).user_id
 
 
 def _make(
@@ -116,6 +132,8 @@ def _certified(
     records = []
     for one, key in zip(new, born, strict=True):
         record = KeyRecord(key.name, key.kind, key.public_pem, held.at, one.formats)
+        if record.kind == DECRYPTS:
+            record = _certified_for_backups(held, signer, one, record)
         [record] = birth.certify([record], one.openpgp_user_id, held.at, signer)
         if record.openpgp:
             held.output(f"{record.name}.asc", record.openpgp.encode())
@@ -128,10 +146,19 @@ def _certified(
     return records
 
 
+def _certified_for_backups(held: Held, signer: TokenSigner, one: NewKey, record: KeyRecord) -> KeyRecord:
+    known = held.state.keys.active
+    user_id = one.openpgp_user_id or known_user_id(known)
+    _, made = certify_backup_key(certifier_among(known), record, held.trust.service, user_id, held.at, signer)
+    held.output(f"{made.name}.crt", made.certificates.encode())
+    return made
+
+
 def _replaced(
     held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRecord, reason: e.RetirementReason
 ) -> e.Retirement:  # fmt: skip
-    make_transition(held, signer, old, new, by_old=reason != "compromised")
+    if old.kind != DECRYPTS:  # else neither signs; one certifier vouches for both
+        make_transition(held, signer, old, new, by_old=reason != "compromised")
     revoke(held, signer, old, reason, f"{new.name} takes its place")
     held.recorder.record("key retired", name=old.name, reason=reason, successor=new.name,
                          words=fingerprint_words(public_key_der(new.public)))  # fmt: skip

@@ -6,6 +6,7 @@ those, too.
 
 from __future__ import annotations
 
+from ceremony.backup_certificates import certifier_among
 from ceremony.standing.held import Held
 from ceremony.standing.key_announce import announce, existing, policy_uses
 from ceremony.standing.key_files import KeyDestroyFile, KeyRetireFile
@@ -14,10 +15,12 @@ from ceremony.standing.quorum import AtHand, open_pin
 from ceremony.wrapped_keys import without_keys
 from hsmpub.formats.openpgp_change import assemble_revocation, prepare_revocation
 from hsmpub.formats.openpgp_change_read import check_revocation
+from hsmpub.formats.openpgp_subkey import assemble_subkey_revocation, prepare_subkey_revocation
+from hsmpub.formats.openpgp_subkey_read import check_subkey_revocation
 from hsmpub.hsm.custody import destroy_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.record import dump_record
 
@@ -47,9 +50,20 @@ def revoke(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.Retirement
     """Writes the key's OpenPGP revocation, if it has a certificate, for whoever verifies with gpg."""
     if not key.openpgp:
         return
+    if key.kind == DECRYPTS:  # it signs nothing: its certifier says so
+        _revoke_subkey(held, signer, key, reason)
+        return
     prepared = prepare_revocation(key, reason, said, at=held.at)
     revocation = assemble_revocation(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
     check_revocation(revocation, key)
+    held.output(f"{key.name}-revocation.asc", revocation.encode())
+
+
+def _revoke_subkey(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.RetirementReason) -> None:
+    certifier = certifier_among(held.state.keys.active)
+    prepared = prepare_subkey_revocation(certifier, key, reason, "nothing is encrypted to it any more", at=held.at)
+    revocation = assemble_subkey_revocation(prepared, signer.sign(certifier.name, prepared.payload, prepared.hash))
+    check_subkey_revocation(revocation, certifier, key)
     held.output(f"{key.name}-revocation.asc", revocation.encode())
 
 

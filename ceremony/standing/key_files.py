@@ -5,7 +5,7 @@ ceremony = "key-generate"
 service = "releases"
 [[key]]
 name = "release-2027"
-kind = "p256"                                   # p256, rsa3072 or ed25519
+kind = "p256"                                   # p256, rsa3072, ed25519, or rsa3072-decrypt, which signs nothing
 formats = ["openpgp", "sshsig", "dsse"]
 openpgp_user_id = "Example Releases <releases@example.org>"
 ```
@@ -30,7 +30,7 @@ from hsmpub.formats.registry import check_key
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText
 
-NewKind = Literal["p256", "rsa3072", "ed25519"]
+NewKind = Literal["p256", "rsa3072", "ed25519", "rsa3072-decrypt"]
 
 
 class UserIdMissing(Invalid):

@@ -28,7 +28,7 @@ from ceremony.file_rules import MissingCeremonyKey, WrongCeremonyValue
 from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
-from ceremony.standing.key_announce import NoSuchKey, existing
+from ceremony.standing.key_announce import NoSuchKey, existing_signer
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
 from hsmpub.errors import Conflict
@@ -117,14 +117,14 @@ def run_subkey(held: Held, papers: Papers[OpenpgpSubkeyFile], shares: AtHand) ->
 
 
 def _primary(held: Held, name: str) -> KeyRecord:
-    record = existing(held, name, "active").record
+    record = existing_signer(held, name).record
     if record.formats:
         raise PrimaryUnfit(f"The key {name!r} signs {', '.join(record.formats)}.")
     return record
 
 
 def _subkey(held: Held, name: str) -> KeyRecord:
-    record = existing(held, name, "active").record
+    record = existing_signer(held, name).record
     if not OPENPGP_FORMATS.intersection(record.formats):
         raise SubkeyUnfit(f"The key {name!r} makes no OpenPGP signatures.")
     return record

@@ -263,7 +263,7 @@ def approve(world: World, request: str, person: Person) -> None:
     world.hsmpub("approve", request, "--person", person.name, "--key", person.identity, "--yes")
 
 
-def wait_for(world: World, request: str, state: str, seconds: float = 45) -> None:
+def wait_for(world: World, request: str, state: str, seconds: float = 90) -> None:
     """Asks until the request is there.
 
     Raises:

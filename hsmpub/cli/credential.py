@@ -23,7 +23,7 @@ app = typer.Typer(help="Seal publishing credentials, so that nobody reads them."
 MAX_BYTES = 16 * 1024
 
 
-class CredentialRefused(Invalid):
+class CredentialUnfit(Invalid):
     advice = "Pipe the credential in, or type it at the prompt."
 
 
@@ -51,7 +51,7 @@ def seal(
 
 
 def _read() -> bytearray:
-    """The credential, without a line end. The caller wipes it. Raises CredentialRefused."""
+    """The credential, without a line end. The caller wipes it. Raises CredentialUnfit."""
     buffer = bytearray(MAX_BYTES + 1)
     terminal = sys.stdin.isatty()
     if terminal:
@@ -62,7 +62,7 @@ def _read() -> bytearray:
         while length and buffer[length - 1] in b"\r\n":
             length -= 1
         if not 0 < length <= MAX_BYTES:
-            raise CredentialRefused(f"The credential is empty or over {MAX_BYTES:,} bytes.")
+            raise CredentialUnfit(f"The credential is empty or over {MAX_BYTES:,} bytes.")
         return bytearray(memoryview(buffer)[:length])
     finally:
         wipe(buffer)

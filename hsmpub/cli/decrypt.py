@@ -43,7 +43,7 @@ class AskedByHalf(Invalid):
 
 
 def decrypt(
-    file: Annotated[Path, typer.Argument(help="The encrypted file: age, OpenPGP or CMS, without text armour.")],
+    file: Annotated[Path, typer.Argument(help="The encrypted file: age, OpenPGP or CMS, also in text armour.")],
     to: Annotated[str, typer.Option("--to", help="Who shall open it: age or SSH key, or a certificate's file.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why; approvers see it, and it stays in the log.")] = "",
     request: Annotated[str, typer.Option("--request", help="Fetch what this approved request has made.")] = "",

@@ -8,11 +8,12 @@ import typer
 
 from hsmpub.cli.options import DEFAULT_URL, CaFile, Pins, Url, connect
 from hsmpub.cli.quorum_progress import progress_lines, waiting_line
-from hsmpub.cli.say import say
+from hsmpub.cli.say import note, say
 from hsmpub.cli.share_file import Holder, Identity, Share, read_share
 from hsmpub.cli.unseal_terms import agreed_attempt, asked_terms
 from hsmpub.cli.visible import visible
 from hsmpub.client.trust import keeper_identity
+from hsmpub.model.clock import rfc3339
 from hsmpub.model.terms import UNLIMITED, say_terms
 from hsmpub.shares.holder import box_for_attempt
 
@@ -50,3 +51,4 @@ def unseal(
     for line in (*progress_lines(reply.group_threshold, reply.groups), waiting_line(reply.groups)):
         if line:
             say(line)
+    note(f"The attempt ends at {rfc3339(attempt.expires_at)}; after that everybody hands in again.")

@@ -11,7 +11,6 @@ from hsmpub.cli.say import note
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
 from hsmpub.errors import Conflict, Forbidden
-from hsmpub.model.clock import rfc3339
 from hsmpub.model.terms import UNLIMITED, Terms, make_terms, say_terms
 from hsmpub.policy.period import parse_period
 from hsmpub.wire.messages import AttemptReply
@@ -56,7 +55,6 @@ def agreed_attempt(client: Client, asked: Terms | None, *, yes: bool) -> Attempt
             attempt = _attempt(client, begun[0])
     if attempt.terms != UNLIMITED:
         note(f"Terms: the service is unsealed {say_terms(attempt.terms)}.")
-    note(f"The attempt ends at {rfc3339(attempt.expires_at)}.")
     return attempt
 
 

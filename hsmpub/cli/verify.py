@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from hsmpub.artifact.plain_file import NotAPlainFile, open_plain
 from hsmpub.cli.options import AsJson, Pins, pins
 from hsmpub.cli.say import note, say, say_json
 from hsmpub.cli.verify_files import authorities_of, say_judged, verify_files
@@ -52,24 +53,23 @@ def verify(
     authorities = authorities_of(
         known, timestamp_ca or (), timestamps, required=require_timestamp, ignored=ignore_timestamps
     )
-    receipts = [path for path in files if _is_receipt(path)]
-    if receipts and files[0] != receipts[0] and len(receipts) > 1:
-        raise SeveralReceipts(f"{len(receipts)} of the files are receipts.")
-    if not receipts:
+    named = [path for path in files if _is_receipt(path)]
+    if not named:
         verify_files(files, known, authorities, as_json=as_json)
         return
-    _verify_receipt(receipts[0], files, known, authorities, as_json=as_json)
+    # `sign` writes one receipt beside each file of a request: the same bytes, so it is one
+    data = _read(named[0])
+    copies = [path for path in named if path == named[0] or _read(path) == data]
+    if files[0] != named[0] and len(copies) < len(named):
+        raise SeveralReceipts(f"{len(named)} of the files are receipts, and not all of one request.")
+    # `verify x.receipt.json *` names the receipt among the files, too
+    others = [path for path in files if path not in copies]
+    _verify_receipt(data, others, known, authorities, as_json=as_json)
 
 
 def _verify_receipt(
-    receipt: Path, files: Sequence[Path], known: Trust, authorities: Authorities, *, as_json: bool
+    data: bytes, others: Sequence[Path], known: Trust, authorities: Authorities, *, as_json: bool
 ) -> None:
-    try:
-        data = receipt.read_bytes()
-    except OSError as e:
-        raise FileUnreadable(f"{receipt} cannot be read: {e.strerror}.") from None
-    # `verify x.receipt.json *` names the receipt among the files, too
-    others = [path for path in files if not _is_same(path, receipt)]
     given = [given_file(path) for path in others]
     keys = known_keys(known)
     say_step = (lambda _: None) if as_json else _say_step
@@ -94,14 +94,18 @@ def _is_receipt(path: Path) -> bool:
     if path.name.endswith(SUFFIX):
         return True
     try:
-        with path.open("rb") as file:
-            return path.is_file() and FORMAT.encode() in file.read(64)
-    except OSError:
+        with open_plain(path) as file:
+            return FORMAT.encode() in file.read(64)
+    except (OSError, NotAPlainFile):
         return False
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    return one == other or (one.exists() and other.exists() and one.samefile(other))
+def _read(receipt: Path) -> bytes:
+    try:
+        with open_plain(receipt) as file:
+            return file.read()
+    except OSError as e:
+        raise FileUnreadable(f"{receipt} cannot be read: {e.strerror}.") from None
 
 
 _MEMBERS = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.client.trust import KeyNotPinned
-from hsmpub.errors import Invalid
+from hsmpub.errors import Conflict, Invalid
 from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
 from hsmpub.formats.public_key import load_encryption_key
 from hsmpub.formats.x509_encryption import check_certificates
 from hsmpub.model.key import DECRYPTS, KeyRecord
-from hsmpub.model.trust import Trust
+from hsmpub.model.trust import Trust, known_keys
 
 
 class SeveralBackupKeys(Invalid):
@@ -21,18 +21,25 @@ class CertifierNotPinned(Invalid):
     advice = "Get the current trust.json: it names the key that vouches for the backup key."
 
 
+class BackupKeyRetired(Conflict):
+    advice = "Leave --name out: the key in force is meant then. What was encrypted to the old one still opens."
+
+
 def find_backup_key(trust: Trust, name: str = "") -> KeyRecord:
-    """The decryption key of this name; without a name, the only one.
+    """The decryption key of this name that is in force; without a name, the only one.
 
     Raises:
-        KeyNotPinned, SeveralBackupKeys.
+        KeyNotPinned, SeveralBackupKeys, BackupKeyRetired, TrustMalformed.
     """
-    found = [key for key in trust.keys if key.kind == DECRYPTS and name in ("", key.name)]
+    found = [key for key in known_keys(trust).known if key.record.kind == DECRYPTS and name in ("", key.name)]
     if not found:
         raise KeyNotPinned(f"The pins name no decryption key{f' {name!r}' if name else ''}.")
-    if len(found) > 1:
-        raise SeveralBackupKeys(f"There are several: {', '.join(key.name for key in found)}.")
-    return found[0]
+    active = [key.record for key in found if key.state == "active"]
+    if not active:
+        raise BackupKeyRetired(f"Nothing is encrypted to {found[-1].name!r} any more: it is {found[-1].state}.")
+    if len(active) > 1:
+        raise SeveralBackupKeys(f"There are several: {', '.join(key.name for key in active)}.")
+    return active[0]
 
 
 def age_recipient(key: KeyRecord) -> str:
@@ -54,9 +61,17 @@ def x509_certificate(trust: Trust, key: KeyRecord) -> str:
 
 
 def certifier_of(trust: Trust) -> KeyRecord:
-    """The key that vouches for decryption keys: it has a certificate, and makes no format. Raises
-    CertifierNotPinned."""
-    found = [key for key in trust.keys if key.certificates and key.kind == "p256" and not key.formats]
+    """The key of the genesis that vouches for decryption keys: it has a certificate, and makes no format.
+
+    Raises:
+        CertifierNotPinned.
+    """
+    born_later = {name for name, life in trust.lives.items() if life.born}
+    found = [
+        one
+        for one in trust.keys
+        if one.certificates and one.kind == "p256" and not one.formats and one.name not in born_later
+    ]
     if len(found) != 1:
         raise CertifierNotPinned(f"The pins name {len(found)} keys that vouch for backup keys, not one.")
     return found[0]

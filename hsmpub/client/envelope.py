@@ -11,6 +11,7 @@ from pathlib import Path
 from hsmpub.client.outputs import NotWritten
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.envelope.age_recipient import load_age_recipient
+from hsmpub.envelope.armour import without_armour
 from hsmpub.envelope.cms_recipient import recipient_of_x509
 from hsmpub.envelope.forms import check_ours, find_header, form_of
 from hsmpub.envelope.header import MAX_HEADER_BYTES, Form, Header
@@ -38,11 +39,11 @@ def read_header(path: Path, trust: Trust) -> tuple[Header, KeyRecord]:
     """The header of a file, and the pinned decryption key that it is encrypted to.
 
     Raises:
-        FileUnreadable, HeaderForOthers, HeaderTooLarge, HeaderMalformed and the rules under it.
+        FileUnreadable, ArmourMalformed, HeaderForOthers, HeaderTooLarge, HeaderMalformed and the rules under it.
     """
     try:
         with path.open("rb") as file:
-            prefix = file.read(_PREFIX_BYTES)
+            prefix = without_armour(file).read(_PREFIX_BYTES)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
     form = form_of(prefix)
@@ -88,19 +89,21 @@ def join(source: Path, old: bytes, new: bytes, target: Path) -> None:
     """Writes a file with another header and the same content: whole or not at all, and over no other file.
 
     Args:
+        source: with or without text armour; the new file has none.
         old: the header that `source` must begin with; new: what takes its place.
 
     Raises:
-        HeaderChanged: the file begins with something else. OutputExists. NotWritten: the disk refused.
+        HeaderChanged: the file begins with something else. ArmourMalformed. OutputExists. NotWritten: the disk refused.
     """
     passing = target.parent / f".{target.name[:180]}.{secrets.token_hex(6)}"
     try:
         with source.open("rb") as file:
-            if file.read(len(old)) != old:
+            data = without_armour(file)
+            if data.read(len(old)) != old:
                 raise HeaderChanged(f"{source} begins with another header.")
             with open(os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
                 out.write(new)
-                while chunk := file.read(_CHUNK):
+                while chunk := data.read(_CHUNK):
                     out.write(chunk)
                 out.flush()
                 os.fsync(out.fileno())

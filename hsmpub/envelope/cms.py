@@ -22,6 +22,8 @@ Padding = Literal["", "pkcs1", "oaep-sha1", "oaep-sha256"]
 
 #: envelopedData, id-ct-authEnvelopedData.
 _TYPES = (bytes.fromhex("2a864886f70d010703"), bytes.fromhex("2a864886f70d0109100117"))
+#: Tag of a KeyAgreeRecipientInfo.
+AGREEMENT = 0xA1
 _RSA_PKCS1 = bytes.fromhex("2a864886f70d010101")
 _RSA_OAEP = bytes.fromhex("2a864886f70d010107")
 _AES = bytes.fromhex("6086480165030401")
@@ -82,7 +84,10 @@ def write_cms_header(header: Header, info: bytes) -> bytes:
     raw, outline = header.raw, _outline(header.raw)
     infos = der.write_node(der.SET, info)
     growth = len(infos) - (outline.set_end - outline.set_at)
-    made = raw[outline.around[2].at : outline.set_at] + infos + raw[outline.set_end :]
+    head = bytearray(raw[outline.around[2].at : outline.set_at])
+    if info[0] == AGREEMENT and _TYPES[1] not in raw[: outline.around[1].start]:
+        head[2] = max(head[2], 2)  # the version of EnvelopedData: RFC 5652, 6.1
+    made = bytes(head) + infos + raw[outline.set_end :]
     for depth in (2, 1, 0):
         node = outline.around[depth]
         length = b"\x80" if node.length is None else der.write_length(node.length + growth)
@@ -99,7 +104,8 @@ def _outline(data: bytes) -> _Outline:
         raise HeaderMalformed("This is no encrypted CMS file.")
     explicit = der.enter(source, 0xA0)
     body = der.enter(source, der.SEQUENCE)
-    der.read_whole(source, der.INTEGER)
+    if len(der.read_whole(source, der.INTEGER)) != 1:
+        raise HeaderMalformed("The CMS header has a version that no such file has.")
     set_at = source.at
     node = der.read_node(source)
     if node.tag == 0xA0 and node.length is not None:  # originatorInfo

@@ -1,4 +1,4 @@
-"""Certificates that CMS encrypts to, and a content key sealed to one: RSAES-OAEP with SHA-256.
+"""Certificates that CMS encrypts to, and a content key sealed to one: RSAES-OAEP with SHA-256, or key agreement.
 
 Source: RFC 5652, 6.2.1; RFC 3560.
 """
@@ -11,6 +11,7 @@ import hashlib
 import textwrap
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from hsmpub.envelope import der
 from hsmpub.envelope.cms import OAEP_SHA256_PARAMETERS, issuer_and_serial
+from hsmpub.envelope.cms_agreement import CURVES, agreement_info
 from hsmpub.envelope.recipient import Recipient
 from hsmpub.envelope.rules import RecipientRefused
 
@@ -39,9 +41,11 @@ def load_cms_recipient(text: str) -> Recipient:
         raise RecipientRefused("This names no X.509 certificate.") from None
     if not text.startswith(_PREFIX) or cms_recipient_text(certificate) != text:
         raise RecipientRefused("This names no X.509 certificate.")
-    if not isinstance(public, RSAPublicKey) or not 2048 <= public.key_size <= 8192:
-        raise RecipientRefused("The certificate's key is no RSA key of 2048 to 8192 bits.")
-    return Recipient("cms", text, _fingerprint(data), lambda key: _recipient_info(certificate, public, key))
+    if isinstance(public, RSAPublicKey) and 2048 <= public.key_size <= 8192:
+        return Recipient("cms", text, _fingerprint(data), lambda key: _recipient_info(certificate, public, key))
+    if isinstance(public, EllipticCurvePublicKey) and public.curve.name in CURVES:
+        return Recipient("cms", text, _fingerprint(data), lambda key: agreement_info(certificate, public, key))
+    raise RecipientRefused("The certificate's key is neither RSA of 2048 to 8192 bits nor of a NIST curve.")
 
 
 def cms_recipient_text(certificate: x509.Certificate) -> str:

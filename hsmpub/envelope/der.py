@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hsmpub.envelope.header import Bytes
 from hsmpub.envelope.rules import HeaderMalformed
 
-SEQUENCE, SET, INTEGER, OCTETS, OID = 0x30, 0x31, 0x02, 0x04, 0x06
+SEQUENCE, SET, INTEGER, BITS, OCTETS, OID = 0x30, 0x31, 0x02, 0x03, 0x04, 0x06
 
 
 @dataclass(frozen=True)

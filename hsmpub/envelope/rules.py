@@ -10,8 +10,14 @@ class HeaderMalformed(Invalid):
 
 
 class ArmouredFile(HeaderMalformed):
-    advice = "Take the text armour off first: 'gpg --dearmor', 'openssl cms -cmsout -inform PEM -outform DER'; of age\
- files the first and last line, and the rest through 'base64 -d'."
+    advice = "A header is sent without text armour: 'hsmpub decrypt' takes it off. Of S/MIME, make DER first:\
+ 'openssl cms -cmsout -inform SMIME -outform DER'."
+
+
+class ArmourMalformed(HeaderMalformed):
+    """Text armour that is cut short, or that has something before, within or after it."""
+
+    advice = "Give the file itself, from its line BEGIN to its line END, with nothing around it."
 
 
 class CipherUnknown(HeaderMalformed):
@@ -40,4 +46,4 @@ class HeaderNotOpened(Invalid):
 
 class RecipientRefused(Invalid):
     advice = "For age: 'age1…', 'ssh-ed25519 …' or 'ssh-rsa …'. For OpenPGP: a certificate with an RSA or ECDH key that\
- may encrypt. For CMS: an X.509 certificate of an RSA key."
+ may encrypt. For CMS: an X.509 certificate of an RSA key or one of the curves P-256, P-384, P-521."

@@ -39,7 +39,7 @@ class SubjectMalformed(Invalid):
     advice = "Write the subject as the CA wants it: country has two letters, the other parts 1 to 64 characters."
 
 
-class RequestNotProven(Broken):
+class OwnRequestNotProven(Broken):
     advice = "Nothing was kept: look at the module, and report this if it happens twice."
 
 
@@ -49,14 +49,14 @@ def make_request(key: KeyRecord, subject: dict[str, str], sign: SignDigest) -> b
     subject: parts of SUBJECT; the empty ones are left out.
 
     Raises:
-        SubjectMalformed, KeyKindUnfit, RequestNotProven, and what `sign` raises.
+        SubjectMalformed, KeyKindUnfit, OwnRequestNotProven, and what `sign` raises.
     """
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject_name(subject))
     for extension, critical in _extensions(key):
         builder = builder.add_extension(extension, critical)
     request = builder.sign(hsm_key(key, sign), SHA256())
     if not request.is_signature_valid or _spki(request.public_key()) != _spki(load_public(key)):
-        raise RequestNotProven("The request does not verify against the key's record.")
+        raise OwnRequestNotProven("The request does not verify against the key's record.")
     return request.public_bytes(Encoding.PEM)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets
+from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
 from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers, claim_of, pinned_key_body, read_signature_packet
 from hsmpub.formats.public_key import check_claim
 from hsmpub.model.key import KeyRecord
@@ -25,7 +25,7 @@ def check_vouching(armored: str, key: KeyRecord, by: KeyRecord) -> None:
     signature = read_signature_packet(found[3][1], by)
     if signature.kind != 0x10 or set(signature.hashed) != {2, 33}:
         raise OpenpgpMalformed("It does not vouch for a key and its user id.")
-    hasher = hashlib.sha256(_framed(body))
+    hasher = hashlib.sha256(framed(body))
     hasher.update(b"\xb4%b%b%b" % (len(name).to_bytes(4, "big"), name, signature.suffix))
     check_claim(claim_of(signature, hasher.digest()), by)
 
@@ -43,10 +43,6 @@ def check_revocation(armored: str, key: KeyRecord) -> tuple[int, str]:
     why = signature.hashed.get(29, b"")
     if signature.kind != 0x20 or set(signature.hashed) != {2, 29, 33} or not why:
         raise OpenpgpMalformed("It does not revoke a key for a reason.")
-    digest = hashlib.sha256(_framed(pinned_key_body(key)) + signature.suffix).digest()
+    digest = hashlib.sha256(framed(pinned_key_body(key)) + signature.suffix).digest()
     check_claim(claim_of(signature, digest), key)
     return why[0], why[1:].decode(errors="replace")
-
-
-def _framed(body: bytes) -> bytes:
-    return b"\x99%b%b" % (len(body).to_bytes(2, "big"), body)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets
+from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
 from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers, claim_of, pinned_key_body, read_signature_packet
-from hsmpub.formats.public_key import check_claim, load_encryption_key
+from hsmpub.formats.public_key import check_claim
 from hsmpub.model.key import KeyRecord
 
 
@@ -26,11 +26,11 @@ def check_encryption_certificate(armored: str, certifier: KeyRecord, key: KeyRec
     if [tag for tag, _ in found] != [6, 13, 2, 14, 2]:
         raise OpenpgpMalformed("It is not a key, one user id and one subkey, each with its signature.")
     (_, primary), (_, name), (_, naming), (_, subkey), (_, binding) = found
-    if (primary, subkey) != (pinned_key_body(certifier), _pinned_subkey_body(key)):
+    if (primary, subkey) != (pinned_key_body(certifier), pinned_key_body(key)):
         raise OpenpgpKeyDiffers(f"The certificate is not of the keys {certifier.name!r} and {key.name!r}.")
     framed_name = b"\xb4" + len(name).to_bytes(4, "big") + name
-    _check(naming, certifier, 0x13, b"\x01", {2, 11, 27, 30, 33}, _framed(primary) + framed_name)
-    _check(binding, certifier, 0x18, b"\x0c", {2, 27, 33}, _framed(primary) + _framed(subkey))
+    _check(naming, certifier, 0x13, b"\x01", {2, 11, 27, 30, 33}, framed(primary) + framed_name)
+    _check(binding, certifier, 0x18, b"\x0c", {2, 27, 33}, framed(primary) + framed(subkey))
     try:
         return name.decode()
     except UnicodeDecodeError:
@@ -42,15 +42,3 @@ def _check(body: bytes, certifier: KeyRecord, kind: int, flags: bytes, says: set
     if signature.kind != kind or set(signature.hashed) != says or signature.hashed[27] != flags:
         raise OpenpgpMalformed("A signature of the certificate says something else than it should.")
     check_claim(claim_of(signature, hashlib.sha256(signed + signature.suffix).digest()), certifier)
-
-
-def _framed(body: bytes) -> bytes:
-    return b"\x99" + len(body).to_bytes(2, "big") + body
-
-
-def _pinned_subkey_body(key: KeyRecord) -> bytes:
-    numbers = load_encryption_key(key).public_numbers()
-    spelled = b"".join(
-        n.bit_length().to_bytes(2, "big") + n.to_bytes((n.bit_length() + 7) // 8, "big") for n in (numbers.n, numbers.e)
-    )
-    return b"\x04" + key.created_at.to_bytes(4, "big") + b"\x01" + spelled

@@ -23,6 +23,11 @@ class OpenpgpMalformed(OutputMalformed):
     pass
 
 
+def framed(body: bytes) -> bytes:
+    """The body of a version 4 key packet as signatures and fingerprints hash it."""
+    return b"\x99" + len(body).to_bytes(2, "big") + body
+
+
 def dearmor(text: bytes, kind: str, *, checksum: bool = True) -> bytes:
     """The packets inside the armour, which has its checksum, or (version 6) has none.
 

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import Claim, OutputForAnother
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets, read_mpi, read_subpackets
-from hsmpub.formats.public_key import PublicKeyUnfit, load_public
+from hsmpub.formats.public_key import PublicKeyUnfit, load_encryption_key, load_public
 from hsmpub.formats.sha256state import FileHash
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 
 class OpenpgpKeyDiffers(OutputForAnother):
@@ -110,7 +110,7 @@ def read_signature_packet(body: bytes, key: KeyRecord) -> PgpSignature:
 @functools.lru_cache(maxsize=256)
 def pinned_key_body(key: KeyRecord) -> bytes:
     """The public-key packet that the pinned key must have."""
-    public = load_public(key)
+    public = load_encryption_key(key) if key.kind == DECRYPTS else load_public(key)
     if isinstance(public, RSAPublicKey):
         pair = public.public_numbers()
         material = b"\x01" + _spelled(pair.n) + _spelled(pair.e)

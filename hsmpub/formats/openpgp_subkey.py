@@ -21,7 +21,8 @@ from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.openpgp_certificate import check_user_id
 from hsmpub.formats.openpgp_change import REASONS
-from hsmpub.formats.openpgp_key import framed_key, key_body
+from hsmpub.formats.openpgp_encryption import subkey_body
+from hsmpub.formats.openpgp_key import framed, framed_key, key_body
 from hsmpub.formats.openpgp_signature import (
     POSITIVE_CERTIFICATION,
     PRIMARY_KEY_BINDING,
@@ -33,7 +34,7 @@ from hsmpub.formats.openpgp_signature import (
     trailer,
 )
 from hsmpub.model.entry import RetirementReason
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 _MAY_CERTIFY = p.subpacket(p.KEY_FLAGS, b"\x01")
 _MAY_SIGN = p.subpacket(p.KEY_FLAGS, b"\x02")
@@ -102,15 +103,16 @@ def assemble_signing_certificate(first: tuple[Prepared, bytes], second: tuple[Pr
 def prepare_subkey_revocation(
     primary: KeyRecord, key: KeyRecord, reason: RetirementReason, said: str, *, at: int
 ) -> Prepared:
-    """What `primary` signs to say that its subkey `key` signs no more. said: a sentence for people.
+    """What `primary` signs to say that its subkey `key` is used no more. said: a sentence for people.
 
     Raises:
         KeyKindUnfit.
     """
     why = p.subpacket(p.REVOCATION_REASON, bytes((REASONS[reason],)) + said.encode())
     head = signature_head(primary, SUBKEY_REVOCATION, at, why)
-    prepared = _over(framed_key(primary) + framed_key(key), head, primary)
-    owner = p.packet(p.PUBLIC_KEY_TAG, key_body(primary)), p.packet(p.PUBLIC_SUBKEY_TAG, key_body(key))
+    body = subkey_body(key) if key.kind == DECRYPTS else key_body(key)
+    prepared = _over(framed_key(primary) + framed(body), head, primary)
+    owner = p.packet(p.PUBLIC_KEY_TAG, key_body(primary)), p.packet(p.PUBLIC_SUBKEY_TAG, body)
     return _with(prepared, b"".join(owner))
 
 

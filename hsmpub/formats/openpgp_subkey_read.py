@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets
+from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
 from hsmpub.formats.openpgp_read import (
     OpenpgpKeyDiffers,
     PgpSignature,
@@ -39,9 +39,9 @@ def check_signing_certificate(armored: str, primary: KeyRecord, key: KeyRecord) 
     (_, own), (_, name), (_, naming), (_, subkey), (_, binding) = found
     _check_keys(own, subkey, primary, key)
     named = b"\xb4%b%b" % (len(name).to_bytes(4, "big"), name)
-    called = _checked(naming, primary, 0x13, {2, 21, 27, 33}, _framed(own) + named)
-    bound = _checked(binding, primary, 0x18, {2, 27, 32, 33}, _framed(own) + _framed(subkey))
-    _checked(bound.hashed[32], key, 0x19, {2, 33}, _framed(own) + _framed(subkey))
+    called = _checked(naming, primary, 0x13, {2, 21, 27, 33}, framed(own) + named)
+    bound = _checked(binding, primary, 0x18, {2, 27, 32, 33}, framed(own) + framed(subkey))
+    _checked(bound.hashed[32], key, 0x19, {2, 33}, framed(own) + framed(subkey))
     if (called.hashed[27], bound.hashed[27]) != (b"\x01", b"\x02"):
         raise OpenpgpMalformed("The certificate gives its keys other uses than certifying and signing.")
     try:
@@ -63,7 +63,7 @@ def check_subkey_revocation(armored: str, primary: KeyRecord, key: KeyRecord) ->
         raise OpenpgpMalformed("It is not a key, its subkey and one signature.")
     (_, own), (_, subkey), (_, body) = found
     _check_keys(own, subkey, primary, key)
-    signature = _checked(body, primary, 0x28, {2, 29, 33}, _framed(own) + _framed(subkey))
+    signature = _checked(body, primary, 0x28, {2, 29, 33}, framed(own) + framed(subkey))
     why = signature.hashed[29]
     if not why:
         raise OpenpgpMalformed("The revocation has no reason.")
@@ -95,7 +95,3 @@ def _checked(body: bytes, by: KeyRecord, kind: int, says: set[int], signed: byte
 def _expiry(signature: PgpSignature, key: KeyRecord) -> int:
     lifetime = int.from_bytes(signature.hashed.get(9, b""), "big")
     return key.created_at + lifetime if lifetime else 0
-
-
-def _framed(body: bytes) -> bytes:
-    return b"\x99%b%b" % (len(body).to_bytes(2, "big"), body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsmpub.errors import NotFound
+from hsmpub.errors import Invalid
 from hsmpub.formats.cms.authenticode import Authenticode
 from hsmpub.formats.cms.detached import Cms
 from hsmpub.formats.cms.kernel_module import KernelModule
@@ -79,8 +79,8 @@ _ALL: tuple[Format, ...] = (
 FORMATS: dict[str, Format] = {format_.name: format_ for format_ in _ALL}
 
 
-class UnknownFormat(NotFound):
-    pass
+class UnknownFormat(Invalid):
+    advice = "Use one of the formats that docs/formats.md lists."
 
 
 def get_format(name: str) -> Format:

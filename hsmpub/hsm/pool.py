@@ -18,7 +18,7 @@ from hsmpub.hsm.config import HashName, HsmConfig
 from hsmpub.hsm.dispatch import Dispatch
 from hsmpub.hsm.fitness import check_fit
 from hsmpub.hsm.messages import SELF_TEST, InspectKeys, LeaseSecret, ResealHeader, SealSecret, Serve
-from hsmpub.hsm.rules import KeyChanged, KeyUnfit, PinRefused, SignerLost, SignersClosed, UnknownKey
+from hsmpub.hsm.rules import KeyChanged, KeyUnfit, KeyUnknown, PinRefused, SignerLost, SignersClosed
 from hsmpub.hsm.vaults import VaultOrder, Vaults
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.secret.page import SecretPage
@@ -111,12 +111,12 @@ class Signers:
             In order: EC raw r||s; RSA PKCS#1 v1.5; Ed25519 64 bytes. Each was verified against the pinned key.
 
         Raises:
-            UnknownKey, KeyUnfit: nothing was tried. TokenGone, HsmFailed, KeyMissing, SignerLost: try later.
+            KeyUnknown, KeyUnfit: nothing was tried. TokenGone, HsmFailed, KeyMissing, SignerLost: try later.
             SignatureNotVerified: stop. SignersClosed: sealed.
         """
         record = self._keys.get(key)
         if record is None:
-            raise UnknownKey(f"There is no key named {key!r}.")
+            raise KeyUnknown(f"There is no key named {key!r}.")
         check_fit(record, hash, items)
         return await self._run(Request(key, hash, items, COSTS[record.kind])) if items else []
 
@@ -185,11 +185,11 @@ class Signers:
 
         Raises:
             HeaderNotOpened: the one answer to anything wrong inside. HeaderForOthers, RecipientRefused and the rules
-            of a malformed header. UnknownKey, KeyUnfit, KeyMissing, TokenGone, HsmFailed, SignerLost, PinRefused.
+            of a malformed header. KeyUnknown, KeyUnfit, KeyMissing, TokenGone, HsmFailed, SignerLost, PinRefused.
         """
         record = self._keys.get(key)
         if record is None:
-            raise UnknownKey(f"There is no key named {key!r}.")
+            raise KeyUnknown(f"There is no key named {key!r}.")
         if record.kind != DECRYPTS:
             raise KeyUnfit(f"The key {key!r} signs or seals, and decrypts no files.")
         return await self._vault(ResealHeader(record, form, header, recipient))

@@ -141,7 +141,7 @@ class ItemTooLarge(TooLarge):
     advice = "Sign its digest."
 
 
-class UnknownKey(NotFound):
+class KeyUnknown(NotFound):
     advice = "Use a key that the genesis ceremony made; 'hsmpub status' lists them."
 
 
@@ -160,7 +160,7 @@ class SealedSecretRefused(Broken):
 _RULES: tuple[type[HsmpubError], ...] = (
     TokenGone, HsmFailed, SignerLost, SignersClosed, KeyMissing, PinRefused, PinLocked, PinLengthUnfit,
     SessionsExhausted, SignatureNotVerified, TokenExists, NoFreeSlot, ModuleUnfit, KeyExists, KeyNotProven, KeyChanged,
-    KeyUnfit, KeyNotDestroyed, UnknownKey, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened,
+    KeyUnfit, KeyNotDestroyed, KeyUnknown, WrappingRefused, SealedSecretRefused, ItemTooLarge, BoxNotOpened,
     BoxKeyMalformed, PinNotChanged, HeaderNotOpened, HeaderForOthers, HeaderMalformed, HeaderTooLarge, RecipientRefused,
 )  # fmt: skip
 _BY_NAME = {rule_name(rule): rule for rule in _RULES}

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from hsmpub.identity import refusals as rule
 from hsmpub.identity.ci import REGISTERED
+from hsmpub.identity.pinned import PinnedIssuer
 from hsmpub.wire.session import bound_audience
-
-if TYPE_CHECKING:
-    from hsmpub.policy.model import Issuer
 
 LEEWAY = 60
 #: A token that lives longer is a credential, not a job's identity.
@@ -44,7 +42,7 @@ def _time(claims: dict[str, Any], name: str) -> int:
     return int(value)
 
 
-def check_audience(claims: dict[str, Any], issuer: Issuer, client_key: bytes) -> bool:
+def check_audience(claims: dict[str, Any], issuer: PinnedIssuer, client_key: bytes) -> bool:
     """True when the audience names the session's key, False where a plain one is enough.
 
     Raises TokenForAnotherAudience, TokenBoundToAnotherKey, TokenNotBound.

@@ -30,7 +30,7 @@ class TokenFromUnknownIssuer(Unauthenticated):
 
 
 class IssuerKeysMissing(Unavailable):
-    advice = "Wait until the courier has fetched them; 'hsmpub status' warns while they are missing."
+    advice = "Try again in a minute; if it stays so, the courier's log says why they could not be fetched."
 
 
 class TokenKeyUnknown(Unauthenticated):

@@ -14,7 +14,7 @@ Source: RFC 7519; RFC 8725 (best current practice); RFC 8037.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -26,31 +26,34 @@ from hsmpub.identity import refusals as rule
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.identity.claims import LEEWAY, as_text, check_audience, check_times, expect, token_id
 from hsmpub.identity.jwks import IssuerKey, IssuerKeySet, decode_base64url
+from hsmpub.identity.pinned import PinnedIssuer
 from hsmpub.model.strict_json import NotStrictJson, load_strict_object
-
-if TYPE_CHECKING:
-    from hsmpub.policy.model import Issuer, PolicyFile
 
 MAX_TOKEN_BYTES = 16 * 1024
 
 
 def verify_token(
-    token: bytes, *, client_key: bytes, policy: PolicyFile, issuer_keys: Mapping[str, IssuerKeySet], now: int
+    token: bytes,
+    *,
+    client_key: bytes,
+    issuers: Mapping[str, PinnedIssuer],
+    issuer_keys: Mapping[str, IssuerKeySet],
+    now: int,
 ) -> CiIdentity:
     """The identity that a token proves, at `now` (seconds since 1970), for a session of `client_key`.
 
     Args:
         token: as sent: `header.payload.signature`.
         client_key: raw X25519 public key of the session, 32 bytes, which the audience must name.
-        policy: its issuers are the only ones.
-        issuer_keys: name of the issuer in the policy → keys by `kid`, from `parse_jwks`.
+        issuers: by their names in the policy; there are no others.
+        issuer_keys: name of the issuer → keys by `kid`, from `parse_jwks`.
 
     Raises:
         A rule of `hsmpub.identity.refusals`. Whether the token was used before is for the keeper to say.
     """
     signed, header, claims, signature = _take_apart(token)
     _check_header(header)
-    name, issuer = _find_issuer(claims, policy)
+    name, issuer = _find_issuer(claims, issuers)
     key = _find_key(header, name, issuer_keys)
     _check_signature(header["alg"], key, signed, signature)
     expires_at = check_times(claims, now)
@@ -94,9 +97,9 @@ def _check_header(header: dict[str, Any]) -> None:
         raise rule.TokenOfAnotherType("The token is not an identity token.")
 
 
-def _find_issuer(claims: dict[str, Any], policy: PolicyFile) -> tuple[str, Issuer]:
+def _find_issuer(claims: dict[str, Any], issuers: Mapping[str, PinnedIssuer]) -> tuple[str, PinnedIssuer]:
     url = expect(claims, "iss", str)
-    for name, issuer in policy.issuers.items():
+    for name, issuer in issuers.items():
         if issuer.url == url:
             return name, issuer
     raise rule.TokenFromUnknownIssuer(f"The identity token comes from {url[:200]!r}, which the policy does not name.")

@@ -34,7 +34,7 @@ class ArtifactMissing(NotFound):
     retry_is_safe = True
 
 
-class ArtifactAltered(Conflict):
+class ArtifactReplaced(Conflict):
     advice = "The stored bytes are not what the request names. Upload the file again; nothing was signed."
     retry_is_safe = True
 
@@ -77,7 +77,7 @@ class Artifacts:
             sha256: what the file must hash to, 64 hex characters; name: for messages.
 
         Raises:
-            ArtifactMissing, ArtifactAltered, ManyFilesWait; Refused with the rule of a format's `extract`;
+            ArtifactMissing, ArtifactReplaced, ManyFilesWait; Refused with the rule of a format's `extract`;
             ExtractionTooLong, ExtractorLost.
         """
         if curious := [form for form in formats if form.detail_limit]:
@@ -101,7 +101,7 @@ class Artifacts:
                 async with self._hashing:
                     state = await asyncio.to_thread(self._hash, sha256, name, child.empty())
                 details = await asyncio.to_thread(child.extract, name, formats, state.size)
-            except (Refused, ArtifactAltered, ArtifactMissing, ManyFilesWait):
+            except (Refused, ArtifactReplaced, ArtifactMissing, ManyFilesWait):
                 self._keep(child)
                 raise
             except BaseException:  # it is still busy, or lost
@@ -135,22 +135,22 @@ class Artifacts:
         except FileNotFoundError:
             raise ArtifactMissing(f"The file {name} was not uploaded, or is gone.") from None
         except OSError:
-            raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.") from None
+            raise ArtifactReplaced(f"The stored file {name} was replaced by something that is no file.") from None
         try:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
-                raise ArtifactAltered(f"The stored file {name} was replaced by something that is no file.")
+                raise ArtifactReplaced(f"The stored file {name} was replaced by something that is no file.")
             while chunk := os.read(fd, _CHUNK):
                 state.update(chunk)
                 if copy is not None:
                     write_whole(copy, chunk)
                 size += len(chunk)
                 if size > found.st_size:
-                    raise ArtifactAltered(f"The stored file {name} grew while it was read.")
+                    raise ArtifactReplaced(f"The stored file {name} grew while it was read.")
         finally:
             os.close(fd)
         if state.hexdigest() != sha256:
-            raise ArtifactAltered(f"The stored file {name} was altered after its upload.")
+            raise ArtifactReplaced(f"The stored file {name} was altered after its upload.")
         return HeldSha256(state, size)
 
     def _path(self, sha256: str) -> Path:

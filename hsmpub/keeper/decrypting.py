@@ -117,7 +117,8 @@ class Decrypting:
                 file.unlink(missing_ok=True)
 
     def _key(self, name: str) -> KeyRecord:
-        key = self._book.keys.active.get(name)
+        """Retired or not: what was encrypted to a key while it was in force must open for as long as it exists."""
+        key = next((one for one in self._book.keys.at_work if one.name == name), None)
         if key is None or key.kind != DECRYPTS:
-            raise NoDecryptionKey(f"There is no decryption key {name[:80]!r}.")
+            raise NoDecryptionKey(f"There is no decryption key {name[:80]!r}, or no longer.")
         return key

@@ -7,12 +7,10 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
 
 import msgspec
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
@@ -24,30 +22,19 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
+from hsmpub.keeper.making import context_of, make, plan
 from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Profiles, Signing, Subject
+from hsmpub.model.statement import Predicate, Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
 
 #: Requests of one project that are carried out at once: however many wait, others' files are read between them.
 OF_A_PROJECT = 2
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """One output to make: which file, in which format, by which key, under which name."""
-
-    artifact: Artifact
-    format: Format
-    key: KeyRecord
-    name: str
-    prepared: Prepared
 
 
 class Executing:
@@ -211,55 +198,3 @@ class Executing:
         check_tag(content, tag, key)
         output = e.kept_output(f"git:{target}", "git-tag", key.name, tag.name, content)
         return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))
-
-
-def context_of(predicate: Predicate, service: str, at: int) -> Context:
-    """What signatures of this request may say beside the file."""
-    return Context(
-        at=at,
-        service=service,
-        request=predicate.request,
-        project=predicate.project,
-        version=predicate.version,
-        commit=predicate.commit,
-        policy_sha256=predicate.policy_sha256,
-        requester=predicate.requester,
-        attest=predicate.attest,
-        build=predicate.build,
-        tuf_longest=predicate.tuf_longest,
-        **msgspec.structs.asdict(Profiles.of(predicate)),
-    )
-
-
-def plan(
-    artifact: Artifact, signings: Sequence[Signing], key_of: Callable[[str], KeyRecord], context: Context
-) -> list[_Planned]:
-    """The outputs of one file. No two share a name: the policy has each format of a project made by one key."""
-    planned: list[_Planned] = []
-    for signing in signings:
-        for format_name in signing.formats:
-            form, key = get_format(format_name), key_of(signing.key)
-            name = artifact.name + form.suffix
-            planned.append(_Planned(artifact, form, key, name, form.prepare(artifact, key, context)))
-    return planned
-
-
-async def make(signers: Signers, planned: Sequence[_Planned], context: Context) -> tuple[e.Output, ...]:
-    """Signs, assembles and checks each output by the independent check of its format."""
-    outputs = []
-    for one in planned:
-        output = await _make_one(signers, one)
-        one.format.check(output, one.artifact, one.key, context)
-        said = one.prepared.said
-        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.name, output, said))
-    return tuple(outputs)
-
-
-async def _make_one(signers: Signers, one: _Planned) -> bytes:
-    prepared = one.prepared
-    while True:
-        signature = b"".join(await signers.sign(one.key.name, digests_of(prepared), hash=prepared.hash))
-        following = one.format.follow(prepared, signature)
-        if following is None:
-            return one.format.assemble(prepared, signature)
-        prepared = following

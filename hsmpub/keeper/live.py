@@ -26,9 +26,7 @@ class Live:
     ) -> Self:
         """Takes the PIN over, and wipes it when this raises. Raises the rules of hsmpub.hsm."""
         try:
-            signers = await Signers.start(
-                hsm, tuple(book.keys.active.values()), pin, workers=workers, on_alarm=on_alarm
-            )
+            signers = await Signers.start(hsm, book.keys.at_work, pin, workers=workers, on_alarm=on_alarm)
         except BaseException:
             pin.close()
             raise

@@ -27,7 +27,8 @@ from hsmpub.errors import Conflict, HsmpubError, Invalid
 from hsmpub.home import Home
 from hsmpub.hsm.child import start_outside_sandbox
 from hsmpub.hsm.configured import hsm_of
-from hsmpub.keeper.service import Keeper, KeeperParts
+from hsmpub.keeper.parts import KeeperParts
+from hsmpub.keeper.service import Keeper
 from hsmpub.keeper.upgrading import token_pipe
 from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust

@@ -24,7 +24,7 @@ class ApprovalWithdrawn(Forbidden):
     advice = "An approver was revoked since. Publishing waits until the roster or the request changes."
 
 
-class OutcomeUnknown(Conflict):
+class OutcomeNotRecorded(Conflict):
     advice = "Read the target back and record the outcome first."
 
 
@@ -60,7 +60,7 @@ class Publishing:
         """Logs the intent durably, then leases the target's credential to the one child that asked.
 
         Raises:
-            NothingToPublish, ApprovalWithdrawn, OutcomeUnknown, ItemFinished, CredentialMissing, Sealed,
+            NothingToPublish, ApprovalWithdrawn, OutcomeNotRecorded, ItemFinished, CredentialMissing, Sealed,
             ProjectNotUnsealed.
         """
         async with self._book.turn():
@@ -104,7 +104,7 @@ class Publishing:
         if item.state in FINISHED:
             raise ItemFinished(f"{message.item} is at {message.target}.")
         if item.state not in _MAY_TRY:
-            raise OutcomeUnknown(f"Attempt {item.attempt} of {message.item} is {item.state}.")
+            raise OutcomeNotRecorded(f"Attempt {item.attempt} of {message.item} is {item.state}.")
         name = self._book.policy.targets[message.target].credential
         credential = self._book.state.credentials.get(name)
         if credential is None:

@@ -22,7 +22,7 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
-from hsmpub.keeper.executing import context_of
+from hsmpub.keeper.making import context_of
 from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import PolicyChanged, requester_of, uri_of

@@ -1,4 +1,4 @@
-"""When the keeper seals by itself: pure rules over what is so now. Who acts on them: hsmpub.keeper.unsealing.
+"""When the keeper seals by itself: pure rules over what is so now. Who acts on them: hsmpub.keeper.closing.
 
 | rule | what it says |
 |---|---|

@@ -122,7 +122,7 @@ class Status:
     async def ready(self) -> m.ReadyReply:
         """Signs for real with every key."""
         if not self._unsealing.is_unsealed:
-            return m.ReadyReply(False, dict.fromkeys(self._book.keys.active, "sealed"))
+            return m.ReadyReply(False, {key.name: "sealed" for key in self._book.keys.at_work})
         keys = await self._unsealing.signers().self_test()
         return m.ReadyReply(all(v == "ok" for v in keys.values()), keys)
 
@@ -134,7 +134,7 @@ class Status:
             if issuer.bearer
         ]
         missing = [
-            f"issuer {name}: its signing keys were not fetched yet"
+            f"issuer {name}: its signing keys were not fetched yet; the courier's log says why"
             for name in self._book.policy.issuers
             if name not in self._book.issuer_keys()
         ]

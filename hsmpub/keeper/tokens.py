@@ -31,7 +31,7 @@ class Tokens:
         return verify_token(
             token,
             client_key=client_key,
-            policy=self._book.policy,
+            issuers=self._book.policy.issuers,
             issuer_keys=self._issuer_keys(),
             now=self._book.now(),
         )

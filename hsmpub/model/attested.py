@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from hsmpub.errors import Invalid
+from hsmpub.model.strict_json import unique_members
 
 #: Bytes of a predicate in its compact spelling: with its statement it has to fit into one entry of the log.
 MAX_PREDICATE_BYTES = 24 * 1024
@@ -83,7 +84,7 @@ def check_attestation(given: Attestation) -> None:
 def load_attestation(kind: str, data: bytes) -> Attestation:
     """A predicate file with its type. Raises PredicateRefused, PredicateTypeReserved."""
     try:
-        predicate = json.loads(data, object_pairs_hook=_once)
+        predicate = json.loads(data, object_pairs_hook=unique_members)
     except (ValueError, RecursionError):
         raise PredicateRefused("The predicate is no JSON, or names a member twice.") from None
     if not isinstance(predicate, dict):
@@ -91,13 +92,6 @@ def load_attestation(kind: str, data: bytes) -> Attestation:
     given = Attestation(kind, predicate)
     check_attestation(given)
     return given
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found
 
 
 def _depth(value: Any) -> int:

@@ -21,7 +21,7 @@ import msgspec
 from hsmpub.errors import Broken
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.entry import KeysChanged, RetirementReason
-from hsmpub.model.key import KeyRecord
+from hsmpub.model.key import DECRYPTS, KeyRecord
 
 KeyState = Literal["active", "retired", "destroyed"]
 
@@ -83,6 +83,16 @@ class Keys:
     def active(self) -> dict[str, KeyRecord]:
         """Those that may sign now."""
         return {key.name: key.record for key in self.known if key.state == "active"}
+
+    @property
+    def at_work(self) -> tuple[KeyRecord, ...]:
+        """Those that the HSM is asked to work with: the active, and retired ones that decrypt. What was encrypted to
+        them before must open."""
+        return tuple(
+            key.record
+            for key in self.known
+            if key.state == "active" or (key.state == "retired" and key.record.kind == DECRYPTS)
+        )
 
     @property
     def present(self) -> tuple[KeyRecord, ...]:

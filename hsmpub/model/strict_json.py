@@ -23,7 +23,7 @@ def load_strict_object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(
             data.decode("utf-8"),
-            object_pairs_hook=_unique,
+            object_pairs_hook=unique_members,
             parse_constant=_refuse_constant,
             parse_float=_finite,
         )
@@ -35,7 +35,8 @@ def load_strict_object(data: bytes) -> dict[str, Any]:
     return value
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unique_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads(object_pairs_hook=…)`. Raises NotStrictJson: a member stands twice."""
     members = dict(pairs)
     if len(members) != len(pairs):
         raise NotStrictJson("duplicate member")

@@ -8,31 +8,20 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from hsmpub.shares.attempt import RecoveryAttempt
 from hsmpub.shares.gathering import DRILL_CONTEXT, TooFewHolders
-from hsmpub.shares.holder import AttemptNotOfKeeper, seal_share
+from hsmpub.shares.holder import Announced, check_announced, seal_share
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.progress import too_few
 from hsmpub.shares.proving import boxes_to_prove
 from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
 
 
-class DrillFields(Protocol):
+class DrillFields(Announced, Protocol):
     """What an announced drill says; hsmpub.wire.messages.DrillReply has it."""
 
     @property
     def quorum(self) -> Purpose: ...
-    @property
-    def attempt(self) -> bytes: ...
-    @property
-    def key(self) -> bytes: ...
-    @property
-    def signature(self) -> bytes: ...
-    @property
-    def expires_at(self) -> int: ...
 
 
 def drill_to_sign(quorum: Purpose, attempt: bytes, key: bytes, expires_at: int) -> bytes:
@@ -46,13 +35,7 @@ def check_drill(drill: DrillFields, keeper_key: bytes, quorum: Purpose) -> None:
     Raises:
         AttemptNotOfKeeper: it did not.
     """
-    message = drill_to_sign(quorum, drill.attempt, drill.key, drill.expires_at)
-    try:
-        if len(drill.attempt) != 16 or len(drill.key) != 32:
-            raise InvalidSignature
-        Ed25519PublicKey.from_public_bytes(keeper_key).verify(drill.signature, message)
-    except (InvalidSignature, ValueError):
-        raise AttemptNotOfKeeper("The drill is not signed by the pinned keeper.") from None
+    check_announced(drill, drill_to_sign(quorum, drill.attempt, drill.key, drill.expires_at), keeper_key, "drill")
 
 
 def box_for_drill(

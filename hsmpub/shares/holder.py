@@ -25,8 +25,8 @@ class AttemptNotOfKeeper(Forbidden):
     advice = "Hand nothing in: somebody answers in the keeper's place, or the pinned keeper key is of another service."
 
 
-class AttemptFields(Protocol):
-    """What an announced attempt says; hsmpub.wire.messages.AttemptReply has it."""
+class Announced(Protocol):
+    """What the keeper says of any gathering of shares: its name and key, until when, and its own signature."""
 
     @property
     def attempt(self) -> bytes: ...
@@ -36,6 +36,11 @@ class AttemptFields(Protocol):
     def signature(self) -> bytes: ...
     @property
     def expires_at(self) -> int: ...
+
+
+class AttemptFields(Announced, Protocol):
+    """What an announced attempt says; hsmpub.wire.messages.AttemptReply has it."""
+
     @property
     def terms(self) -> Terms: ...
 
@@ -52,12 +57,17 @@ def check_attempt(attempt: AttemptFields, keeper_key: bytes) -> None:
         AttemptNotOfKeeper: it did not.
     """
     message = attempt_to_sign(attempt.attempt, attempt.key, attempt.expires_at, attempt.terms)
+    check_announced(attempt, message, keeper_key, "attempt")
+
+
+def check_announced(announced: Announced, message: bytes, keeper_key: bytes, what: str) -> None:
+    """The pinned keeper signed `message`, which says all that is announced. Raises AttemptNotOfKeeper."""
     try:
-        if len(attempt.attempt) != 16 or len(attempt.key) != 32:
+        if len(announced.attempt) != 16 or len(announced.key) != 32:
             raise InvalidSignature
-        Ed25519PublicKey.from_public_bytes(keeper_key).verify(attempt.signature, message)
+        Ed25519PublicKey.from_public_bytes(keeper_key).verify(announced.signature, message)
     except (InvalidSignature, ValueError):
-        raise AttemptNotOfKeeper("The attempt is not signed by the pinned keeper.") from None
+        raise AttemptNotOfKeeper(f"The {what} is not signed by the pinned keeper.") from None
 
 
 def box_for_attempt(

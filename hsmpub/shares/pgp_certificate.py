@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hsmpub.errors import Invalid
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import OutputMalformed
+from hsmpub.formats.openpgp_parse import framed
 
 BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22
@@ -82,7 +83,7 @@ def read_certificate(armored: str) -> PgpKey:
 
 def key_fingerprint(body: bytes) -> bytes:
     """Version 4 fingerprint of a key packet's body, 20 bytes."""
-    return hashlib.sha1(_framed(body), usedforsecurity=False).digest()
+    return hashlib.sha1(framed(body), usedforsecurity=False).digest()
 
 
 def _read(data: bytes) -> PgpKey:
@@ -117,7 +118,7 @@ def _check_binding(primary: bytes, subkey: bytes, body: bytes) -> tuple[int, int
     cursor.sized(2)
     cursor.take(2)
     head = body[: 6 + len(area)]
-    signed = _framed(primary) + _framed(subkey) + head + b"\x04\xff" + len(head).to_bytes(4, "big")
+    signed = framed(primary) + framed(subkey) + head + b"\x04\xff" + len(head).to_bytes(4, "big")
     numbers = []
     while cursor.left:
         numbers.append(cursor.take((cursor.number(2) + 7) // 8))
@@ -158,10 +159,6 @@ def _verify(primary: bytes, algorithm: int, hash_: hashes.HashAlgorithm, numbers
 def read_number(cursor: Cursor) -> int:
     """A multiprecision integer."""
     return int.from_bytes(cursor.take((cursor.number(2) + 7) // 8), "big")
-
-
-def _framed(body: bytes) -> bytes:
-    return b"\x99" + len(body).to_bytes(2, "big") + body
 
 
 def _dearmor(text: str) -> bytes:

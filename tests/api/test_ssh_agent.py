@@ -34,7 +34,7 @@ sign = [{ key = "commits", formats = ["ssh-agent-git"] }, { key = "lists", forma
 approvals = []
 [project.rsa]
 requesters = [{ issuer = "ci", repository = "example/commits" }]
-sign = [{ key = "listed-rsa", formats = ["ssh-agent-file"] }]
+sign = [{ key = "tags-rsa", formats = ["ssh-agent-git"] }, { key = "listed-rsa", formats = ["ssh-agent-file"] }]
 approvals = []
 [project.others]
 requesters = [{ issuer = "ci", repository = "example/commits" }]
@@ -46,6 +46,7 @@ KEYS = {
     "lists": (ec.derive_private_key(4714, ec.SECP256R1()), "p256", ("ssh-agent-file",)),
     "tags": (ec.derive_private_key(4715, ec.SECP256R1()), "p256", ("ssh-agent-git",)),
     "notes": (Ed25519PrivateKey.from_private_bytes(b"n" * 32), "ed25519", ("ssh-agent-file",)),
+    "tags-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-git",)),
     "listed-rsa": (rsa.generate_private_key(65537, 3072), "rsa3072", ("ssh-agent-file",)),
     "unlisted": (Ed25519PrivateKey.from_private_bytes(b"u" * 32), "ed25519", ("ssh-agent-git",)),
 }
@@ -152,9 +153,11 @@ def test_ssh_keygen_signs_files_and_verifies_them(
     proof("ssh-agent-file", KEYS[key][1], "ssh-keygen -Y verify", good=good, tampered=tampered, on=made_by)
 
 
-@pytest.mark.parametrize("key", ["commits", "tags"])
-def test_git_signs_commits_and_verifies_them(agent: Agent, others: Agent, key: str, proof: Prove) -> None:
-    agent = others if key == "tags" else agent
+@pytest.mark.parametrize("key", ["commits", "tags", "tags-rsa"])
+def test_git_signs_commits_and_verifies_them(
+    agent: Agent, others: Agent, rsa_agent: Agent, key: str, proof: Prove
+) -> None:
+    agent = {"tags": others, "tags-rsa": rsa_agent}.get(key, agent)
     allowed(agent, key, "git")
     repository = agent.folder / "repository"
     assert agent.run("git", "init", "-q", str(repository)).returncode == 0

@@ -16,7 +16,7 @@ from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
 from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers
 from hsmpub.formats.public_key import PublicKeyUnfit, load_public
 from hsmpub.formats.x509_encryption import X509Differs, check_certificates
-from hsmpub.hsm.rules import KeyUnfit, UnknownKey
+from hsmpub.hsm.rules import KeyUnfit, KeyUnknown
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
@@ -78,7 +78,7 @@ def test_openssl_encrypts_to_the_bare_key(born: Born, tmp_path: Path) -> None:
 def test_signs_nothing(born: Born, tmp_path: Path) -> None:
     with SecretPage() as pin:
         unseal(born.stage, born.home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)
-        with TokenSigner(hsm_of(born.home), pin) as signer, pytest.raises((KeyUnfit, UnknownKey)):
+        with TokenSigner(hsm_of(born.home), pin) as signer, pytest.raises((KeyUnfit, KeyUnknown)):
             signer.sign("backup", bytes(32))
     with pytest.raises(PublicKeyUnfit):  # and nothing that it could be said to have signed is believed
         load_public(pinned(born, "backup"))

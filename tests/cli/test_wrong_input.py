@@ -91,6 +91,21 @@ def test_a_pipe_is_no_file_of_a_release(tmp_path: Path) -> None:
         refer_to(pipe)
 
 
+def test_a_pipe_among_the_files_to_verify_is_refused_without_waiting(hsmpub: Command, tmp_path: Path) -> None:
+    pipe = tmp_path / "x.whl"
+    os.mkfifo(pipe)
+    said = hsmpub("verify", pipe)
+    assert said.status == 1
+    assert "'x.whl' is not a regular file." in said.out + said.err
+
+
+def test_a_receipt_that_is_a_pipe_is_refused_without_waiting(hsmpub: Command, tmp_path: Path) -> None:
+    pipe = tmp_path / "x.receipt.json"
+    os.mkfifo(pipe)
+    said = hsmpub("verify", pipe)
+    assert (said.status, said.err.splitlines()[0]) == (1, "'x.receipt.json' is not a regular file.")
+
+
 def test_the_second_run_signs_no_signatures() -> None:
     signed = ["a.whl", "a.whl.asc", "a.whl.asc.sig", "a.whl.sig", "a.whl.sigstore.json", "a.whl.receipt.json"]
     others = ["b.sig", "dist/a.whl.sig", "A.whl.sig"]

@@ -31,7 +31,7 @@ class NothingToPublish(NotFound):
     pass
 
 
-class OutcomeUnknown(Conflict):
+class OutcomeNotRecorded(Conflict):
     pass
 
 
@@ -124,7 +124,7 @@ class KeeperOfJobs:
         if item.state in FINISHED:
             raise ItemFinished("It is published.")
         if item.state not in ("waiting", "failed"):
-            raise OutcomeUnknown("The last attempt has no outcome.")
+            raise OutcomeNotRecorded("The last attempt has no outcome.")
         if self.sealed:
             raise Sealed("The service is sealed.")
         attempt = item.attempt + 1

@@ -58,6 +58,13 @@ def test_every_refusal_in_the_openapi_document_exists_with_its_status() -> None:
             assert {(name, FAMILIES[family].status) for name in names} <= known, operation.id
 
 
+def test_one_rule_has_one_status() -> None:
+    statuses: dict[str, set[int]] = {}
+    for rule in every_rule():
+        statuses.setdefault(rule_name(rule), set()).add(rule.status)
+    assert not {name: found for name, found in statuses.items() if len(found) > 1}
+
+
 def test_the_table_of_refusals_is_complete() -> None:
     """After a rule was added or reworded: python -m tests.docs.rules_table."""
     told = {row[0].strip("`") for row in table_rows(PAGE, "rule")}

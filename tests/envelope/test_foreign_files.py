@@ -43,9 +43,9 @@ def test_gpg_opens_what_gpg_encrypted_to_the_team(
     assert gpg("--decrypt", tmp_path / "x.gpg") == CONTENT
 
 
-def certificate_of(folder: Path) -> tuple[Path, Path]:
+def certificate_of(folder: Path, *kind: str) -> tuple[Path, Path]:
     key, certificate = folder / "key.pem", folder / "person.crt"
-    run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=person", "-keyout", key,
+    run("openssl", "req", "-x509", "-newkey", *(kind or ("rsa:2048",)), "-nodes", "-subj", "/CN=person", "-keyout", key,
         "-out", certificate)  # fmt: skip
     return key, certificate
 
@@ -73,6 +73,22 @@ def test_openssl_opens_what_openssl_encrypted_to_the_team(
                  "-recip", certificate)  # fmt: skip
     assert opened == CONTENT
     run("openssl", "cms", "-cmsout", "-noout", "-print", "-inform", "DER", "-in", tmp_path / "x.cms")
+
+
+@pytest.mark.parametrize("curve", ["P-256", "P-384", "P-521"])
+@pytest.mark.parametrize("cipher", ["-aes-256-gcm", "-aes-128-cbc"])
+def test_openssl_opens_it_with_a_key_of_an_elliptic_curve(team: Team, tmp_path: Path, curve: str, cipher: str) -> None:
+    key, certificate = certificate_of(tmp_path, "ec", "-pkeyopt", f"ec_paramgen_curve:{curve}")
+    (tmp_path / "team.crt").write_text(team.key.certificates)
+    file = run("openssl", "cms", "-encrypt", "-binary", "-stream", "-outform", "DER", cipher, tmp_path / "team.crt",
+               data=CONTENT)  # fmt: skip
+    made = team.reseal(file, recipient_of_x509(certificate.read_bytes()).text)
+    (tmp_path / "x.cms").write_bytes(made)
+    command = ("openssl", "cms", "-decrypt", "-inform", "DER", "-in", tmp_path / "x.cms", "-inkey", key)
+    assert run(*command, "-recip", certificate) == CONTENT
+    shown = run("openssl", "cms", "-cmsout", "-noout", "-print", "-inform", "DER", "-in", tmp_path / "x.cms")
+    assert b"d.kari" in shown
+    assert (b"version: 0" if cipher.endswith("gcm") else b"version: 2") in shown
 
 
 def test_several_recipients_of_each_tool(team: Team, gpg: Gpg, tmp_path: Path) -> None:

@@ -346,6 +346,12 @@ def test_receipt_and_pins_agree_or_nothing_holds(tmp_path: Path, hsmpub: Command
     said = hsmpub("verify", *files, tmp_path / "x.receipt.json")  # wherever the receipt stands
     assert said.status == 0
     assert said.out.count("beside the file, by key release") == len(outputs)
+    (tmp_path / "y.receipt.json").write_bytes(receipt)  # `sign` writes a copy beside each file of a request
+    copies = (tmp_path / "x.receipt.json", tmp_path / "y.receipt.json")
+    assert hsmpub("verify", *files, *copies).status == 0
+    assert hsmpub("verify", *copies, *files).status == 0
+    copies[1].write_bytes(receipt + b" ")
+    assert "not all of one request" in hsmpub("verify", *files, *copies).err
     keys = keys_of(story.KEY)
     report = verify_receipt(receipt, str(story.LOG_KEY), [given_file(path) for path in files], pinned=keys)
     lied = tuple(replace(one, key="another") for one in report.signatures)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from verify_raw import check_raw
 
 from hsmpub.hsm.pool import Signers
-from hsmpub.hsm.rules import ItemTooLarge, KeyUnfit, SealedSecretRefused, SignersClosed, UnknownKey
+from hsmpub.hsm.rules import ItemTooLarge, KeyUnfit, KeyUnknown, SealedSecretRefused, SignersClosed
 from hsmpub.secret.box import BoxNotOpened, open_box, seal_box
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_refuses_what_does_not_fit_the_key(token: Token, pools: Pools, key: str,
 
 def test_refuses_unknown_keys_and_messages_without_end(token: Token, pools: Pools) -> None:
     async def body(pool: Signers) -> None:
-        with pytest.raises(UnknownKey):
+        with pytest.raises(KeyUnknown):
             await pool.sign("nobody", [bytes(32)])
         with pytest.raises(ItemTooLarge):
             await pool.sign("log", [bytes(600_000)], hash="none")

@@ -12,7 +12,7 @@ import pytest
 from hsmpub.envelope.age import OAEP_LABEL, ssh_tag, write_age_header, write_stanza
 from hsmpub.envelope.rules import HeaderForOthers, HeaderMalformed, HeaderNotOpened, RecipientRefused
 from hsmpub.hsm.pool import Signers
-from hsmpub.hsm.rules import KeyUnfit, UnknownKey
+from hsmpub.hsm.rules import KeyUnfit, KeyUnknown
 from hsmpub.model.key import KeyRecord
 from tests.envelope.team import sealed_to
 
@@ -84,7 +84,7 @@ def test_refuses_before_anything_is_decrypted(pools: Pools, token: Token) -> Non
             await pool.reseal_header("backup", "age", header, person[:-1])
         with pytest.raises(KeyUnfit):
             await pool.reseal_header("release-openpgp", "age", header, person)
-        with pytest.raises(UnknownKey):
+        with pytest.raises(KeyUnknown):
             await pool.reseal_header("none", "age", header, person)
         with pytest.raises(KeyUnfit):
             await pool.sign("backup", [bytes(32)])

@@ -54,7 +54,7 @@ def verify(issuer: Issuer) -> Verify:
         return verify_token(
             token.encode() if isinstance(token, str) else token,
             client_key=CLIENT_KEY,
-            policy=policy_for(issuer.url, bearer=bearer),
+            issuers=policy_for(issuer.url, bearer=bearer).issuers,
             issuer_keys={"ci": parse_jwks(issuer.jwks_bytes())} if keys is None else keys,
             now=now,
         )
@@ -80,7 +80,7 @@ def test_accepts_a_token_of_each_algorithm_from_a_running_issuer(algorithm: str)
     who = verify_token(
         token.encode(),
         client_key=CLIENT_KEY,
-        policy=policy_for(issuer.url),
+        issuers=policy_for(issuer.url).issuers,
         issuer_keys={"ci": keys},
         now=int(time.time()),
     )
@@ -218,7 +218,7 @@ def test_refuses_a_mac_keyed_with_the_public_key(verify: Verify) -> None:
                 verify_token(
                     token.encode(),
                     client_key=CLIENT_KEY,
-                    policy=policy_for(issuer.url),
+                    issuers=policy_for(issuer.url).issuers,
                     issuer_keys={"ci": parse_jwks(issuer.jwks_bytes())},
                     now=NOW,
                 )
@@ -246,8 +246,8 @@ def test_a_rotated_key_is_unknown_until_the_new_set_is_there() -> None:
         new, after = bound(issuer), {"ci": parse_jwks(issuer.jwks_bytes())}
 
         def check(token: str, keys: dict[str, IssuerKeySet]) -> CiIdentity:
-            policy = policy_for(issuer.url)
-            return verify_token(token.encode(), client_key=CLIENT_KEY, policy=policy, issuer_keys=keys, now=NOW)
+            issuers = policy_for(issuer.url).issuers
+            return verify_token(token.encode(), client_key=CLIENT_KEY, issuers=issuers, issuer_keys=keys, now=NOW)
 
         with pytest.raises(rule.TokenKeyUnknown) as refused:
             check(new, before)
@@ -332,7 +332,7 @@ def test_refuses_every_changed_byte(issuer: Issuer, data: st.DataObject) -> None
         verify_token(
             token[:at] + piece + token[at + 1 :],
             client_key=CLIENT_KEY,
-            policy=policy_for(issuer.url),
+            issuers=policy_for(issuer.url).issuers,
             issuer_keys={"ci": parse_jwks(issuer.jwks_bytes())},
             now=NOW,
         )

@@ -27,7 +27,8 @@ from hsmpub.hsm.config import HsmConfig
 from hsmpub.keeper import attempts, live
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.clock import KernelClock
-from hsmpub.keeper.service import Keeper, KeeperParts
+from hsmpub.keeper.parts import KeeperParts
+from hsmpub.keeper.service import Keeper
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex

@@ -7,6 +7,7 @@ import base64
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import pyrage
 import pytest
@@ -19,7 +20,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.hsm.rules import TokenGone
 from hsmpub.keeper.approving import RequestNotPending
 from hsmpub.keeper.decrypting import KEPT_SECONDS, NoDecryptionKey, NothingDelivered, NotTheAsker
-from hsmpub.keeper.submitting import PersonalRequestReplayed
+from hsmpub.keeper.personal import PersonalRequestReplayed
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
@@ -240,5 +241,21 @@ def test_a_header_lost_or_altered_on_the_disk_is_not_opened(kept: Kept) -> None:
         await kept.settle()
         assert "missing or altered" in (await kept.see(view)).why
         assert kept.signers.opened == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_was_encrypted_to_a_retired_key_opens_until_it_is_destroyed(kept: Kept) -> None:
+    def change(index: int, **what: Any) -> None:
+        state = kept.keeper.book.state
+        state.keys = state.keys.after(index, e.KeysChanged(kept.now(), state.keys.digest, **what))
+
+    async def scenario() -> None:
+        await kept.unseal()
+        change(1000, retired=(e.Retirement("backup", "superseded"),))
+        assert (await carried_out(kept)).state == "done"
+        change(1001, destroyed=("backup",))
+        with pytest.raises(NoDecryptionKey, match="or no longer"):
+            await kept.ask(ask(kept))
 
     asyncio.run(scenario())

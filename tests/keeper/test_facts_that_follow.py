@@ -97,7 +97,7 @@ def test_refuses_a_roster_that_leaves_a_group_of_the_policy_empty_of_meaning(kep
 
 def test_the_sweep_outlives_a_full_disk(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     """Expiry fails once; what became ready afterwards is carried out all the same."""
-    monkeypatch.setattr("hsmpub.keeper.service.SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr("hsmpub.keeper.assembled.SWEEP_SECONDS", 0.01)
 
     async def scenario() -> None:
         await kept.unseal()

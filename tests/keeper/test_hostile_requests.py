@@ -13,12 +13,13 @@ from keeping import Kept, ssh_signature
 
 from hsmpub.identity import CiIdentity
 from hsmpub.identity.refusals import IssuerKeysMissing
-from hsmpub.keeper import sessions, submitting, views
-from hsmpub.keeper.artifacts import ArtifactAltered, Artifacts
+from hsmpub.keeper import personal, sessions, submitting, views
+from hsmpub.keeper.artifacts import ArtifactReplaced, Artifacts
+from hsmpub.keeper.entering import TooManyPending
 from hsmpub.keeper.issuers import IssuerNotInPolicy
+from hsmpub.keeper.personal import PersonalRequestReplayed
 from hsmpub.keeper.places import ManyFilesWait, Places
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
-from hsmpub.keeper.submitting import PersonalRequestReplayed, TooManyPending
 from hsmpub.model import submission as s
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.model.submission import MalformedSubmission
@@ -88,7 +89,7 @@ def test_one_project_cannot_bury_the_approvers_in_requests(kept: Kept, monkeypat
 
 
 def test_one_person_cannot_either(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submitting, "MAX_PENDING_OF_A_PERSON", 2)
+    monkeypatch.setattr(personal, "MAX_PENDING_OF_A_PERSON", 2)
 
     async def scenario() -> None:
         await kept.ask_policy(kept.policy + "# 1")
@@ -158,7 +159,7 @@ def test_what_is_no_file_in_the_store_does_not_hold_the_keeper_up(put: Callable[
     (tmp_path / "ab").mkdir()
     put(tmp_path / "ab" / digest)
     artifacts = Artifacts(tmp_path, tmp_path)
-    with pytest.raises(ArtifactAltered):
+    with pytest.raises(ArtifactReplaced):
         asyncio.run(asyncio.wait_for(artifacts.hashed(digest, "x"), 10))
 
 
@@ -176,7 +177,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path: Path)
 
     async def scenario() -> None:
         growing = asyncio.ensure_future(asyncio.to_thread(grow))
-        with pytest.raises(ArtifactAltered):
+        with pytest.raises(ArtifactReplaced):
             await Artifacts(tmp_path, tmp_path).hashed(digest, "x")
         await growing
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from keeping import Kept, _nonce
 
-from hsmpub.keeper.submitting import MAX_PENDING_OF_A_PERSON, TooManyPending
+from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, TooManyPending
 from hsmpub.model import submission as s
 from hsmpub.wire import messages as m
 

@@ -11,7 +11,7 @@ from hsmpub.formats.format import Artifact, Context
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
-from hsmpub.keeper.executing import make, plan
+from hsmpub.keeper.making import make, plan
 from hsmpub.model import submission as s
 from hsmpub.model.statement import Signing
 from hsmpub.wire import messages as m

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 from pathlib import Path
 
@@ -29,11 +28,9 @@ _MODULE = 'const char i[] __attribute__((section(".modinfo"),used)) = "license=G
 
 def everything(folder: Path) -> list[Path]:
     """Packages, a program, a module, archives, a document and a Release file, which tell what they are by themselves;
-    beside them a wheel, a list of checksums and a public key, which do not."""
-    made = [build(folder) for build in (deb, rpm, release, program, module, jar, apk, pdf)]
+    beside them a wheel and a public key, which do not."""
+    made = [build(folder) for build in (deb, rpm, release, program, cabinet, module, jar, apk, pdf)]
     (folder / "thing.whl").write_bytes((folder / "thing.jar").read_bytes())
-    digest = hashlib.sha256((folder / "thing.whl").read_bytes()).hexdigest()
-    (folder / "SHA256").write_text(f"SHA256 (thing.whl) = {digest}\n")
     _tool(folder, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "ci-job", "-f", "id")
     return made
 
@@ -70,6 +67,11 @@ def program(folder: Path) -> Path:
           stdin=source)  # fmt: skip
     _tool(folder, "ld", "-m", "i386pep", "--subsystem", "console", "-e", "main", "-o", "thing.exe", "main.o")
     return folder / "thing.exe"
+
+
+def cabinet(folder: Path) -> Path:
+    _tool(folder, "gcab", "-c", "thing.cab", "thing.exe")
+    return folder / "thing.cab"
 
 
 def module(folder: Path) -> Path:

@@ -57,7 +57,7 @@ async def hand_in(world: World, front: Front, holder: Person) -> m.HandInReply:
     return reply
 
 
-def unseal(world: World, seconds: float = 60) -> None:
+def unseal(world: World, seconds: float = 180) -> None:
     """Three holders hand in, as soon as a keeper listens; nothing where it is unsealed."""
 
     async def scenario(front: Front) -> None:
@@ -105,7 +105,7 @@ def co_signature(world: World, person: Person, statement: bytes) -> bytes:
     return world.stage.run(*command, stdin=pae(statement)).encode()
 
 
-def wait_for(world: World, request: str, *states: str, seconds: float = 60) -> m.RequestView:
+def wait_for(world: World, request: str, *states: str, seconds: float = 180) -> m.RequestView:
     """Asks the keeper until the request is there; a keeper that is away or sealed is waited for."""
     until, seen = time.monotonic() + seconds, "unknown"
     while time.monotonic() < until:
@@ -162,7 +162,7 @@ def client_of(world: World, **claims: str) -> Client:
     return client
 
 
-def eventually(check: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def eventually(check: Callable[[], bool], what: str, seconds: float = 180) -> None:
     until = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < until, what

@@ -64,7 +64,7 @@ def kill(pids: Iterable[int], number: int = signal.SIGKILL) -> None:
         wait_for(watches)
 
 
-def wait_for(watches: Iterable[int], seconds: float = 30) -> None:
+def wait_for(watches: Iterable[int], seconds: float = 90) -> None:
     """Until the processes of these pidfds are gone."""
     for watch in watches:
         assert select.select([watch], [], [], seconds)[0], "a process did not end"

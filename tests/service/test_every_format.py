@@ -22,7 +22,7 @@ from tests.every_key import EveryKey
 from tests.formats.foreign_tool import accepts, needs, run
 from tests.service import built
 
-DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature")
+DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature", "signify")
 _DEBSIG = """<?xml version="1.0"?>
 <!DOCTYPE Policy SYSTEM "https://www.debian.org/debsig/1.0/policy.dtd">
 <Policy xmlns="https://www.debian.org/debsig/1.0/"><Origin Name="Acme" id="{id}" Description="Acme"/>
@@ -67,7 +67,6 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
             with running(place.world):
                 said = place.sign_refused(*files, folder / "broken.deb")
                 place.sign(*(word for name in DETACHED for word in ("--format", name)), folder / "thing.whl")
-                place.sign("--format", "signify", folder / "SHA256")
                 place.sign("--format", "ssh-certificate", folder / "id.pub")
             (folder / "root.pem").write_text(place.root)
             yield Signed(folder, place.keys, said, home)
@@ -82,8 +81,8 @@ def test_one_bad_file_of_a_mixed_command_fails_alone(signed: Signed) -> None:
     assert "broken.deb: The package is cut short." in signed.said
     assert not (signed.folder / "broken.deb.receipt.json").exists()
     receipts = {path.name.removesuffix(".receipt.json") for path in signed.folder.glob("*.receipt.json")}
-    assert receipts == {"Release", "SHA256", "id.pub", *(f"thing.{end}" for end in (
-        "apk", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
+    assert receipts == {"Release", "id.pub", *(f"thing.{end}" for end in (
+        "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
 
 
 def deb(it: Signed) -> bool:
@@ -109,6 +108,10 @@ def release(it: Signed) -> bool:
 def program(it: Signed) -> bool:
     uefi = it.accepts("sbverify", "--cert", "root.pem", "thing.exe")
     return uefi and it.accepts("osslsigncode", "verify", "-in", "thing.exe", "-CAfile", "root.pem")
+
+
+def cabinet(it: Signed) -> bool:
+    return it.accepts("osslsigncode", "verify", "-in", "thing.cab", "-CAfile", "root.pem")
 
 
 def module(it: Signed) -> bool:
@@ -166,7 +169,7 @@ def minisign(it: Signed) -> bool:
 
 def signify(it: Signed) -> bool:
     key = it.public("lists", "signify")
-    return it.accepts("signify-openbsd", "-V", "-q", "-p", key, "-x", "SHA256.signify", "-m", "SHA256")
+    return it.accepts("signify-openbsd", "-V", "-q", "-p", key, "-x", "thing.whl.signify", "-m", "thing.whl")
 
 
 def ssh_certificate(it: Signed) -> bool:
@@ -175,7 +178,7 @@ def ssh_certificate(it: Signed) -> bool:
 
 
 VERIFIERS: tuple[Callable[[Signed], bool], ...] = (
-    deb, rpm, release, program, module, jar, apk, pdf, cms, timestamp, der, openpgp, sshsig, minisign, signify,
+    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, sshsig, minisign, signify,
     ssh_certificate,
 )  # fmt: skip
 

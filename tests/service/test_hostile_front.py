@@ -127,7 +127,7 @@ def test_bytes_swapped_in_the_store_before_the_request_are_noticed(service: Worl
         path = service.home / "artifacts" / file.sha256[:2] / file.sha256
         path.write_bytes(b"evil! bytes.")
         job = await Job.open(front, issuer, **RELEASE)
-        with refused("artifact-altered"):
+        with refused("artifact-replaced"):
             await job.ask(release("90.1", file))
 
     play(service, scenario)

@@ -13,6 +13,7 @@ import msgspec
 
 from hsmpub.errors import Invalid
 from hsmpub.model.digest import is_sha256_hex
+from hsmpub.model.strict_json import unique_members
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -63,7 +64,7 @@ def read_manifest(content: bytes, content_type: str) -> Manifest:
     if kind not in MEDIA_TYPES or len(content) > MAX_MANIFEST_BYTES:
         raise ManifestRefused(f"What the registry calls {kind[:100]!r} is no manifest that can be signed.")
     try:
-        top = json.loads(content, object_pairs_hook=_once)
+        top = json.loads(content, object_pairs_hook=unique_members)
     except (ValueError, RecursionError):
         raise ManifestRefused("The manifest is no JSON, or names a member twice.") from None
     if not isinstance(top, dict) or top.get("schemaVersion") != 2 or top.get("mediaType", kind) != kind:
@@ -101,10 +102,3 @@ def _children(listed: Any) -> tuple[Descriptor, ...]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member stands twice")
-    return found

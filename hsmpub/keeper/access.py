@@ -1,0 +1,87 @@
+"""What may be signed now: the signers while there are any, and what the terms of the unsealing leave."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hsmpub.errors import Sealed
+from hsmpub.hsm.pool import Signers
+from hsmpub.keeper.live import Live
+from hsmpub.keeper.opening import Opening
+from hsmpub.secret.page import SecretPage
+
+
+class Access:
+    """Sealed, until somebody (`hsmpub.keeper.unsealing`) puts live signers here."""
+
+    def __init__(self) -> None:
+        self._live: Live | None = None
+
+    @property
+    def is_unsealed(self) -> bool:
+        return self._live is not None
+
+    @property
+    def opening(self) -> Opening | None:
+        """What this unsealing allows; None while sealed."""
+        return None if self._live is None else self._live.opening
+
+    @property
+    def alive(self) -> int:
+        """Signers at work."""
+        return 0 if self._live is None else self._live.signers.alive
+
+    @property
+    def pin(self) -> SecretPage | None:
+        """For the program that this process turns into, and for nobody else."""
+        return None if self._live is None else self._live.pin
+
+    @property
+    def fewer(self) -> str:
+        """Why fewer signers are at work than were asked for, or empty."""
+        return "" if self._live is None else self._live.signers.fewer
+
+    @property
+    def log_signers(self) -> Signers | None:
+        """For the log key, which terms do not count; None while sealed."""
+        return None if self._live is None else self._live.signers
+
+    def live(self) -> tuple[Signers, Opening]:
+        """Raises Sealed, UnsealTimeOver."""
+        if self._live is None or self._live.opening is None:
+            raise Sealed("The service is sealed.")
+        self._live.opening.check_time()
+        return self._live.signers, self._live.opening
+
+    def signers(self) -> Signers:
+        """For what the terms do not count. Raises Sealed, UnsealTimeOver."""
+        return self.live()[0]
+
+    def is_for(self, project: str) -> bool:
+        """Whether the terms name this project, or none."""
+        projects = self.opening.opened.terms.projects if self.opening else ()
+        return projects is None or project in projects
+
+    def check_project(self, project: str) -> None:
+        """Raises Sealed, UnsealTimeOver, ProjectNotUnsealed."""
+        self.live()[1].check_project(project)
+
+    def check_whole(self, what: str) -> None:
+        """What belongs to no project waits while the terms name some.
+
+        Raises:
+            Sealed, UnsealTimeOver, ProjectNotUnsealed.
+        """
+        self.live()[1].check_whole(what)
+
+    @contextmanager
+    def signing(self, project: str, count: int) -> Iterator[Signers]:
+        """So many signatures may be made, logged and let go inside.
+
+        Raises:
+            Sealed, UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft.
+        """
+        signers, opening = self.live()
+        with opening.signing(project, count):
+            yield signers
