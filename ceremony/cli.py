@@ -21,6 +21,7 @@ from ceremony.commands import (  # noqa: F401 - each registers its commands
     witness,
 )
 from ceremony.commands.app import app
+from hsmpub import __version__
 from hsmpub.errors import HsmpubError
 
 __all__ = ["app", "run"]
@@ -28,6 +29,9 @@ __all__ = ["app", "run"]
 
 def run() -> None:
     """Entry point of the command."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"hsmpub-ceremony {__version__}")
+        return
     try:
         app()
     except HsmpubError as error:

@@ -62,7 +62,10 @@ def what_follows(backup: Backup, known: Checkpoint | None, lines: bytes | None, 
 def _check_brought(backup: Backup, known: Checkpoint, brought: Sequence[bytes]) -> None:
     frontier = backup.frontier
     if len(brought) != known.size - frontier.size:
-        raise EntriesDoNotContinue(f"{len(brought)} entries were brought; {known.size - frontier.size} are missing.")
+        raise EntriesDoNotContinue(
+            f"{len(brought)} entries were brought; {known.size - frontier.size} are missing: those of"
+            f" GET /log/entries?start={frontier.size}&end={known.size}."
+        )
     frontier.extend([leaf_hash(entry) for entry in brought])
     if frontier.root() != known.root:
         raise EntriesDoNotContinue("The entries that were brought are not those of the known checkpoint.")

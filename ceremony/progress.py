@@ -55,7 +55,7 @@ def _told(step: Step) -> str:
             return "keys born in a throw-away token, wrapped, the token destroyed"
         case "key retired":
             then = f"; {facts['successor']} takes its place" if facts["successor"] else ""
-            return f"{facts['name']} signs nothing any more ({facts['reason']}){then}"
+            return f"{facts['name']} is retired ({facts['reason']}){then}"
         case "keys destroyed":
             return f"destroyed in the token: {', '.join(facts['names'])}. {facts['old_backups']}"
         case "certificate request":
@@ -65,7 +65,7 @@ def _told(step: Step) -> str:
         case "transition":
             return f"statement of the change from {facts['old']} to {facts['new']}, by {', '.join(facts['signed_by'])}"
         case "keys":
-            return f"keys that sign from here on: {', '.join(facts['active'])}"
+            return f"keys in force from here on: {', '.join(facts['active'])}"
         case "keys restored":
             return "keys unwrapped; they are the pinned ones"
         case "OpenPGP certificate":
@@ -75,7 +75,7 @@ def _told(step: Step) -> str:
         case "keys lost":
             return f"NOT RESTORED: {', '.join([*facts['ended'], *facts['unknown_to_the_log']])}. {facts['advice']}"
         case "keys found":
-            return "the token has the pinned keys, and each made a signature"
+            return "the token has the pinned keys, and each works"
         case "vendor token":
             return f"token {facts['label']!r}, restored by its maker's means, has a new PIN that nobody saw"
         case "entries brought":
@@ -90,6 +90,8 @@ def _told(step: Step) -> str:
             return f"the {facts['quorum']} quorum opened: {', '.join(facts['opened'])}; nothing was released"
         case "permission":
             return f"upgrade to the code {facts['code'][:16]}… permitted by {', '.join(facts['holders'])}"
+        case "resumed" if "code" not in facts:
+            return "went on after it was interrupted"
         case "resumed":
             return f"went on unsealed in the code {facts['code'][:16]}…, which used the permission up"
         case "person":

@@ -10,6 +10,7 @@ from ceremony.standing.key_birth import KEY_GENERATE, KEY_ROTATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 
+_ROTATED = "Adopt a policy that names the new keys. To those who encrypt, hand on what 'hsmpub backup-key' prints."
 _THEN = "Users of 'hsmpub verify' and 'hsmpub policy check' bring their pins up to date: 'hsmpub trust update'."
 
 
@@ -28,7 +29,7 @@ def key_rotate(
     dry_run: DryRun = False,
 ) -> None:  # fmt: skip
     """Put new keys in the place of old ones, which sign nothing from then on."""
-    _hold(KEY_ROTATE, ceremony, home, share, identity, dry_run, "Adopt a policy that names the new keys.")
+    _hold(KEY_ROTATE, ceremony, home, share, identity, dry_run, _ROTATED)
 
 
 @app.command(name="key-retire")

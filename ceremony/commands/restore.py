@@ -79,6 +79,7 @@ def restore(
     say.print(f"\n{pins.service} is in {done.home}, sealed, in epoch {done.epoch}.")
     say.print(f"Give each holder their new share from {done.home}/restore-{done.epoch}/shares;")
     say.print("shares of earlier epochs open nothing any more. Never start the old instance again.")
+    say.print(f"Then start it ('hsmpub serve --home {done.home}'), unseal it, and take a new backup.")
 
 
 def _rehearse(backup: Backup, trust: Trust, shares: Sequence[ShareAtHand], protections: Mapping[str, str]) -> None:

@@ -166,7 +166,7 @@ class Held:
         """After a failure: leaves everything as it was while that can be done; else says what ends the ceremony."""
         if self.is_reversible:
             roll_back(self.home, self._journal)
-        elif isinstance(error, HsmpubError):
+        elif isinstance(error, HsmpubError) and "resume" not in error.next_step:
             error.next_step = f"{error.next_step} The ceremony has begun to change things: 'hsmpub-ceremony resume'."
 
     def _sync(self) -> None:

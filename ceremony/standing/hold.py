@@ -103,7 +103,8 @@ def resume(
 
     Raises:
         NothingToResume, JournalMalformed, the rules of open_home.
-        TooFewHolders and the rules of a refused share: it had begun to change the HSM, and takes its quorum again.
+        SharesNeeded, TooFewHolders and the rules of a refused share: it had begun to change the HSM, and takes its
+        quorum again.
     """
     try:
         with open_home(home, resuming=True) as opened:

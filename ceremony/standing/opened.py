@@ -39,7 +39,7 @@ class CeremonyHalfDone(Conflict):
 
 
 class NothingToResume(Conflict):
-    advice = "Nothing is to be done: no ceremony was interrupted in this home."
+    advice = "Nothing is to be done."
 
 
 class HomeContradictsItself(Broken):

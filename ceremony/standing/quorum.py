@@ -9,11 +9,21 @@ from pathlib import Path
 
 from ceremony.gather import ShareAtHand, gather_recovery, gather_unseal
 from ceremony.standing.held import Held
+from hsmpub.errors import Conflict
 from hsmpub.secret.page import SecretPage, wipe
 from hsmpub.shares.box import Box
 from hsmpub.shares.confirmation import Confirmation
 from hsmpub.shares.progress import progress_text
 from hsmpub.shares.record import Quorum, RecoveryRecord, UnsealRecord
+
+
+class SharesNeeded(Conflict):
+    """Of a ceremony that is resumed: it waits as it is until they are there."""
+
+    advice = (
+        "Run 'hsmpub-ceremony resume' with --share HOLDER=FILE and --identity HOLDER=FILE of a quorum, and with the"
+        " recovery ones if the ceremony took them."
+    )
 
 
 @dataclass(frozen=True)
@@ -48,8 +58,10 @@ def open_pin(
         seal: a new PIN. Returns: its box under the same secret, or nothing.
 
     Raises:
-        TooFewHolders, EnoughShares, and the rules of a refused share: nothing was opened.
+        SharesNeeded, TooFewHolders, EnoughShares, and the rules of a refused share: nothing was opened.
     """
+    if held.resumed is not None and not shares:
+        raise SharesNeeded("It was interrupted while it changed the HSM.")
     asked = record or held.opened.unseal_record()
     told = _recording(held, "unseal share", asked)
     held.holders, sealed = asyncio.run(

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import typer
 
+from hsmpub import __version__
 from hsmpub.cli.say import say_error
 from hsmpub.errors import HsmpubError, Invalid
 
@@ -75,6 +76,9 @@ def run() -> None:
     """The entry point. Refusals are one plain sentence and the next step, never a traceback."""
     if sys.argv[1:2] == ["gpg"] and sys.argv[2:] != ["--help"]:  # its words are gpg's, not typer's
         sys.exit(import_module("hsmpub.cli.gpg").main(sys.argv[2:]))
+    if sys.argv[1:] == ["--version"]:
+        print(f"hsmpub {__version__}")
+        return
     try:
         make_app(sys.argv[1:])(prog_name="hsmpub")
     except HsmpubError as e:

@@ -11,6 +11,7 @@ from hsmpub.cli.options import DEFAULT_URL, CaFile, Url, connect, pins
 from hsmpub.cli.say import note, say
 from hsmpub.cli.visible import visible
 from hsmpub.client.outputs import write_whole
+from hsmpub.model.key import DECRYPTS
 from hsmpub.model.keys import Key, Keys
 from hsmpub.model.trust import dump_trust, known_keys, with_keys
 
@@ -32,7 +33,7 @@ def update(trust: PinsFile = Path("trust.json"), url: Url = DEFAULT_URL, ca_file
     known = known_keys(before)
     changes = list(_changes(known, now))
     if not changes:
-        say(f"{trust} is up to date: {len(now.active)} keys sign.")
+        say(f"{trust} is up to date: {len(now.active)} keys are in force.")
         return
     for change in changes:
         say(change)
@@ -70,13 +71,20 @@ def _changes(before: Keys, now: Keys) -> list[str]:
     return [said for _, said in sorted(found)]
 
 
+#: Of those that do not sign.
+_USES = {DECRYPTS: "opens what is encrypted to it", "aes256": "seals credentials"}
+
+
 def _standing(key: Key) -> str:
     if key.state == "destroyed":
         return f"destroyed (entry {key.life.destroyed})"
-    return "signs" if key.state == "active" else f"{_retired(key)} (entry {key.life.retired})"
+    return (
+        _USES.get(key.record.kind, "signs") if key.state == "active" else f"{_retired(key)} (entry {key.life.retired})"
+    )
 
 
 def _retired(key: Key) -> str:
     why = {"compromised": ": it may be known to others", "superseded": ""}.get(key.life.reason, "")
     then = f"; {visible(key.life.successor)} takes its place" if key.life.successor else ""
-    return f"signs nothing any more{why}{then}"
+    ended = "is encrypted to no more, and opens what was" if key.record.kind == DECRYPTS else "signs nothing any more"
+    return f"{ended}{why}{then}"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
+from hsmpub import receipt as receipts
 from hsmpub.errors import Broken
 from hsmpub.model.trust import Trust, known_keys
-from hsmpub.receipt import Report, verify_receipt
+
+if TYPE_CHECKING:
+    from hsmpub.receipt import Report
 
 
 class OutputNotInLog(Broken):
@@ -22,7 +26,7 @@ def check_receipt(receipt: bytes, trust: Trust, outputs: Collection[str] = ()) -
     Raises:
         OutputNotInLog, and what verify_receipt raises.
     """
-    report = verify_receipt(receipt, trust.log_key, pinned=known_keys(trust))
+    report = receipts.verify_receipt(receipt, trust.log_key, pinned=known_keys(trust))
     missing = set(outputs) - {seen.sha256 for seen in report.signatures}
     if missing:
         raise OutputNotInLog(f"{len(missing)} signatures are not in the log as the receipt shows it.")

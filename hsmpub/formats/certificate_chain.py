@@ -1,6 +1,6 @@
 """A chain of X.509 certificates for a key in the HSM, as a CA gave it: checked before anything is made with it.
 
-1 nothing but certificates, each once, the key's own first
+1 certificates, each once, the key's own first, and nothing else but text around them, as `openssl` writes it
 2 it is for the very key
 3 each is issued by the next: name and signature; the issuers are CAs and may issue that deep
 4 all are valid now, and no signature uses a weak hash
@@ -37,11 +37,15 @@ _WEAK = (SHA1, SHA224)
 
 
 class ChainMalformed(Invalid):
-    advice = f"Give the certificates in PEM and nothing else, the key's own first; {MAX_CERTIFICATES} at most."
+    advice = (
+        f"Give the certificates in PEM, the key's own first, {MAX_CERTIFICATES} at most, and nothing secret. Of a .p7b:"
+        " 'openssl pkcs7 -print_certs -in FILE' (-inform DER if it is not text); of a .cer or .der:"
+        " 'openssl x509 -inform DER -in FILE'."
+    )
 
 
 class CertificateForAnotherKey(Invalid):
-    advice = "Give the certificate that the CA made from this key's request."
+    advice = "Give the certificate that the CA made from this key's request, before those of its issuers."
 
 
 class ChainBroken(Invalid):
@@ -107,11 +111,13 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int, authority: bool =
 
 
 def load_chain(text: str) -> list[x509.Certificate]:
-    """The certificates of a PEM file. Raises ChainMalformed."""
+    """The certificates of a PEM file. Text around them says nothing (RFC 7468, 2). Raises ChainMalformed."""
     text = text.replace("\r\n", "\n")
     blocks = _PEM.findall(text)
-    if _PEM.sub("", text).strip() or not 1 <= len(blocks) <= MAX_CERTIFICATES:
-        raise ChainMalformed(f"It holds {len(blocks)} certificates, or something else besides.")
+    if "-----" in _PEM.sub("", text):
+        raise ChainMalformed("The chain holds something else than certificates, or one that is cut.")
+    if not 1 <= len(blocks) <= MAX_CERTIFICATES:
+        raise ChainMalformed(f"The chain holds {len(blocks)} certificates.")
     try:
         chain = [load_whole(block.encode()) for block in blocks]
     except ValueError as error:

@@ -1,7 +1,8 @@
 """What a drill shows of a quorum's secret, inside the gathering child: it opens all that it has to, and nothing leaves.
 
-An unseal quorum's secret must open the PIN's box. A recovery quorum's must open its three boxes; the identity in them
-must be the pinned keeper's, and the wrapping key must unwrap every key to the private half of the recorded public one.
+An unseal quorum's secret must open the PIN's box. A recovery quorum's must open its three boxes and that of each later
+birth; the identity in them must be the pinned keeper's, and each wrapping key must unwrap the keys under it to the
+private halves of the recorded public ones.
 For that, these keys are in this process's memory for some milliseconds, as they are in a restore.
 """
 
@@ -18,7 +19,7 @@ from hsmpub.secret.page import wipe
 from hsmpub.shares.box import Box, box_of
 from hsmpub.shares.derive import open_pin
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord, WrappedKey
-from hsmpub.shares.recovery import open_boxes
+from hsmpub.shares.recovery import birth_content, open_boxes
 
 _SEQUENCE = 0x30
 
@@ -41,6 +42,7 @@ def boxes_to_prove(record: UnsealRecord | RecoveryRecord) -> tuple[Box, ...]:
         box_of("wrapping key", record.wrapping_key_box),
         box_of("SO PIN", record.so_pin_box),
         box_of("keeper identity", record.identity_box),
+        *(box_of(birth_content(birth.number), birth.wrapping_key_box) for birth in record.births),
     )
 
 
@@ -60,10 +62,13 @@ def prove_recovery(
             raise BackupNotProven("The keeper identity in the backup is not the pinned one.")
         for key in record.wrapped:
             _prove_key(key, opened["wrapping key"])
+        for birth in record.births:
+            for key in birth.wrapped:
+                _prove_key(key, opened[birth_content(birth.number)])
     finally:
         for content in opened.values():
             wipe(content)
-    return ("secret", *opened, *(f"key {key.name}" for key in record.wrapped))
+    return ("secret", *opened, *(f"key {key.name}" for key in record.all_wrapped))
 
 
 def _prove_key(key: WrappedKey, wrapping_key: bytearray) -> None:

@@ -41,6 +41,12 @@ class TranscriptIncomplete(Broken):
     advice = "Steps are missing or out of order, and it was signed all the same: find out who signed it, and why."
 
 
+class TranscriptOfRehearsal(Forbidden):
+    """Nobody can have pinned the throw-away keys of a rehearsal."""
+
+    advice = "Look at its steps, and compare them with those of the real one; there is nothing to verify it against."
+
+
 class TranscriptUntrusted(Forbidden):
     advice = "It is the transcript of another service, or the pins are: compare the key fingerprints word by word."
 
@@ -88,6 +94,7 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
 
     Raises:
         TranscriptMalformed, TranscriptAltered: see load_transcript.
+        TranscriptOfRehearsal: signed by a rehearsal's keys.
         TranscriptUntrusted: of another service, or signed by other keys than the pinned ones.
         TranscriptIncomplete: signed, but not with the steps of such a ceremony.
         TrustMalformed: of the pins.
@@ -106,6 +113,8 @@ def check_transcript(data: bytes, trust: Trust) -> Transcript:
     for seal in transcript.seals:
         key, public = pinned[seal.signer]
         if seal.key != key:
+            if transcript.head.rehearsal:
+                raise TranscriptOfRehearsal("The transcript is of a rehearsal, signed by its own throw-away keys.")
             raise TranscriptUntrusted(f"The transcript is signed by another {seal.signer} key than the pinned one.")
         try:
             check_hex_signature(public, seal.signature, message)

@@ -32,7 +32,7 @@ from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.openpgp_subkey import OPENPGP_SUBKEY, PrimaryUnfit, SubkeyUnfit
-from ceremony.standing.quorum import AtHand
+from ceremony.standing.quorum import AtHand, SharesNeeded
 from ceremony.standing.reshare import RESHARE
 from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.errors import HsmpubError
@@ -57,7 +57,7 @@ from hsmpub.shares.record import dump_record, load_recovery_record
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.reader import LogReader
-from hsmpub.transcript.check import check_transcript, load_transcript
+from hsmpub.transcript.check import TranscriptOfRehearsal, check_transcript, load_transcript
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'
 GENERATE = (
@@ -354,6 +354,8 @@ def test_a_rehearsal_has_keys_of_the_same_names_and_changes_nothing(lived: Lived
     assert said.returncode == 0, said.stderr
     rehearsed = load_transcript(said.stdout)
     assert rehearsed.head.rehearsal
+    with pytest.raises(TranscriptOfRehearsal):
+        check_transcript(said.stdout, load_trust(lived.home.trust.read_bytes()))
     assert [step.what for step in rehearsed.steps] == [
         "ceremony file", "unseal share", "unseal share", "unseal share", "keys taken in", "keys born",
         "backup of the keys", "certificates", "transition", "key retired", "keys", "outputs",
@@ -386,6 +388,8 @@ def test_killed_before_the_log_knows_of_the_key_its_object_goes_and_another_is_m
             hold(KEY_ROTATE, ROTATE, born, home, tmp_path / "papers")
     assert len(entries(home, born.done.trust.log_key)) == 3
     assert load_trust(home.trust.read_bytes()) == born.done.trust
+    with pytest.raises(SharesNeeded):
+        resume(KINDS, home, AtHand([], []), now=now)
     assert resume(KINDS, home, quorum(born, recovery=()), now=now).how == "resumed"
     with SecretPage() as pin:
         unseal(born.stage, home, born.home.genesis / "shares", ("holder-1", "holder-2", "holder-3"), pin)

@@ -11,7 +11,7 @@ from standing_stage import copy_home, hold_file, now, quorum, write_papers
 from ceremony.standing.hold import read_papers, resume
 from ceremony.standing.kinds import KINDS
 from ceremony.standing.pin_change import PIN_CHANGE, SO_PIN_CHANGE
-from ceremony.standing.quorum import AtHand
+from ceremony.standing.quorum import AtHand, SharesNeeded
 from hsmpub.home import Home
 from hsmpub.hsm.rules import PinNotChanged, PinRefused
 from hsmpub.hsm.signer import TokenSigner
@@ -94,7 +94,7 @@ def test_killed_around_the_change_the_same_holders_go_on(
     with pytest.raises(ZeroDivisionError):
         hold_file(PIN_CHANGE, file_of(tmp_path, "pin-change"), home, quorum(born, recovery=()))
     monkeypatch.undo()
-    with pytest.raises(TooFewHolders) as refused:
+    with pytest.raises(SharesNeeded) as refused:
         resume(KINDS, home, AtHand(), now=now)
     assert "hsmpub-ceremony resume" in refused.value.next_step
     assert resume(KINDS, home, quorum(born, recovery=()), now=now).how == "resumed"

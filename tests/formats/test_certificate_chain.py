@@ -76,6 +76,13 @@ def test_a_whole_chain_is_taken_with_its_root_or_without_and_openssl_agrees(ca: 
     assert said.stdout.decode().endswith(": OK\n"), said.stderr
 
 
+def test_text_around_the_certificates_says_nothing(ca: CodeSigningCa) -> None:
+    """As openssl prints it (-text, Bag Attributes), with line ends of either kind."""
+    plain = chain_of(ca.issue(request()), ca.intermediate)
+    spoken = plain.replace("-----BEGIN", "subject=CN = Example\nissuer=CN = CA\n-----BEGIN").replace("\n", "\r\n")
+    assert check_chain(spoken, KEY, now=NOW) == check_chain(plain, KEY, now=NOW)
+
+
 Fault = Callable[[CodeSigningCa], str]
 FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
     "nothing": (lambda ca: "", rule.ChainMalformed),

@@ -24,8 +24,8 @@ from hsmpub.shares.gathering import DRILL_CONTEXT, EnoughShares, ShareBoxUnreada
 from hsmpub.shares.holder import AttemptNotOfKeeper, attempt_to_sign, box_for_attempt
 from hsmpub.shares.plan import HolderKey, one_group
 from hsmpub.shares.proving import BackupNotProven
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord, WrappedKey
-from hsmpub.shares.recovery import RecoveryBoxAltered, seal_for_recovery
+from hsmpub.shares.record import Birth, RecoveryRecord, UnsealRecord, WrappedKey
+from hsmpub.shares.recovery import RecoveryBoxAltered, birth_content, seal_for_recovery
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.shares.split import NewRecovery, split_recovery
 from hsmpub.wire import messages as m
@@ -172,6 +172,23 @@ def recovery() -> Recovery:
 def test_a_recovery_quorum_shows_that_every_key_would_come_back(recovery: Recovery) -> None:
     proven = asyncio.run(drill(recovery.record, recovery.words))
     assert proven == ("secret", "wrapping key", "SO PIN", "keeper identity", "key release", "key sealing")
+
+
+def test_the_keys_of_later_births_are_proven_too(recovery: Recovery) -> None:
+    release, _ = recovery.record.wrapped
+    later = msgspec.structs.replace(release, name="release-2027")
+    box = seal_for_recovery(recovery.split.public_key, 1, birth_content(4), WRAPPING)
+    born = Birth(number=4, wrapping_key_box=box, wrapped=(later,))
+    record = msgspec.structs.replace(recovery.record, births=(born,))
+    proven = asyncio.run(drill(record, recovery.words))
+    assert {"wrapping key of birth 4", "key release-2027"} <= set(proven)
+    wrong = seal_for_recovery(recovery.split.public_key, 1, birth_content(4), bytearray(b"x" * 32))
+    for births, rule in (
+        (msgspec.structs.replace(born, wrapping_key_box=wrong), BackupNotProven),
+        (msgspec.structs.replace(born, number=5), RecoveryBoxAltered),
+    ):
+        with pytest.raises(rule):
+            asyncio.run(drill(msgspec.structs.replace(record, births=(births,)), recovery.words))
 
 
 def test_a_backup_that_would_not_restore_this_service_fails_the_drill(recovery: Recovery) -> None:
