@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import shutil
 import tarfile
@@ -11,13 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-from cryptography.exceptions import InvalidSignature
-
+from ceremony.backup_tar import BackupAltered, BackupMalformed, BackupOfNewerVersion, check_manifest, unpack
 from ceremony.log_snapshot import fold_log, measure_frontier
-from ceremony.manifest import LOG, MANIFEST, SIGNATURE, FileFacts, Manifest, manifest_message, quorum_facts
+from ceremony.manifest import LOG, Manifest, quorum_facts
 from ceremony.place import OutputNotWritten
-from hsmpub.errors import Broken, Forbidden, Invalid, NotFound
+from hsmpub.errors import NotFound
 from hsmpub.model.entry import EntryMalformed
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust
@@ -26,32 +23,10 @@ from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.tile import Frontier
-from hsmpub.transcript.check import check_hex_signature, keeper_public
-
-_NAME = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._+-]{0,199}/){0,4}[A-Za-z0-9][A-Za-z0-9._+-]{0,199}")
-_MAX_MANIFEST = 64 << 20
-_CHUNK = 1 << 20
-VERSION = 1
 
 
 class BackupMissing(NotFound):
     advice = "Check the path."
-
-
-class BackupMalformed(Invalid):
-    advice = "Give a file that 'hsmpub-ceremony backup' wrote."
-
-
-class BackupAltered(Broken):
-    advice = "Take another copy of the backup: this one was altered or damaged."
-
-
-class BackupUntrusted(Forbidden):
-    advice = "It is the backup of another service, or the pins are: compare trust.json with another participant's."
-
-
-class BackupOfNewerVersion(Invalid):
-    advice = "Use a version of hsmpub that is as new as the one that took the backup; CHANGELOG.md names them."
 
 
 @dataclass(frozen=True)
@@ -91,9 +66,9 @@ def open_backup(
     with scratch_folder("hsmpub-backup-", folder) as root:
         try:
             with tarfile.open(path, "r:") as tar:
-                manifest = _check_manifest(tar, trust)
+                manifest = check_manifest(tar, trust)
                 for name, facts in manifest.files.items():
-                    _unpack(tar, name, facts, root / name)
+                    unpack(tar, name, facts, root / name)
         except FileNotFoundError:
             raise BackupMissing(f"There is no file {path}.") from None
         except (IsADirectoryError, PermissionError) as error:
@@ -130,66 +105,6 @@ def _check_whole(backup: Backup) -> None:
     )  # fmt: skip
     if said != found or manifest.epoch != unseal.epoch:
         raise BackupAltered("Log, records and manifest of the backup do not tell the same.")
-
-
-def _check_manifest(tar: tarfile.TarFile, trust: Trust) -> Manifest:
-    members = tar.getmembers()
-    names = [member.name for member in members]
-    if len(set(names)) != len(names) or not all(_NAME.fullmatch(name) for name in names):
-        raise BackupMalformed("The backup names a file twice, or not plainly.")
-    if not all(member.isreg() for member in members) or names[-2:] != [MANIFEST, SIGNATURE]:
-        raise BackupMalformed("The backup holds something else than files, or does not end with its manifest.")
-    body, signature = (_small(tar, member) for member in members[-2:])
-    _check_version(body)
-    try:
-        check_hex_signature(keeper_public(trust), signature.decode("ascii").removesuffix("\n"), manifest_message(body))
-    except (InvalidSignature, ValueError):
-        raise BackupUntrusted("The backup's manifest is not signed by the pinned keeper.") from None
-    try:
-        manifest = msgspec.json.decode(body, type=Manifest)
-    except msgspec.MsgspecError:
-        raise BackupMalformed("The backup's manifest cannot be read.") from None
-    if manifest.service != trust.service:
-        raise BackupUntrusted(f"The backup is of the service {manifest.service[:80]!r}.")
-    if set(manifest.files) != set(names[:-2]) or LOG not in manifest.files:
-        raise BackupAltered("The backup does not hold exactly the files that its manifest names.")
-    return manifest
-
-
-def _check_version(body: bytes) -> None:
-    """Said before the signature, which a newer version may make in another way; nothing else is read of it."""
-    try:
-        said = msgspec.json.decode(body, type=_Version).backup
-    except msgspec.MsgspecError:
-        return  # the signature says what there is to say
-    version = re.fullmatch(r"hsmpub backup v([1-9][0-9]{0,5})", said)
-    if version is not None and int(version[1]) > VERSION:
-        raise BackupOfNewerVersion(f"The backup is of the form {said!r}; this version reads up to v{VERSION}.")
-
-
-class _Version(msgspec.Struct, frozen=True):
-    backup: str
-
-
-def _small(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    file = tar.extractfile(member)
-    if file is None or member.size > _MAX_MANIFEST:
-        raise BackupMalformed("The backup's manifest is too large.")
-    return file.read()
-
-
-def _unpack(tar: tarfile.TarFile, name: str, facts: FileFacts, target: Path) -> None:
-    source = tar.extractfile(name)
-    assert source is not None  # a regular file, checked before
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with target.open("xb") as file:
-        while chunk := source.read(_CHUNK):
-            digest.update(chunk)
-            file.write(chunk)
-        size = file.tell()
-    if (digest.hexdigest(), size) != (facts.sha256, facts.size):
-        raise BackupAltered(f"{name} in the backup is not what its manifest names.")
 
 
 def copy_into(backup: Backup, home: Path) -> None:

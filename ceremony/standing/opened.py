@@ -39,7 +39,7 @@ class CeremonyHalfDone(Conflict):
 
 
 class NothingToResume(Conflict):
-    advice = "Nothing is to be done."
+    advice = "Nothing is to be done: the service can be started."
 
 
 class HomeContradictsItself(Broken):

@@ -12,7 +12,8 @@ import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect
 from hsmpub.cli.say import note, say
-from hsmpub.client.ssh_agent import Signer, listening
+from hsmpub.client.agent_signer import Signer
+from hsmpub.client.ssh_agent import listening
 from hsmpub.client.token import token_source
 
 

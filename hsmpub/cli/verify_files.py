@@ -68,7 +68,7 @@ def _say(judged: Sequence[Judged], problems: dict[str, Problem]) -> None:
         say(f"no  {visible(path)}: {visible(problem.detail)} {visible(problem.next_step)}", "red")
     if problems:
         return  # what a receipt would add is of no use to a file that is refused
-    say(f"Verified by the pins: {len(judged)} signatures.", "green")
+    say(f"Verified by the pins: {len(judged)} {'signatures' if len(judged) > 1 else 'signature'}.", "green")
     note(
         "Without a receipt this does not say who asked for it, who approved, under which policy, when, and whether"
         f" it is in the log: 'hsmpub verify FILE{SUFFIX} FILE' does."

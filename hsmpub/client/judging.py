@@ -86,7 +86,8 @@ def _maker(found: Found, file: GivenFile, keys: Keys) -> tuple[Format, bytes, by
     """Format, output as it was logged, timestamp token, the key, and its record with the certificates used.
 
     Raises SignatureOfNoPinnedKey."""
-    why: list[str] = []
+    why: list[str] = []  # of keys that it could be by; what says only that it is another's is counted
+    others = 0
     for form in found.forms:
         output, token = without_timestamp(found.output, form.name) if form.name in STAMPED else (found.output, None)
         for key in keys.known:
@@ -95,11 +96,14 @@ def _maker(found: Found, file: GivenFile, keys: Keys) -> tuple[Format, bytes, by
             try:
                 record = _check(form, output, file, key.record)
             except HsmpubError as e:
-                why.append(e.detail)
+                if e.rule.endswith("-key-differs"):
+                    others += 1
+                else:
+                    why.append(e.detail)
             else:
                 return form, output, token, key, record
     names = " or ".join(form.name for form in found.forms)
-    reason = why[0] if why else "They know none for that."
+    reason = why[0] if why else "It is by another key." if others else "They know none for that."
     raise SignatureOfNoPinnedKey(f"{found.path.name} ({names}): no key of the pins made it over this file. {reason}")
 
 

@@ -18,7 +18,8 @@ from hsmpub.formats.cms.certificates import with_its_certificates
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import ReadSignedData
 from hsmpub.formats.cms.stamp import STAMPED, signature_value
-from hsmpub.formats.cms.timestamp_token import TimestampUntrusted, see_token, token_of
+from hsmpub.formats.cms.timestamp_signer import TimestampUntrusted
+from hsmpub.formats.cms.timestamp_token import see_token, token_of
 from hsmpub.formats.format import Format
 from hsmpub.formats.source import Source, hash_ranges
 from hsmpub.model.clock import rfc3339

@@ -1,4 +1,4 @@
-"""Step 3: people co-sign, or refuse; time runs out. Who still counts is looked up again when it matters."""
+"""Step 3: people co-sign, or decline; time runs out. Who still counts is looked up again when it matters."""
 
 from __future__ import annotations
 

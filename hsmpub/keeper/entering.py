@@ -14,7 +14,7 @@ MAX_PENDING_OF_A_PERSON = 32
 
 
 class TooManyPending(Throttled):
-    advice = "Have them approved or refused first."
+    advice = "Have them approved or declined first."
     retry_is_safe = False
 
 

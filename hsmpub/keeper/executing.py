@@ -11,8 +11,6 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import msgspec
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
-from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
@@ -23,12 +21,12 @@ from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.making import context_of, make, plan
+from hsmpub.keeper.tagging import sign_tag
 from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate, Subject
+from hsmpub.model.statement import Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
@@ -135,7 +133,7 @@ class Executing:
     async def _conclude(self, request: Request, made: Sequence[e.Entry]) -> None:
         """Records what was signed or opened, or what an adoption puts into force."""
         async with self._book.turn():
-            # Somebody may have been revoked, or refused, while the HSM was signing.
+            # Somebody may have been revoked, or declined, while the HSM was signing.
             if self._is_ready(request) and request.statement.predicate.expires_at > self._book.now():
                 await self._book.record(*(made or adopted(self._book, request)))
                 self._on_adopted()
@@ -177,24 +175,5 @@ class Executing:
         for target in request.statement.predicate.publish:
             settings = self._book.policy.targets[target]
             if settings.kind == "git":
-                entries.append(await self._tag(signers, request, target, now))
+                entries.append(await sign_tag(self._book, signers, request, target, now))
         return entries
-
-    async def _tag(self, signers: Signers, request: Request, target: str, now: int) -> e.Signed:
-        predicate: Predicate = request.statement.predicate
-        settings = self._book.policy.targets[target]
-        key = self._book.signing_key(settings.key)
-        tag = GitTag(
-            commit=predicate.commit,
-            name=settings.tag.format(version=predicate.version, project=predicate.project),
-            tagger=self._book.genesis.service,
-            email=f"{self._book.genesis.service}@hsmpub.invalid",
-            at=now,
-            message=f"{predicate.project} {predicate.version}\n\nhsmpub request {request.id}\n",
-        )
-        made = prepare_tag(tag, key, "openpgp" if "openpgp" in key.formats else "sshsig")
-        [signature] = await signers.sign(key.name, [made.prepared.payload], hash=made.prepared.hash)
-        content = assemble_tag(made, signature)
-        check_tag(content, tag, key)
-        output = e.kept_output(f"git:{target}", "git-tag", key.name, tag.name, content)
-        return e.Signed(now, request.id, f"git:{target}", sha256_hex(content), (output,))

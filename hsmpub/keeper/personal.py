@@ -63,8 +63,7 @@ class Personal:
         """A person's request to adopt a policy or roster, to seal a credential, or to decrypt."""
         self.check_person(body, raw, signature)
         self._decide(body)
-        # before anything is kept for it
-        check_room(self._book, "person", body.person, MAX_PENDING_OF_A_PERSON)
+        check_room(self._book, "person", body.person, MAX_PENDING_OF_A_PERSON)  # before anything is kept for it
         content = await self._content(body)
         async with self._book.turn():
             self.check_person(body, raw, signature)

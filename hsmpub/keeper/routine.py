@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from itertools import islice
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import msgspec
 
-from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
+from hsmpub.errors import HsmpubError, Problem
+from hsmpub.formats.format import Artifact, Context, Format
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
+from hsmpub.keeper.batch import Batch, Work, sign_batch
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.making import context_of
 from hsmpub.keeper.revoking import Revoking
@@ -31,20 +29,14 @@ from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.said import Said
-from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, TufFacts, dump_statement
+from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, dump_statement
 from hsmpub.policy import Policy
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
 ROUTINE_SECONDS = 60
-
-
-class OutputDiffers(Broken):
-    advice = "Nothing was released. Report the format and the version of the service."
 
 
 @dataclass(frozen=True)
@@ -61,23 +53,6 @@ class _Allowed:
 
 
 _Given = s.HashState | s.FileRef | Artifact
-
-
-class _Work(NamedTuple):
-    artifact: Artifact
-    key: KeyRecord
-    format: Format
-    prepared: Prepared
-
-
-@dataclass
-class _Batch:
-    made: list[m.MadeSignature] = field(default_factory=list)
-    subjects: list[Subject] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    work: list[_Work] = field(default_factory=list)
-    tuf: list[TufFacts] = field(default_factory=list)
 
 
 class Routine:
@@ -129,7 +104,7 @@ class Routine:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         self._check_policy(policy, self._book.state.size)
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
-            await self._make(batch, signers, context)
+            await sign_batch(batch, signers, context)
             if batch.tuf:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
             self._check_policy(policy, self._book.state.size)
@@ -167,14 +142,14 @@ class Routine:
         session.decisions[question] = allowed
         return allowed
 
-    async def _prepare(self, everything: Sequence[_Given], allowed: _Allowed, context: Context) -> _Batch:
-        batch = _Batch()
+    async def _prepare(self, everything: Sequence[_Given], allowed: _Allowed, context: Context) -> Batch:
+        batch = Batch()
         forms = [form for _, form in allowed.makes]
         for given in everything:
             try:
                 artifact = await self._artifact(given, forms)
                 check_images(allowed.policy, context.project, allowed.signing, [artifact.image])
-                work = [_Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
+                work = [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
@@ -191,51 +166,3 @@ class Routine:
         if isinstance(given, s.HashState):
             return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
         return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)
-
-    async def _make(self, batch: _Batch, signers: Signers, context: Context) -> None:
-        """One call to the signers for each key and hash; usually that is one for the whole batch. A second round where
-        signatures cover signatures."""
-        outputs: list[bytes] = [b""] * len(batch.work)
-        todo = dict(enumerate(batch.work))
-        while todo:
-            todo = await self._round(todo, signers, context, outputs)
-        for work, output in zip(batch.work, outputs, strict=True):
-            name, form = work.artifact.name, work.format
-            batch.outputs.append(sha256_hex(output))
-            if work.prepared.said is not None:
-                batch.said.append(work.prepared.said)
-            batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
-
-    async def _round(
-        self, todo: dict[int, _Work], signers: Signers, context: Context, outputs: list[bytes]
-    ) -> dict[int, _Work]:
-        """Fills in the outputs, by position. Returns: what is to be signed after that."""
-        calls: dict[tuple[str, HashName], list[int]] = {}
-        for position, work in todo.items():
-            calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
-        following = {}
-        for (key, hash_name), positions in calls.items():
-            payloads = [digest for p in positions for digest in digests_of(todo[p].prepared)]
-            raw = iter(await signers.sign(key, payloads, hash=hash_name))
-            for p in positions:
-                work = todo[p]
-                signature = b"".join(islice(raw, work.prepared.count))
-                if (then := work.format.follow(work.prepared, signature)) is not None:
-                    following[p] = work._replace(prepared=then)
-                else:
-                    outputs[p] = assemble_and_read(work, signature, context)
-        return following
-
-
-def assemble_and_read(work: _Work, signature: bytes, context: Context) -> bytes:
-    """The output, read back by code that shares nothing with what made it: it says what the HSM was asked to sign,
-    and holds the very signature that the signer verified.
-
-    Raises:
-        OutputDiffers, and the rules of the format's reader.
-    """
-    output = work.format.assemble(work.prepared, signature)
-    claim = work.format.read(output, work.artifact, work.key, context)
-    if claim != claim_of(work.prepared, signature):
-        raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
-    return output

@@ -89,17 +89,20 @@ def verify_receipt(
     passed("policy", f"The policy of entry {policy_index} grants exactly that.")
     roster_index, approvals = check_approvals(facts, statement)
     by = [f"{a.person} ({', '.join(a.groups)}) at {rfc3339(a.at)}, {a.fingerprint}" for a in approvals]
-    passed("approvals", f"{len(by)} people approved it." if by else "It needed no approval.", by)
+    people = "1 person" if len(by) == 1 else f"{len(by)} people"
+    passed("approvals", f"{people} approved it." if by else "It needed no approval.", by)
     made = check_outputs(facts, statement, policy)
     newer = check_against_pins(made, pinned) if pinned is not None else ()
-    passed("signatures", f"{len(made)} signatures were made, as asked.", [m.output.name for m in made])
+    passed("signatures", f"Made as asked: {len(made)}.", [m.output.name for m in made])
     same, signatures = check_files(facts, statement, made, files)
     checked = [f"{s.name}: {s.format} by {s.key}" for s in signatures if s.checked]
-    passed("files", f"{len(same)} of {len(statement.subject)} files are at hand and the same.", checked)
+    # a file that carries its signature is another than the one that was asked for
+    at_hand = f"{len(same)} of {len(statement.subject)} files are at hand as they were asked for"
+    passed("files", f"{at_hand}, and {len(checked)} of {len(made)} signatures.", checked)
     published = check_publishing(facts, statement, made)
     passed(
         "publishing",
-        f"{len(published)} items were published.",
+        f"Published: {len(published)}.",
         [f"{p.item} → {p.target}: {p.result}" for p in published],
     )
     return Report(

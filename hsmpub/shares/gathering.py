@@ -48,7 +48,7 @@ class GroupComplete(Conflict):
 
 
 class TooFewHolders(Conflict):
-    advice = "More holders hand in their shares."
+    advice = "More holders hand in their shares; a ceremony takes them all in one call, and has changed nothing yet."
 
 
 class EnoughShares(Conflict):

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_keeper import Place, pins, real
 
+from hsmpub.client.agent_signer import NoAgentKey, Signer
 from hsmpub.client.client import Client
 from hsmpub.client.public_key import public_form
-from hsmpub.client.ssh_agent import NoAgentKey, Signer, SocketTaken, listening
+from hsmpub.client.ssh_agent import SocketTaken, listening
 from hsmpub.formats.sshsig import string
 from hsmpub.formats.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e

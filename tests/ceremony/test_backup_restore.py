@@ -21,12 +21,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ceremony.backup import make_backup
-from ceremony.backup_check import BackupAltered, BackupMalformed, BackupMissing, BackupUntrusted, open_backup
+from ceremony.backup_check import BackupMissing, open_backup
+from ceremony.backup_tar import BackupAltered, BackupMalformed, BackupUntrusted
 from ceremony.gather import ShareAtHand
 from ceremony.log_snapshot import BackupStale, LogForked
 from ceremony.lost_entries import what_follows
 from ceremony.place import HomeExists, OutputExists
-from ceremony.restore import Restored, RestoredKeysDiffer, run_restore
+from ceremony.restore import Restored, run_restore
+from ceremony.restore_token import RestoredKeysDiffer
 from hsmpub.errors import HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.signer import TokenSigner

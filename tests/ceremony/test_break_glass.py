@@ -160,7 +160,7 @@ def test_after_a_killed_ceremony_nothing_starts_until_it_is_resumed(born: Born, 
     assert list(home.ceremonies.iterdir()) == []
     again = run_command("resume", "--home", home.root)
     assert again.returncode == 1
-    assert b"no ceremony was interrupted" in again.stderr
+    assert b"No ceremony was interrupted" in again.stderr
 
 
 def test_a_rehearsal_takes_no_share_and_changes_nothing(born: Born, tmp_path: Path) -> None:

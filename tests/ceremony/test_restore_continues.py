@@ -14,9 +14,10 @@ import pytest
 from ceremony_stage import Born, run_command, tree, unseal
 from golden_transcript import check_golden
 
-from ceremony import backup_check
+from ceremony import backup_check, backup_tar
 from ceremony.backup import make_backup
-from ceremony.backup_check import BackupOfNewerVersion, open_backup
+from ceremony.backup_check import open_backup
+from ceremony.backup_tar import BackupOfNewerVersion
 from ceremony.file import CeremonyFile, HsmTable, load_ceremony_file
 from ceremony.gather import ShareAtHand
 from ceremony.log_snapshot import BackupStale
@@ -147,8 +148,8 @@ def test_a_log_of_a_newer_version_is_named_so(tmp_path: Path, born: Born) -> Non
 def test_a_backup_of_a_newer_form_is_named_so() -> None:
     body = msgspec.json.encode({"backup": "hsmpub backup v2", "anything": "else"})
     with pytest.raises(BackupOfNewerVersion, match="v2"):
-        backup_check._check_version(body)
-    backup_check._check_version(b'{"backup":"hsmpub backup v1"}')
+        backup_tar.check_version(body)
+    backup_tar.check_version(b'{"backup":"hsmpub backup v1"}')
 
 
 def test_shares_of_another_epoch_restore_nothing(born: Born, backup: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from hsmpub.errors import Invalid
 from hsmpub.formats import certificate_chain as rule
 from hsmpub.formats.certificate_chain import check_chain
 from hsmpub.formats.certificate_request import SubjectMalformed, make_request
-from hsmpub.formats.cms.timestamp_token import TimestampUntrusted, check_authority
+from hsmpub.formats.cms.timestamp_signer import TimestampUntrusted, check_authority
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.purposes import KeyKindUnfit
 

@@ -28,13 +28,8 @@ from hsmpub.client.timestamp import Authority, TimestampMissing, Timestamps, tok
 from hsmpub.client.timestamp_file import TimestampFileWrong, TimestampPinsUnusable, read_timestamp_file
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.stamp import STAMPED, signature_value, with_timestamp, without_timestamp
-from hsmpub.formats.cms.timestamp_token import (
-    TimestampUntrusted,
-    check_authority,
-    check_token,
-    read_response,
-    timestamp_request,
-)
+from hsmpub.formats.cms.timestamp_signer import TimestampUntrusted, check_authority
+from hsmpub.formats.cms.timestamp_token import check_token, read_response, timestamp_request
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

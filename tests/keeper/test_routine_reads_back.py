@@ -13,7 +13,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact, Context, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.keeper.routine import _Work, assemble_and_read
+from hsmpub.keeper.batch import Work, assemble_and_read
 from hsmpub.model.key import KeyRecord
 
 PEM = (
@@ -46,10 +46,10 @@ class Swapping:
 def test_refuses_an_output_over_another_file_or_with_another_signature(name: str) -> None:
     form = get_format(name)
     asked, other = (form.prepare(artifact, KEY, CONTEXT) for artifact in (ASKED, OTHER))
-    assert assemble_and_read(_Work(ASKED, KEY, form, asked), SIGNATURE, CONTEXT)
+    assert assemble_and_read(Work(ASKED, KEY, form, asked), SIGNATURE, CONTEXT)
     wrongs = [Swapping(form, signature=b"\x12" * 64)]
     if name != "sshsig":  # its output holds no digest of the file: the same signature gives the same bytes
         wrongs.append(Swapping(form, prepared=other))
     for wrong in wrongs:
         with pytest.raises(HsmpubError):
-            assemble_and_read(_Work(ASKED, KEY, wrong, asked), SIGNATURE, CONTEXT)  # type: ignore[arg-type]
+            assemble_and_read(Work(ASKED, KEY, wrong, asked), SIGNATURE, CONTEXT)  # type: ignore[arg-type]

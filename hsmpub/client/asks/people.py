@@ -1,4 +1,4 @@
-"""What people ask with their SSH keys: requests of their own, approvals and refusals, sealing."""
+"""What people ask with their SSH keys: requests of their own, approving and declining, sealing."""
 
 from __future__ import annotations
 

@@ -16,10 +16,15 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
 from pydantic import model_validator as validates
 
+from hsmpub.errors import Invalid
 from hsmpub.formats.tuf.metadata import LONGEST, ROLES, Role
 from hsmpub.model.toml_lines import InFile, load_toml
 
 FILE_NAME = "tuf.toml"
+
+
+class TufSettingsUnreadable(Invalid):
+    advice = "Name the repository's folder, and write its tuf.toml first; docs/tuf.md shows a whole file."
 
 
 class TufSettingsWrong(InFile):
@@ -90,11 +95,16 @@ class TufSettings(_Table):
 
 
 def read_settings(folder: Path) -> TufSettings:
-    """The folder's `tuf.toml`. Raises TufSettingsWrong, and the rules of hsmpub.model.toml_lines."""
+    """The folder's `tuf.toml`.
+
+    Raises TufSettingsUnreadable, TufSettingsWrong, and the rules of hsmpub.model.toml_lines.
+    """
     try:
         text = (folder / FILE_NAME).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise TufSettingsWrong(f"{folder / FILE_NAME} cannot be read: {e}.", line=1, file=FILE_NAME) from None
+    except OSError as e:
+        raise TufSettingsUnreadable(f"{folder / FILE_NAME} cannot be read: {e.strerror}.") from None
+    except UnicodeDecodeError:
+        raise TufSettingsUnreadable(f"{folder / FILE_NAME} is not UTF-8.") from None
     found = load_toml(text, file=FILE_NAME)
     try:
         return TufSettings.model_validate(found.data)
