@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hsmpub.errors import HsmpubError, Problem
 
-FIRST_SECONDS, MOST_SECONDS = 10, 600
+FIRST_SECONDS, MOST_SECONDS = 5, 600
 #: What comes back by itself, and is tried at every turn: a token, a disk, shares.
 _COMES_BACK = frozenset({"unavailable", "throttled"})
 
@@ -25,8 +25,8 @@ class Again:
         if error is not None and Problem.of(error).family in _COMES_BACK:
             self._waits.pop(request, None)
             return
-        _, last = self._waits.get(request, (0, FIRST_SECONDS // 2))
-        seconds = min(2 * last, MOST_SECONDS)
+        _, last = self._waits.get(request, (0, 0))
+        seconds = min(2 * last, MOST_SECONDS) or FIRST_SECONDS
         self._waits[request] = now + seconds, seconds
 
     def is_due(self, request: str, now: int) -> bool:
