@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from ceremony.commands.app import CardsOption, HomeOption, app, console, now
+from ceremony.example_keys import check_own_keys
 from ceremony.genesis import run_genesis
 from ceremony.plan import load_plan
 from ceremony.progress import step_printer
@@ -36,6 +37,7 @@ def genesis(
         sys.stdout.write(rehearsed.transcript.decode())
         out.print("Rehearsed; nothing was kept.")
         return
+    check_own_keys(plan)
     done = run_genesis(plan, home, now=now, told=step_printer(out), protections=protections, cards=cards)
     out.print(f"\n{done.trust.service} is in {done.home}, sealed.")
     out.print(f"Give each holder their file from {done.home}/genesis/shares or genesis/recovery.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 from ceremony_stage import Stage, run_command
 
+from ceremony.example_keys import ExampleKey, check_own_keys, is_example
 from ceremony.file import load_ceremony_file
 from ceremony.file_rules import (
     CeremonyFileRefused,
@@ -147,3 +150,22 @@ def test_a_holder_may_have_an_openpgp_certificate(stage: Stage) -> None:
     with pytest.raises(HolderKeyRefused, match="holder-2: The OpenPGP certificate") as refusal:
         load_ceremony_file(broken)
     assert refusal.value.line == line_with(broken, '"holder-2"')
+
+
+def test_a_home_that_nobody_could_open_is_not_made(stage: Stage) -> None:
+    """The keys of the example are for rehearsals: nobody has their private halves."""
+    home = stage.folder / "home"
+    ran = run_command("genesis", EXAMPLE, "--home", home)
+    assert ran.returncode == 1
+    assert b"holder-1 is the example's" in ran.stderr
+    assert not home.exists()
+    shutil.copy(EXAMPLE.with_name("roster.toml"), stage.folder)
+    with pytest.raises(ExampleKey, match="roster"):
+        check_own_keys(stage.plan())
+
+
+def test_every_key_of_the_example_is_known_as_one() -> None:
+    text = EXAMPLE.read_text() + EXAMPLE.with_name("roster.toml").read_text()
+    keys = re.findall(r"age1[0-9a-z]{50,}|AAAA[0-9A-Za-z+/=]{40,}", text)
+    assert len(keys) == 13
+    assert all(map(is_example, keys))
