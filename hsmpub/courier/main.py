@@ -12,6 +12,7 @@ import argparse
 import fcntl
 import logging
 import os
+import queue
 import shutil
 import signal
 import sys
@@ -52,15 +53,13 @@ def main() -> int:
 def run(home: Home, token: bytes, patience: Patience) -> int:
     """Runs until SIGTERM or SIGINT. token: 32 bytes, or empty where uids tell the keeper's channels apart."""
     log_to_stderr("courier")
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     work = home.courier / "work"
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     report = harden("courier", read=_readable(home), write=[str(home.courier)])
     for name, state in report.items():
         if state != "on":
             log.info("protection %s is off: %s", name, state)
+    stop = stop_by_signal()  # begins a thread, which has the same sandbox only from here on
     lock = _locked(home.courier / "lock", stop)
     if lock < 0:
         return 0
@@ -83,6 +82,23 @@ def run(home: Home, token: bytes, patience: Patience) -> int:
     sys.stderr.flush()
     # threads of workflows may sleep for long; a stop is no different from a crash, and both are made for
     os._exit(0)
+
+
+def stop_by_signal() -> threading.Event:
+    """Is set after SIGTERM or SIGINT, by a thread: a handler that sets it runs in the thread that waits for it, and a
+    second signal, or one at the wrong moment, would wait for a lock that its own thread holds. A SimpleQueue may be put
+    to at any moment."""
+    stop = threading.Event()
+    told: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: told.put(number))
+
+    def pass_on() -> None:
+        told.get()
+        stop.set()
+
+    threading.Thread(target=pass_on, daemon=True).start()
+    return stop
 
 
 def _told(report: dict[str, str]) -> dict[str, str]:

@@ -46,23 +46,25 @@ def main() -> None:
             {pkcs11.Attribute.EC_PARAMS: EDWARDS25519},
             local=True,
         )
-        keys = {
-            "ed25519": edwards.generate_keypair(mechanism=pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
-            "p256": curve.generate_keypair(),
-            "p256-kept": curve.generate_keypair(store=True),
-            "rsa3072": session.generate_keypair(pkcs11.KeyType.RSA, 3072),
+        make: dict[str, Callable[[], Any]] = {
+            "ed25519": lambda: edwards.generate_keypair(mechanism=pkcs11.Mechanism.EC_EDWARDS_KEY_PAIR_GEN),
+            "p256": curve.generate_keypair,
+            "p256-kept": lambda: curve.generate_keypair(store=True),
+            "rsa3072": lambda: session.generate_keypair(pkcs11.KeyType.RSA, 3072),
+            "rsa3072-kept": lambda: session.generate_keypair(pkcs11.KeyType.RSA, 3072, store=True),
         }
+        keys = {kind: make[kind]() for kind in kinds}
         try:
             json.dump({kind: rate(signing(kind, keys[kind][1]), seconds) for kind in kinds}, sys.stdout)
         finally:
-            for half in keys["p256-kept"]:
+            for half in (half for kind, pair in keys.items() if kind.endswith("-kept") for half in pair):
                 half.destroy()
 
 
 def signing(kind: str, private: Any) -> Callable[[bytes], object]:
     """One signature of a digest. A kind that is `kept` lies in the token, as the service's keys do; others are made for
     the session, which spares SoftHSM a look at the token's files for each signature."""
-    if kind == "rsa3072":
+    if kind.startswith("rsa3072"):
         return lambda digest: private.sign(_DIGEST_INFO + digest, mechanism=pkcs11.Mechanism.RSA_PKCS)
     mechanism = pkcs11.Mechanism.EDDSA if kind == "ed25519" else pkcs11.Mechanism.ECDSA
     return lambda digest: private.sign(digest, mechanism=mechanism)
