@@ -28,6 +28,8 @@ _MAY_NOT_START = 1
 _TRIES = 2
 #: A process that lived this long (seconds) is started again at once; others wait as long.
 _STEADY = 5.0
+#: Seconds between two looks for the keeper's socket.
+_LOOK = 0.05
 
 
 class HomeInUse(Conflict):
@@ -91,6 +93,17 @@ class Supervisor:
         for part in self.parts:
             await self._spawn(part)
             self._watchers.append(asyncio.get_running_loop().create_task(self._watch(part)))
+
+    async def keeper_answers(self) -> None:
+        """Returns once the keeper takes connections: what holders send before that is refused."""
+        while True:
+            try:
+                _, writer = await asyncio.open_unix_connection(str(self._home.front_socket))
+            except OSError:
+                await asyncio.sleep(_LOOK)
+            else:
+                writer.close()
+                return
 
     async def stop(self) -> None:
         """Ends all three, the front first, and waits for them."""

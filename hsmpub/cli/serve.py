@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,9 @@ from hsmpub.config import load_config
 from hsmpub.errors import Conflict
 from hsmpub.home import Home
 from hsmpub.supervisor import Supervisor
+
+#: So long the address is not told while the keeper reads its log; then it is, and says itself what is missing.
+START_SECONDS = 20.0
 
 
 class KeeperDidNotStart(Conflict):
@@ -35,13 +39,22 @@ async def _run(home: Home, listen: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await supervisor.start()
-    print(f"hsmpub listens on {supervisor.url}, sealed. Stop it with Ctrl-C.", flush=True)
-    waits = [asyncio.create_task(event.wait()) for event in (stop, supervisor.gave_up)]
     try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        await _first_of(stop.wait(), supervisor.gave_up.wait(), supervisor.keeper_answers(), seconds=START_SECONDS)
+        if not (stop.is_set() or supervisor.gave_up.is_set()):
+            print(f"hsmpub listens on {supervisor.url}, sealed. Stop it with Ctrl-C.", flush=True)
+        await _first_of(stop.wait(), supervisor.gave_up.wait())
     finally:
-        for wait in waits:
-            wait.cancel()
         await supervisor.stop()
     if supervisor.gave_up.is_set():
         raise KeeperDidNotStart("The keeper may not run on this home.")
+
+
+async def _first_of(*waits: Coroutine[None, None, object], seconds: float | None = None) -> None:
+    """Returns when one of them has, or after so many seconds; the others are given up."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
