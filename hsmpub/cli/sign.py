@@ -17,7 +17,7 @@ from hsmpub.cli.visible import visible
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
 from hsmpub.client.embedding import stamped, write_signed
-from hsmpub.client.outputs import write_whole
+from hsmpub.client.outputs import check_folder, write_whole
 from hsmpub.client.signing import Made, Work, batches, digest_work
 from hsmpub.client.timestamp import Timestamps, token_for
 from hsmpub.client.timestamp_file import read_timestamp_file
@@ -57,6 +57,8 @@ def sign(
     files, left_out = part_outputs(files)
     if left_out:
         note(f"Left out, for they belong to other files named here: {', '.join(map(str, left_out))}.")
+    if output is not None:
+        check_folder(output)
     failed: list[str] = []
     attest = read_predicate(predicate, predicate_type)
     formats = formats or ([GIVEN_PREDICATE] if attest else None)

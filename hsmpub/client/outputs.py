@@ -14,6 +14,18 @@ class NotWritten(Unavailable):
     advice = "Make room or choose another folder, then do it again."
 
 
+def check_folder(folder: Path) -> None:
+    """Asked before anything is signed, for what is signed is logged, whether it can be written or not.
+
+    Raises:
+        NotWritten: nothing can be written there.
+    """
+    if not folder.is_dir():
+        raise NotWritten(f"{folder} is no folder.", next_step="Make it or name another; nothing was signed.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise NotWritten(f"Nothing may be written in {folder}.", next_step="Name another; nothing was signed.")
+
+
 def write_whole(folder: Path, name: str, data: bytes) -> Path:
     """Writes `folder/name` atomically; an older file of that name is replaced.
 

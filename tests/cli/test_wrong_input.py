@@ -129,3 +129,12 @@ def test_one_reason_for_many_files_is_said_once(
     assert "2 files: The service is sealed." in said.err
     assert f"Left out, for they belong to other files named here: {tmp_path / 'a.bin.sig'}." in said.err
     assert f"Not signed: {tmp_path / 'a.bin'}, {tmp_path / 'b.bin'}." in said.err
+
+
+def test_a_missing_output_folder_is_named_before_anything_is_asked(hsmpub: Command, tmp_path: Path) -> None:
+    (tmp_path / "x.bin").write_bytes(b"x")
+    hsmpub.env["HSMPUB_URL"] = "http://127.0.0.1:1"  # who asked there would say so
+    said = hsmpub("sign", tmp_path / "x.bin", "--project", "p", "--format", "sshsig", "--output", tmp_path / "none")
+    assert said.status != 0
+    assert f"{tmp_path / 'none'} is no folder." in said.err
+    assert "nothing was signed" in said.err
