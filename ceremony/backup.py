@@ -49,8 +49,7 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
         OutputExists: `out` is there; it is left as it is.
         OutputNotWritten, LogUnavailable.
     """
-    if out.exists():
-        raise OutputExists(f"{out} exists already.")
+    check_free(out)
     config, trust = load_config(home), _read_trust(home)
     if home.ceremony_journal.exists():
         raise BackupDuringCeremony("A ceremony is changing this home, or was interrupted.")
@@ -96,6 +95,12 @@ def make_backup(home: Home, out: Path, *, now: int, artifacts: bool = False) -> 
     except OSError as error:
         raise OutputNotWritten(f"The backup cannot be written: {error.strerror or error}.") from None
     return manifest
+
+
+def check_free(out: Path) -> None:
+    """Raises OutputExists."""
+    if out.exists():
+        raise OutputExists(f"{out} exists already.")
 
 
 def copy_log(source: Path, target: Path) -> None:

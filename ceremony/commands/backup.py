@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from ceremony.backup import make_backup
+from ceremony.backup import check_free, make_backup
 from ceremony.backup_check import Backup, open_backup
 from ceremony.commands.app import HomeOption, TrustOption, app, console, now
 from ceremony.inputs import read_checkpoint_note, read_trust
@@ -17,6 +17,7 @@ from hsmpub.errors import Conflict
 from hsmpub.home import Home
 from hsmpub.model.clock import rfc3339
 from hsmpub.sandbox import harden
+from hsmpub.scratch import scratch_folder
 
 _DAY = 86_400
 
@@ -45,13 +46,30 @@ def take(
     out: Annotated[Path, typer.Argument(help="The file to write (tar); it must not exist.")],
     home: HomeOption = Path("home"),
     artifacts: Annotated[bool, typer.Option("--artifacts", help="With the artifact store.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Take it, check it, and leave nothing.")] = False,
 ) -> None:
     """Take a backup; no quorum is needed, and the service may run."""
     harden("keeper")
+    if dry_run:
+        rehearse(Home(home.resolve()), out.absolute(), artifacts=artifacts)
+        return
     manifest = make_backup(Home(home.resolve()), out.absolute(), now=now(), artifacts=artifacts)
     say = console()
     say.print(f"{out}: {len(manifest.files)} files, a log of {manifest.log_size} entries.")
     say.print("Its keys are sealed to the recovery quorum; keep it where the service's machine is not.")
+
+
+def rehearse(home: Home, out: Path, *, artifacts: bool) -> None:
+    """The whole backup beside where it would lie, so that room and rights are those of the real one; then it goes.
+
+    Raises what taking and checking one raise.
+    """
+    check_free(out)
+    with scratch_folder("hsmpub-backup-rehearsal-", out.parent) as folder:
+        make_backup(home, folder / out.name, now=now(), artifacts=artifacts)
+        with open_backup(folder / out.name, read_trust(home.trust), folder=folder) as checked:
+            show_backup(out, checked, now())
+    console().print("Rehearsed; nothing was kept.")
 
 
 @backups.command("verify")

@@ -273,8 +273,14 @@ def test_a_backup_never_overwrites_and_leaves_no_scraps(born: Born, backup: Path
 
 def test_the_commands_back_up_verify_and_restore(born: Born, tmp_path: Path) -> None:
     out, trust = tmp_path / "out.tar", born.home.trust
+    ran = run_command("backup", out, "--home", born.done.home, "--dry-run")
+    assert ran.returncode == 0, ran.stderr
+    assert b"a backup of releases" in ran.stdout
+    assert b"nothing was kept" in ran.stdout
+    assert not list(tmp_path.iterdir())
     ran = run_command("backup", out, "--home", born.done.home)
     assert ran.returncode == 0, ran.stderr
+    assert run_command("backup", out, "--home", born.done.home, "--dry-run").returncode == 1
     ran = run_command("verify", out, "--trust", trust)
     assert b"a backup of releases" in ran.stdout
     shares = born.home.genesis / "recovery"
