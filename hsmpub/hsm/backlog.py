@@ -48,12 +48,14 @@ class Request:
 
 @dataclass(slots=True)
 class Piece:
-    """Items `start` to `stop` of a request. failures: how often a signer failed with it in hand."""
+    """Items `start` to `stop` of a request. failures: how often a signer failed with it in hand; wrong: what was said
+    of a signature of it that did not verify."""
 
     request: Request
     start: int
     stop: int
     failures: int = 0
+    wrong: HsmpubError | None = None
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -92,7 +94,7 @@ class Backlog:
                 continue
             fits = max(1, budget // cost)
             if fits < len(piece):
-                rest = Piece(piece.request, piece.start + fits, piece.stop, piece.failures)
+                rest = Piece(piece.request, piece.start + fits, piece.stop, piece.failures, piece.wrong)
                 piece.stop = rest.start
                 self._pieces.append(rest)
                 self.cost += len(rest) * cost

@@ -130,13 +130,16 @@ class Dispatch:
         if isinstance(error, TokenGone | HsmFailed):
             self.crew.trouble = error
         piece.failures += 1
+        if isinstance(error, SignatureNotVerified):
+            piece.wrong = error
         passing = isinstance(error, TokenGone | HsmFailed | SignatureNotVerified | SignerLost)
         if passing and piece.failures < _ATTEMPTS:
             self._backlog.put_back(piece)
             return
-        piece.request.fail(error)
-        if isinstance(error, SignatureNotVerified):
+        if piece.wrong is not None:  # worse news than how the second attempt ended
+            error = piece.wrong
             self.alarm(f"{error.detail} Key: {piece.request.key}.")
+        piece.request.fail(error)
 
 
 def _free(lane: Lane) -> int:

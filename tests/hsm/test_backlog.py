@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hsmpub.hsm.backlog import FRAME_COST, Backlog, Request, groups_of
-from hsmpub.hsm.rules import TokenGone
+from hsmpub.errors import HsmpubError
+from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request, groups_of
+from hsmpub.hsm.dispatch import Dispatch
+from hsmpub.hsm.rules import SignatureNotVerified, SignerLost, TokenGone
 
 requests = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 70), st.sampled_from([1, 2, 32])), max_size=8)
 
@@ -63,3 +66,22 @@ def test_failing_all_tells_each_request_with_an_error_of_its_own() -> None:
         assert errors[0] is not errors[1]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("wrong_first", [True, False])
+def test_a_wrong_signature_is_told_whatever_else_went_wrong(wrong_first: bool) -> None:
+    """Of two attempts one gave a signature that does not verify, in the other the signer died."""
+    alarms: list[str] = []
+
+    async def main() -> None:
+        dispatch = Dispatch.__new__(Dispatch)
+        dispatch._backlog, dispatch._alarm = Backlog(), alarms.append
+        piece = Piece(Request("release", "sha256", [b"x"], 1), 0, 1)
+        errors: list[HsmpubError] = [SignatureNotVerified("It does not verify."), SignerLost("It died.")]
+        for error in errors if wrong_first else errors[::-1]:
+            dispatch._blame(piece, error)
+        with pytest.raises(SignatureNotVerified):
+            await piece.request.future
+
+    asyncio.run(main())
+    assert alarms == ["It does not verify. Key: release."]
