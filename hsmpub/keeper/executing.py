@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import msgspec
 
 from hsmpub.errors import HsmpubError
+from hsmpub.formats.context import context_of
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.rules import TufRefused
 from hsmpub.hsm.pool import Signers
@@ -20,7 +21,7 @@ from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
-from hsmpub.keeper.making import context_of, make, plan
+from hsmpub.keeper.making import make, plan
 from hsmpub.keeper.tagging import sign_tag
 from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.hsm.pool import Signers
 from hsmpub.model import entry as e
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Profiles, Signing
+from hsmpub.model.statement import Signing
 
 
 @dataclass(frozen=True)
@@ -24,24 +22,6 @@ class _Planned:
     key: KeyRecord
     name: str
     prepared: Prepared
-
-
-def context_of(predicate: Predicate, service: str, at: int) -> Context:
-    """What signatures of this request may say beside the file."""
-    return Context(
-        at=at,
-        service=service,
-        request=predicate.request,
-        project=predicate.project,
-        version=predicate.version,
-        commit=predicate.commit,
-        policy_sha256=predicate.policy_sha256,
-        requester=predicate.requester,
-        attest=predicate.attest,
-        build=predicate.build,
-        tuf_longest=predicate.tuf_longest,
-        **msgspec.structs.asdict(Profiles.of(predicate)),
-    )
 
 
 def plan(

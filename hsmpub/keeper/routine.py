@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
+from hsmpub.formats.context import context_of
 from hsmpub.formats.format import Artifact, Context, Format
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
@@ -20,7 +21,6 @@ from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.batch import Batch, Work, sign_batch
 from hsmpub.keeper.book import Book
-from hsmpub.keeper.making import context_of
 from hsmpub.keeper.revoking import Revoking
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import PolicyChanged, requester_of, uri_of

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.stamp import Stamped
+from hsmpub.formats.context import context_of
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
@@ -16,7 +17,7 @@ from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Statement
 from hsmpub.receipt.facts import Facts
-from hsmpub.receipt.outputs import TAG_ARTIFACT, Made, context_of
+from hsmpub.receipt.outputs import TAG_ARTIFACT, Made
 from hsmpub.receipt.report import SignatureSeen
 
 #: A signature file is never larger; the content of larger files is not wanted.
@@ -122,7 +123,7 @@ def _see(
             state = file.hash if file else Sha256State.of(b"")  # a format with a detail asks for nothing else
             image = next((s.image for s in statement.subject if s.name == output.artifact), "")
             artifact = Artifact(output.artifact, state, details, image)
-            form.check(content, artifact, made.key, context_of(facts, statement, made.at))
+            form.check(content, artifact, made.key, context_of(statement.predicate, facts.genesis.service, made.at))
         except Invalid as error:
             raise SignatureFails(f"The signature {output.name!r} fails: {error.detail}") from error
     return SignatureSeen(output.artifact, output.name, output.format, output.key, output.sha256, checked, given)

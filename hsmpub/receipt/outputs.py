@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
-
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Context
 from hsmpub.formats.registry import get_format
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Key
-from hsmpub.model.statement import Profiles, Statement
+from hsmpub.model.statement import Statement
 from hsmpub.policy import Policy
 from hsmpub.receipt.facts import Facts
 from hsmpub.receipt.tags import TAG_FORMAT, check_tag_output
@@ -147,21 +144,3 @@ def _check_tags(facts: Facts, statement: Statement, policy: Policy, tags: list[M
     for made in tags:
         target = policy.targets[made.output.artifact.removeprefix(TAG_ARTIFACT)]
         check_tag_output(made.output, made.key, target, statement.predicate, facts.genesis.service, made.at)
-
-
-def context_of(facts: Facts, statement: Statement, at: int) -> Context:
-    """What a signature of this request says beside the file."""
-    predicate = statement.predicate
-    return Context(
-        at=at,
-        service=facts.genesis.service,
-        request=predicate.request,
-        project=predicate.project,
-        version=predicate.version,
-        commit=predicate.commit,
-        policy_sha256=predicate.policy_sha256,
-        requester=predicate.requester,
-        **msgspec.structs.asdict(Profiles.of(predicate)),
-        attest=predicate.attest,
-        build=predicate.build,
-    )

@@ -40,7 +40,7 @@ def test_age_encrypts_to_the_recipient(born: Born, tmp_path: Path) -> None:
 
 def test_gpg_encrypts_to_the_certificate_and_to_its_subkey_alone(born: Born, tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
-    gpg = ["gpg", "--homedir", str(tmp_path), "--batch", "--trust-model", "always"]
+    gpg = ["gpg", "--homedir", str(tmp_path), "--batch", "--no-autostart", "--trust-model", "always"]
     subprocess.run([*gpg, "--import"], input=form(born, "openpgp"), check=True, capture_output=True)
     shown = subprocess.run([*gpg, "--with-colons", "--list-keys"], check=True, capture_output=True, text=True).stdout
     fields = [line.split(":") for line in shown.splitlines()]

@@ -90,7 +90,7 @@ def test_who_has_the_old_openpgp_certificate_imports_the_new_one_into_it(
     born: Born, rotated: Rotated, tmp_path: Path
 ) -> None:
     tmp_path.chmod(0o700)
-    gpg = ["gpg", "--homedir", str(tmp_path), "--batch", "--trust-model", "always"]
+    gpg = ["gpg", "--homedir", str(tmp_path), "--batch", "--no-autostart", "--trust-model", "always"]
     old_one = find_backup_key(born.done.trust).openpgp.encode()
     for certificate in (old_one, *((rotated.done.folder / f"backup-{name}.asc").read_bytes()
                                    for name in ("2027", "revocation"))):  # fmt: skip
