@@ -6,7 +6,7 @@ It shares the loaded module with python-pkcs11 in the same process: same session
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from hsmpub.hsm import functions as f
@@ -206,8 +206,12 @@ class Cryptoki:
 
     def call(self, place: int, *arguments: object) -> int:
         """Calls the function at this place of CK_FUNCTION_LIST and returns its CK_RV unchecked."""
+        return int(self.function(place)(*arguments))
+
+    def function(self, place: int) -> Callable[..., int]:
+        """The function at this place, for whoever calls it often."""
         prototype = ctypes.CFUNCTYPE(Ulong, *f.ARGUMENTS[place])
-        return int(prototype(self._list.functions[place])(*arguments))
+        return prototype(self._list.functions[place])
 
 
 def check_pin_length(info: TokenInfo, length: int) -> None:

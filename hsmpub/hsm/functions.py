@@ -12,6 +12,7 @@ from hsmpub.hsm.rules import HsmFailed
 INITIALIZE, FINALIZE, GET_INFO, GET_SLOT_LIST, GET_TOKEN_INFO = 0, 1, 2, 4, 6
 GET_MECHANISM_INFO, INIT_TOKEN, INIT_PIN, SET_PIN = 8, 9, 10, 11
 OPEN_SESSION, CLOSE_SESSION, LOGIN, LOGOUT, DECRYPT_INIT, DECRYPT = 12, 13, 18, 19, 33, 34
+SIGN_INIT, SIGN = 42, 43
 _FUNCTIONS = 68
 
 Ulong = ctypes.c_ulong
@@ -32,6 +33,8 @@ ARGUMENTS: dict[int, tuple[type, ...]] = {
     LOGOUT: (Ulong,),
     DECRYPT_INIT: (Ulong, _P, Ulong),
     DECRYPT: (Ulong, _P, Ulong, _P, _P),
+    SIGN_INIT: (Ulong, _P, Ulong),
+    SIGN: (Ulong, ctypes.c_char_p, Ulong, _P, _P),
 }
 
 

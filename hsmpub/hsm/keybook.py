@@ -17,6 +17,7 @@ from pkcs11 import ObjectClass
 
 from hsmpub.hsm import gcm
 from hsmpub.hsm.cryptoki import Cryptoki
+from hsmpub.hsm.held_key import HeldKey
 from hsmpub.hsm.messages import SELF_TEST
 from hsmpub.hsm.objects import Session, TokenKey
 from hsmpub.hsm.public import public_pem
@@ -72,11 +73,12 @@ class KeyBook:
                 raise KeyUnfit(f"The key {key!r} decrypts and signs nothing.")
             return self._decrypt_test(private, pin)
         public = load_pem_public_key(self._pinned_public(key, pin).encode())
+        held = HeldKey(self._cryptoki, self._session, private)
         if hash_name == SELF_TEST:
-            return _self_test(private, public)
-        if not hasattr(private, "sign"):  # python-pkcs11 gives the method to keys with CKA_SIGN
+            return _self_test(held, public)
+        if not held.signs:
             raise KeyUnfit(f"The token has the key {key!r} for something else than signing.")
-        return sign_all_with(private, public, hash_name)
+        return sign_all_with(held, public, hash_name)
 
     def _pinned_public(self, key: str, pin: KeyRecord | None) -> str:
         if pin is not None:
@@ -123,7 +125,7 @@ def _class_of(pin: KeyRecord) -> ObjectClass:
     return ObjectClass.SECRET_KEY if pin.kind == "aes256" else ObjectClass.PRIVATE_KEY
 
 
-def _self_test(private: TokenKey, public: object) -> SignAll:
+def _self_test(private: HeldKey, public: object) -> SignAll:
     """Signs random bytes and forgets the signature: a readiness check leaves nothing that anybody could use."""
     sign = sign_all_with(private, public, "none" if isinstance(public, ed25519.Ed25519PublicKey) else "sha256")
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, encode_ds
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512, HashAlgorithm
 from pkcs11 import Mechanism
 
-from hsmpub.hsm.objects import TokenKey
+from hsmpub.hsm.held_key import HeldKey
 from hsmpub.hsm.p256 import PinnedP256, pin_p256
 from hsmpub.hsm.rules import KeyUnfit, SignatureNotVerified
 
@@ -28,10 +28,11 @@ _DIGEST_INFO = {
 }
 #: Signatures of one key after which tables of it pay: they take as long as 800 general verifications save.
 WORTH_TABLES = 500
+_ED25519_BYTES = 64
 _HASHES: dict[str, HashAlgorithm] = {"sha256": SHA256(), "sha512": SHA512()}
 
 
-def sign_all_with(private: TokenKey, public: object, hash_name: str) -> SignAll:
+def sign_all_with(private: HeldKey, public: object, hash_name: str) -> SignAll:
     """The function that signs with `private` and returns nothing that `public` does not verify.
 
     Raises:
@@ -46,11 +47,12 @@ def sign_all_with(private: TokenKey, public: object, hash_name: str) -> SignAll:
     raise KeyUnfit(f"A key of this kind does not sign items of the form {hash_name!r}.")
 
 
-def _ecdsa(private: TokenKey, public: ec.EllipticCurvePublicKey, hashed: Prehashed) -> SignAll:
-    sign, mechanism, verify = private.sign, Mechanism.ECDSA, EcdsaVerifier(public, hashed).verify
+def _ecdsa(private: HeldKey, public: ec.EllipticCurvePublicKey, hashed: Prehashed) -> SignAll:
+    verifier = EcdsaVerifier(public, hashed)
+    sign, verify = private.signer(Mechanism.ECDSA, verifier.size), verifier.verify
 
     def sign_all(digests: Sequence[bytes]) -> list[bytes]:
-        signatures: list[bytes] = [sign(digest, mechanism=mechanism) for digest in digests]
+        signatures: list[bytes] = [sign(digest) for digest in digests]
         try:
             verify(signatures, digests)
         except InvalidSignature as error:
@@ -62,12 +64,13 @@ def _ecdsa(private: TokenKey, public: ec.EllipticCurvePublicKey, hashed: Prehash
 
 class EcdsaVerifier:
     """Verifies by one public key: with `cryptography` at first, and with tables of the key (hsmpub.hsm.p256) once they
-    are worth their making and have agreed with it."""
+    are worth their making and have agreed with it. `size`: of a signature, in bytes."""
 
     def __init__(self, public: ec.EllipticCurvePublicKey, hashed: Prehashed) -> None:
         self._public = public
         self._algorithm = ec.ECDSA(hashed)
         self._half = (public.key_size + 7) // 8
+        self.size = 2 * self._half
         self._until_tables = WORTH_TABLES
         self.tables: PinnedP256 | None = None
 
@@ -79,7 +82,7 @@ class EcdsaVerifier:
             return
         half, number = self._half, int.from_bytes
         for raw, digest in zip(signatures, digests, strict=True):
-            if len(raw) != 2 * half:
+            if len(raw) != self.size:
                 raise InvalidSignature
             der = encode_dss_signature(number(raw[:half], "big"), number(raw[half:], "big"))
             self._public.verify(der, digest, self._algorithm)
@@ -100,11 +103,11 @@ def _agreeing(tables: PinnedP256 | None, signatures: Sequence[bytes], digests: S
     )
 
 
-def _pkcs1(private: TokenKey, public: rsa.RSAPublicKey, prefix: bytes, hashed: Prehashed) -> SignAll:
-    scheme = padding.PKCS1v15()
+def _pkcs1(private: HeldKey, public: rsa.RSAPublicKey, prefix: bytes, hashed: Prehashed) -> SignAll:
+    scheme, sign = padding.PKCS1v15(), private.signer(Mechanism.RSA_PKCS, public.key_size // 8)
 
     def sign_all(digests: Sequence[bytes]) -> list[bytes]:
-        signatures: list[bytes] = [private.sign(prefix + digest, mechanism=Mechanism.RSA_PKCS) for digest in digests]
+        signatures: list[bytes] = [sign(prefix + digest) for digest in digests]
         try:
             for raw, digest in zip(signatures, digests, strict=True):
                 public.verify(raw, digest, scheme, hashed)
@@ -115,9 +118,11 @@ def _pkcs1(private: TokenKey, public: rsa.RSAPublicKey, prefix: bytes, hashed: P
     return sign_all
 
 
-def _eddsa(private: TokenKey, public: ed25519.Ed25519PublicKey) -> SignAll:
+def _eddsa(private: HeldKey, public: ed25519.Ed25519PublicKey) -> SignAll:
+    sign = private.signer(Mechanism.EDDSA, _ED25519_BYTES)
+
     def sign_all(messages: Sequence[bytes]) -> list[bytes]:
-        signatures: list[bytes] = [private.sign(message, mechanism=Mechanism.EDDSA) for message in messages]
+        signatures: list[bytes] = [sign(message) for message in messages]
         try:
             for raw, message in zip(signatures, messages, strict=True):
                 public.verify(raw, message)

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from pkcs11 import Attribute, KeyType, ObjectClass
 from pkcs11.util.ec import encode_named_curve_parameters
 
+from hsmpub.hsm.cryptoki import Cryptoki
+from hsmpub.hsm.held_key import HeldKey
 from hsmpub.hsm.public import public_pem
 from hsmpub.hsm.verified import WORTH_TABLES, SignAll, sign_all_with
 from tests.bench.raw import PIN, rate
@@ -59,10 +61,13 @@ def as_a_signer(sign_all: SignAll, seconds: float) -> float:
 def one() -> None:
     """One process of them: is told a kind, says that it is ready, and measures when it is told to."""
     module, seconds = sys.argv[1], float(sys.argv[2])
-    with pkcs11.lib(module).get_token(token_label="raw-bench").open(rw=True, user_pin=PIN) as session:
+    library = pkcs11.lib(module)
+    cryptoki = Cryptoki(module, library)
+    with library.get_token(token_label="raw-bench").open(rw=True, user_pin=PIN) as session:
         for kind in sys.stdin:
             public, private = kept(session, kind.strip())
-            sign_all = sign_all_with(private, load_pem_public_key(public_pem(public).encode()), "sha256")
+            held = HeldKey(cryptoki, session, private)
+            sign_all = sign_all_with(held, load_pem_public_key(public_pem(public).encode()), "sha256")
             if kind.strip() == "p256":
                 sign_all([bytes([n]) * 32 for n in range(32)] * (WORTH_TABLES // 32 + 1))  # the tables are made
             print("ready", flush=True)
