@@ -45,7 +45,10 @@ approvals = []
 
 @dataclass(frozen=True)
 class Row:
-    """A rate in signatures a second. base: raw with a key kept in the token, as the service's is; unkept: raw with a key of the session."""
+    """A rate in signatures a second.
+
+    base: raw with a key kept in the token, as the service's is; unkept: raw with a key of the session.
+    """
 
     what: str
     rate: float
