@@ -126,8 +126,11 @@ def load_ceremony_file(text: str) -> CeremonyFile:
 def first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
     """The refusal to show of all that a schema found."""
     found: list[tuple[int, tuple[str | int, ...], str, str]] = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], problem["msg"]))
+    for problem in error.errors(include_url=False, include_input=False):
+        told = problem["msg"]
+        if problem["type"] == "too_long":
+            told = "{actual_length} are too many at once: {max_length} at most".format_map(problem["ctx"])
+        found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], told))
     # a misspelt key is also a missing one: say the first
     line, path, kind, message = min(found, key=lambda one: (one[2] != "extra_forbidden", one[0]))
     where = ".".join(map(str, path))

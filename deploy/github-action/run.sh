@@ -20,7 +20,7 @@ files=()
 lines_of "$INPUT_FILES"
 for pattern in "${lines[@]}"; do
     mapfile -t found < <(compgen -G "$pattern" || true)
-    [[ ${#found[@]} -gt 0 ]] || fail "A pattern of the input 'files' fits no file."
+    [[ ${#found[@]} -gt 0 ]] || fail "The pattern '$pattern' of the input 'files' fits no file."
     files+=("${found[@]}")
 done
 
@@ -51,11 +51,16 @@ echo "::$guard::"
 
 if [[ $status == 4 ]]; then
     request=$(sed -n 's/^HSMPUB_REQUEST=\([A-Za-z0-9_-]*\)$/\1/p' "$GITHUB_OUTPUT" | tail -n 1)
-    echo "::notice title=hsmpub::Request $request waits for people. Run the job again, or go on with the input 'request'."
+    state=$(sed -n 's/^HSMPUB_STATE=\([a-z]*\)$/\1/p' "$GITHUB_OUTPUT" | tail -n 1)
+    title="Waiting for approval" waits="waits for people" next="hsmpub approve $request"
+    if [[ $state == signed ]]; then # people have approved, and a target has not taken it
+        title="Waiting for a target" waits="is signed and not published everywhere" next="hsmpub release show $request"
+    fi
+    echo "::notice title=hsmpub::Request $request $waits. Run the job again, or go on with the input 'request'."
     {
-        echo "### Waiting for approval"
+        echo "### $title"
         echo
-        echo "Request \`$request\`: \`hsmpub approve $request\`. Then run this job again; it goes on with the request."
+        echo "Request \`$request\`: \`$next\`. Then run this job again; it goes on with the request."
     } >>"${GITHUB_STEP_SUMMARY:-/dev/null}"
     [[ $INPUT_ON_TIMEOUT == fail ]] || status=0
 fi

@@ -11,7 +11,7 @@ from hsmpub.errors import Invalid
 
 
 class NotAPlainFile(Invalid):
-    advice = "Name a regular file."
+    advice = "Name files: those in a folder are FOLDER/*, and what comes through a pipe is saved first."
 
 
 def open_plain(path: Path) -> BinaryIO:
@@ -36,4 +36,11 @@ def open_plain(path: Path) -> BinaryIO:
 
 def _check(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise NotAPlainFile(f"{path.name!r} is not a regular file.")
+        kind = next((words for is_it, words in _KINDS if is_it(found.st_mode)), "of no kind that can be read")
+        raise NotAPlainFile(f"{path.name or str(path)!r} is not a regular file: it is {kind}.")
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
+)  # fmt: skip

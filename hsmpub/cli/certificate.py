@@ -13,6 +13,7 @@ from hsmpub.cli.sign import sign
 from hsmpub.client.claims import small_work
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
+from hsmpub.errors import Invalid
 from hsmpub.formats.x509.crl import REASONS, dump_revocations
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
@@ -21,6 +22,10 @@ app = typer.Typer(no_args_is_help=True, help="Issue and revoke X.509 certificate
 Project = Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")]
 Key = Annotated[str, typer.Option("--signing-key", help="The CA's name, where the policy leaves a choice.")]
 Output = Annotated[Path, typer.Option("--output", help="Where to write the list; its receipt lies beside it.")]
+
+
+class ReasonUnknown(Invalid):
+    advice = f"Say one of {', '.join(REASONS)}; nothing was revoked."
 
 
 @app.callback()
@@ -55,6 +60,8 @@ def revoke(
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Revoke certificates for good, and write the new list. It holds everything that this CA ever revoked."""
+    if reason not in REASONS:
+        raise ReasonUnknown(f"{reason!r} is no reason.")
     asked = dump_revocations((serial.lower().lstrip("0"), reason) for serial in serials)
     _list(asked, project, key, output, token_command, token_file, audience, url, trust, ca_file)
 

@@ -50,6 +50,8 @@ def jwt(
 
 def _claims(file: Path | None, pairs: list[str]) -> bytes:
     """The file as it is; with pairs, or without a file, an object of texts."""
+    if wrong := next((pair for pair in pairs if "=" not in pair), None):
+        raise ClaimMalformed(f"--claim {wrong!r} has no '='.")
     given = _read(file)
     if given and not pairs:
         return given
@@ -57,7 +59,7 @@ def _claims(file: Path | None, pairs: list[str]) -> bytes:
         said: dict[str, Any] = json.loads(given or b"{}", object_pairs_hook=_once)
         more = dict(pair.split("=", 1) for pair in pairs)
     except (ValueError, RecursionError):
-        raise ClaimMalformed("The claims cannot be read.") from None
+        raise ClaimMalformed("The claims cannot be read: they are no JSON object.") from None
     if not isinstance(said, dict) or said.keys() & more.keys() or len(more) < len(pairs):
         raise ClaimMalformed("The claims are no JSON object, or one of them is said twice.")
     return json.dumps({**said, **more}).encode()

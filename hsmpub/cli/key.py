@@ -43,5 +43,8 @@ def show(
     what it signed before. Needs no service."""
     found = known_keys(pins(trust)).by_name.get(name)
     if found is None:
-        raise KeyNotPinned(f"The pins do not name the key {name!r}.")
+        raise KeyNotPinned(
+            f"The pins do not name the key {name!r}.",
+            next_step=f"'hsmpub trust show' lists those that they name. {KeyNotPinned.advice}",
+        )
     sys.stdout.write(public_form(found.record, form.value))

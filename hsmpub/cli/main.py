@@ -68,8 +68,8 @@ def make_app(words: Sequence[str] = ()) -> typer.Typer:
 def _about() -> None:
     """Signs artifacts and publishes releases with keys that only a quorum can unlock.
 
-    Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service does not answer, 4 people have
-    not approved yet.
+    Exit status: 0 done, 1 refused, 2 wrong usage, 3 the service does not answer, 4 it waits:
+    people have not approved, or a target has not taken it.
     """
 
 

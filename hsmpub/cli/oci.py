@@ -14,7 +14,7 @@ from hsmpub.cli.oci_options import Images, Recursive, RegistryAuth, RegistryCa, 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.release import Request
-from hsmpub.cli.release_words import say_view
+from hsmpub.cli.release_words import say_next, say_view
 from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
@@ -106,6 +106,7 @@ def submit(
     if resumed:
         say("This release was asked for before; it goes on from there.")
     say_view(view)
+    say_next(view)
 
 
 @app.command("attach")

@@ -13,6 +13,7 @@ from hsmpub.cli.person import fresh, say_outcome, submit
 from hsmpub.cli.say import say
 from hsmpub.cli.text_file import read_text
 from hsmpub.cli.visible import visible
+from hsmpub.client.trust import PinsMissing
 from hsmpub.model.submission import AskPolicy
 from hsmpub.model.trust import known_keys
 from hsmpub.policy import load_policy
@@ -28,6 +29,12 @@ def check(
     trust: Pins = None,
 ) -> None:
     """Check a policy on this machine, as the keeper would."""
+    if trust is None or not trust.exists():
+        raise PinsMissing(
+            "The pins name the keys that a policy may use, and there are none here.",
+            next_step="Name trust.json with --trust or HSMPUB_TRUST. Before the genesis, which makes it, 'hsmpub-ceremony "
+            "genesis ceremony.toml --dry-run' checks the first policy and roster.",
+        )
     known = pins(trust)
     groups = load_roster(read_text(roster)).groups
     keys = known_keys(known)

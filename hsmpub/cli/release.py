@@ -23,7 +23,7 @@ from hsmpub.cli.person import missing_words
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_run import run
-from hsmpub.cli.release_words import say_publishing, say_view
+from hsmpub.cli.release_words import say_next, say_publishing, say_view
 from hsmpub.cli.say import console, note, say, say_json
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
@@ -59,6 +59,7 @@ def submit(
     if resumed:
         say("This release was asked for before; it goes on from there.")
     say_view(view)
+    say_next(view)
 
 
 @app.command("list")

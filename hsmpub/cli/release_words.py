@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hsmpub.cli.person import missing_words
-from hsmpub.cli.say import say
+from hsmpub.cli.say import note, say
 from hsmpub.cli.visible import visible
 from hsmpub.wire.messages import RequestView
 
@@ -18,6 +18,12 @@ def say_view(view: RequestView) -> None:
     if view.missing:
         say(f"  still to approve: {missing_words(view)}")
     say_publishing(view)
+
+
+def say_next(view: RequestView) -> None:
+    """What people do now, where it waits for them."""
+    if view.missing:
+        note(f"Next: hsmpub approve {view.request} --person NAME --key SSH-KEY, by those who approve")
 
 
 def say_publishing(view: RequestView) -> None:

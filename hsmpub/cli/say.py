@@ -13,6 +13,7 @@ from hsmpub.cli.visible import visible
 from hsmpub.errors import HsmpubError
 
 REFUSED, USAGE, UNREACHABLE, WAITING = 1, 2, 3, 4
+_WAITS = frozenset({"still-waiting", "tuf-incomplete", "decryption-waits"})
 _AWAY = frozenset({"service-unreachable", "keeper-unreachable", "answer-not-understood"})
 
 
@@ -42,6 +43,6 @@ def say_error(error: HsmpubError) -> int:
     note(error.detail)
     if error.next_step:
         note(f"Next: {error.next_step}")
-    if error.rule == "still-waiting":
+    if error.rule in _WAITS:
         return WAITING
     return UNREACHABLE if error.rule in _AWAY else REFUSED

@@ -112,10 +112,17 @@ def _work(client: Client, path: Path, formats: tuple[str, ...], send: bool, star
 def _write(
     client: Client, batch: list[Made], output: Path | None, stamps: Timestamps | None, failed: list[str]
 ) -> None:
-    """1. gets the batch's receipt, 2. checks that the log holds every output, 3. writes them file by file.
+    """1. says what was not made, 2. gets the batch's receipt, 3. checks that the log holds every output, 4. writes them
+    file by file.
 
     A receipt that is only late keeps no signature back; one that does not verify keeps back all.
     """
+    for one in batch:
+        for problem in one.problems:
+            _note_failure(one.path, problem, failed)
+    batch = [one for one in batch if one.outputs]
+    if not batch:
+        return  # where nothing was made there is no receipt
     receipt, late = b"", None
     try:
         receipt = client.receipt_of(batch)
@@ -126,8 +133,8 @@ def _write(
                 _note_failure(one.path, late, failed)
             return
     for one in batch:
-        for problem in [*one.problems, *([late] if late else [])]:
-            _note_failure(one.path, problem, failed)
+        if late:
+            _note_failure(one.path, late, failed)
         try:
             _write_one(client, one, output or one.path.parent, receipt, stamps)
         except HsmpubError as e:

@@ -46,7 +46,7 @@ def update(trust: PinsFile = Path("trust.json"), url: Url = DEFAULT_URL, ca_file
 
 @app.command()
 def show(trust: PinsFile = Path("trust.json")) -> None:
-    """Show the keys of the pins and how they stand."""
+    """Show the keys of the pins, what each makes, and how they stand."""
     known = pins(trust)
     say(f"{visible(known.service)}, log key {visible(known.log_key)}")
     for key in known_keys(known).known:
@@ -78,9 +78,10 @@ _USES = {DECRYPTS: "opens what is encrypted to it", "aes256": "seals credentials
 def _standing(key: Key) -> str:
     if key.state == "destroyed":
         return f"destroyed (entry {key.life.destroyed})"
-    return (
-        _USES.get(key.record.kind, "signs") if key.state == "active" else f"{_retired(key)} (entry {key.life.retired})"
-    )
+    if key.state != "active":
+        return f"{_retired(key)} (entry {key.life.retired})"
+    makes = ", ".join(key.record.formats)
+    return _USES.get(key.record.kind) or (f"makes {makes}" if makes else "signs")
 
 
 def _retired(key: Key) -> str:

@@ -10,21 +10,22 @@ import typer
 
 from hsmpub.artifact.plain_file import NotAPlainFile, open_plain
 from hsmpub.cli.options import AsJson, Pins, pins
-from hsmpub.cli.say import note, say, say_json
+from hsmpub.cli.receipts_at_hand import share_out
+from hsmpub.cli.say import REFUSED, note, say, say_json
 from hsmpub.cli.verify_files import authorities_of, say_judged, verify_files
 from hsmpub.cli.visible import visible
 from hsmpub.client.agreeing import judge_with
 from hsmpub.client.given import given_file
 from hsmpub.client.stamped_time import Authorities
 from hsmpub.client.upload import FileUnreadable
-from hsmpub.errors import Invalid
+from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.model.trust import Trust, known_keys
 from hsmpub.receipt import Step, verify_receipt
 from hsmpub.receipt.model import FORMAT, SUFFIX
 
 
-class SeveralReceipts(Invalid):
-    advice = "Verify them one by one, each with its own files."
+class OneAnswer(Invalid):
+    advice = "With --json name one receipt in each call, and its files."
 
 
 def verify(
@@ -45,8 +46,8 @@ def verify(
     as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Check signatures offline. With a receipt: log, request, policy, approvals, signatures, files, publishing; prints
-    each step. Without one: the signature in each file, and those beside it (FILE.asc, FILE.sig, …), by the keys of the
-    pins alone. Timestamps are judged, too.
+    each step. Several receipts are each checked with the files that they are about. Without one: the signature in each
+    file, and those beside it (FILE.asc, FILE.sig, …), by the keys of the pins alone. Timestamps are judged, too.
 
     Exit status: 0 everything holds, 1 something does not, or nothing was there to check, 2 wrong usage."""
     known = pins(trust)
@@ -61,7 +62,8 @@ def verify(
     data = _read(named[0])
     copies = [path for path in named if path == named[0] or _read(path) == data]
     if files[0] != named[0] and len(copies) < len(named):
-        raise SeveralReceipts(f"{len(named)} of the files are receipts, and not all of one request.")
+        _verify_receipts(files, {path: _read(path) for path in named}, known, authorities, as_json=as_json)
+        return
     # `verify x.receipt.json *` names the receipt among the files, too
     others = [path for path in files if path not in copies]
     _verify_receipt(data, others, known, authorities, as_json=as_json)
@@ -87,6 +89,32 @@ def _verify_receipt(
         note(f"Your pins do not hold {names} yet; the receipt proves it. Bring them up to date: 'hsmpub trust update'.")
     if not given:
         note("No file was named, so this says nothing about a file at hand: name the artifacts after the receipt.")
+
+
+def _verify_receipts(
+    files: Sequence[Path], receipts: dict[Path, bytes], known: Trust, authorities: Authorities, *, as_json: bool
+) -> None:
+    """Each receipt with the files that belong to it; ends with 1 where one does not hold, and goes on with the rest."""
+    if as_json:
+        raise OneAnswer("Several receipts have several answers.")
+
+    def names_in(data: bytes) -> frozenset[str]:
+        report = verify_receipt(data, known.log_key, (), pinned=known_keys(known))
+        return frozenset(subject.name for subject in report.subjects) | {one.name for one in report.signatures}
+
+    failed = []
+    for data, share in share_out(files, receipts, names_in).items():
+        name = next(str(path) for path, held in receipts.items() if held == data)
+        say(f"{visible(name)}:")
+        try:
+            _verify_receipt(data, share, known, authorities, as_json=False)
+        except HsmpubError as e:
+            say(f"no  {visible(e.detail)} {visible(e.next_step)}", "red")
+            failed.append(name)
+    if failed:
+        note(f"Not verified: {', '.join(failed)}.")
+        raise typer.Exit(REFUSED)
+    say(f"All {len(set(receipts.values()))} receipts hold.", "green")
 
 
 def _is_receipt(path: Path) -> bool:

@@ -71,11 +71,15 @@ class Signer:
         if key is None:
             raise NoAgentKey("The key is none of this agent's.")
         try:
-            name = f"ssh-agent-{read_asked(data).namespace}"
+            asked_for = read_asked(data).namespace
         except Invalid:
-            name = ""
-        if name not in key.formats or (key.kind == "rsa3072" and not flags & _RSA_SHA2_512):
-            raise NotForAgents(f"The key {key.name!r} was asked for something that it does not sign.")
+            raise NotForAgents(f"The key {key.name!r} was asked for something else than a signed message.") from None
+        name = f"ssh-agent-{asked_for}"
+        if name not in key.formats:
+            able = " and ".join(form.removeprefix("ssh-agent-") for form in key.formats if form in AGENT_FORMATS)
+            raise NotForAgents(f"The key {key.name!r} signs for the namespace {able}, not for {asked_for[:40]!r}.")
+        if key.kind == "rsa3072" and not flags & _RSA_SHA2_512:
+            raise NotForAgents(f"The key {key.name!r} makes rsa-sha2-512 and was asked for another kind of signature.")
         form, state = get_format(name), Sha256State.of(data)
         asked = state.to_state(f"{name}-{sha256(data).hexdigest()[:16]}")
         ask = HashState(asked.name, asked.h, asked.tail, asked.size, {name: data})

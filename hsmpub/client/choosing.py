@@ -15,7 +15,7 @@ _HEAD_BYTES = 4096
 
 
 class NoFormatByContent(Invalid):
-    advice = "Say --format: 'hsmpub sign --help' names them all."
+    advice = "Say which signature to put beside it, as --format sshsig or --format openpgp: the policy lists them."
 
 
 class SeveralFormatsByContent(Invalid):

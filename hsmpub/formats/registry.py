@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.authenticode import Authenticode
 from hsmpub.formats.cms.detached import Cms
@@ -87,7 +89,8 @@ def get_format(name: str) -> Format:
     """Raises UnknownFormat."""
     found = FORMATS.get(name)
     if found is None:
-        raise UnknownFormat(f"There is no format {name[:40]!r}.", next_step=f"Use one of {', '.join(FORMATS)}.")
+        meant = "".join(f" Did you mean {one!r}?" for one in get_close_matches(name[:40], FORMATS, 1))
+        raise UnknownFormat(f"There is no format {name[:40]!r}.{meant}", next_step=f"Use one of {', '.join(FORMATS)}.")
     return found
 
 

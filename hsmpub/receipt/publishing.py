@@ -11,8 +11,7 @@ from hsmpub.model.statement import Statement
 from hsmpub.receipt.facts import Facts
 from hsmpub.receipt.outputs import TAG_ARTIFACT, Made
 from hsmpub.receipt.report import PublishedItem
-
-_THERE = ("accepted", "already-same")
+from hsmpub.receipt.words import THERE
 
 
 class PublishedOtherwise(Invalid):
@@ -57,7 +56,7 @@ def check_publishing(facts: Facts, statement: Statement, made: Sequence[Made]) -
             continue
         if entry.attempt != before.attempts:
             raise PublishedOtherwise(f"Entry {index} is the outcome of an attempt that was never intended.", index)
-        if tag is None and entry.result in _THERE and is_sha256_hex(entry.observed) and entry.observed != wanted:
+        if tag is None and entry.result in THERE and is_sha256_hex(entry.observed) and entry.observed != wanted:
             raise PublishedOtherwise(
                 f"{entry.target} was seen to hold other bytes as {entry.item!r} (entry {index}).", index
             )

@@ -30,6 +30,7 @@ from hsmpub.receipt.pinned import check_against_pins
 from hsmpub.receipt.policy import check_grant, check_policy_entry, check_request
 from hsmpub.receipt.publishing import check_publishing
 from hsmpub.receipt.report import Report, Step, StepName
+from hsmpub.receipt.words import published_words, runs_of
 from hsmpub.tlog.note import load_verifier_key
 
 
@@ -74,7 +75,7 @@ def verify_receipt(
     passed("checkpoint", f"{key.name} signed a log of {checkpoint.size} entries.")
     entries = check_receipt_entries(loaded, checkpoint)
     passed(
-        "inclusion", f"All {len(entries)} entries of the receipt are in that log.", [f"entry {i}" for i, _ in entries]
+        "inclusion", f"All {len(entries)} entries of the receipt are in that log.", [runs_of([i for i, _ in entries])]
     )
     facts = gather_facts(entries)
     if facts.genesis.log_key != str(key):
@@ -102,8 +103,8 @@ def verify_receipt(
     published = check_publishing(facts, statement, made)
     passed(
         "publishing",
-        f"Published: {len(published)}.",
-        [f"{p.item} → {p.target}: {p.result}" for p in published],
+        published_words(published, len(predicate.publish)),
+        [f"{p.item} → {p.target}: {p.result or 'not known yet'}" for p in published],
     )
     return Report(
         service=facts.genesis.service,

@@ -99,7 +99,7 @@ def test_jwt_prints_the_token_and_nothing_else(job: Command, tmp_path: Path, pla
     [
         (("--claim", "scope=write"), "scope"),
         (("--claim", "sub=a", "--claim", "sub=b"), "twice"),
-        (("--claim", "sub"), "claims cannot be read"),
+        (("--claim", "sub"), "no '='"),
     ],
 )
 def test_jwt_says_what_is_wrong_and_prints_no_token(job: Command, words: tuple[str, ...], why: str) -> None:
@@ -115,6 +115,23 @@ def test_no_token_is_written_beside_a_file(job: Command, tmp_path: Path) -> None
     assert said.status == 1
     assert "hsmpub jwt" in said.err
     assert not list(tmp_path.glob("*.jwt"))
+
+
+def test_why_no_certificate_was_made_is_said_where_it_was_the_only_one(job: Command, tmp_path: Path) -> None:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a.example.com")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(LEAF, None)
+    (tmp_path / "a.csr").write_bytes(request.public_bytes(Encoding.PEM))
+    said = job("certificate", "issue", tmp_path / "a.csr", "--project", "pki")
+    assert (said.status, said.out) == (1, "")
+    assert "a.example.com" in said.err.replace("a.csr", "")
+    assert "above" not in said.err
+
+
+def test_a_reason_that_there_is_not_is_named_with_those_that_there_are(job: Command) -> None:
+    said = job("certificate", "revoke", "8F3A61", "--reason", "lost", "--project", "revocations")
+    assert said.status == 1
+    assert "'lost' is no reason." in said.err
+    assert "keyCompromise" in said.err
 
 
 def test_a_certificate_is_issued_and_revoked_and_openssl_agrees(job: Command, tmp_path: Path) -> None:

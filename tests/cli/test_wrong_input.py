@@ -96,14 +96,14 @@ def test_a_pipe_among_the_files_to_verify_is_refused_without_waiting(hsmpub: Com
     os.mkfifo(pipe)
     said = hsmpub("verify", pipe)
     assert said.status == 1
-    assert "'x.whl' is not a regular file." in said.out + said.err
+    assert "'x.whl' is not a regular file: it is a pipe." in said.out + said.err
 
 
 def test_a_receipt_that_is_a_pipe_is_refused_without_waiting(hsmpub: Command, tmp_path: Path) -> None:
     pipe = tmp_path / "x.receipt.json"
     os.mkfifo(pipe)
     said = hsmpub("verify", pipe)
-    assert (said.status, said.err.splitlines()[0]) == (1, "'x.receipt.json' is not a regular file.")
+    assert (said.status, said.err.splitlines()[0]) == (1, "'x.receipt.json' is not a regular file: it is a pipe.")
 
 
 def test_the_second_run_signs_no_signatures() -> None:

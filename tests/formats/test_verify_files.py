@@ -351,7 +351,15 @@ def test_receipt_and_pins_agree_or_nothing_holds(tmp_path: Path, hsmpub: Command
     assert hsmpub("verify", *files, *copies).status == 0
     assert hsmpub("verify", *copies, *files).status == 0
     copies[1].write_bytes(receipt + b" ")
-    assert "not all of one request" in hsmpub("verify", *files, *copies).err
+    both = hsmpub("verify", *files, *copies)
+    assert (both.status, both.out.count("Verified: "), both.out.splitlines()[-1]) == (0, 2, "All 2 receipts hold.")
+    (tmp_path / "z.txt").write_text("in neither")
+    assert "in none of the 2 receipts" in hsmpub("verify", *files, *copies, tmp_path / "z.txt").err
+    files[0].write_bytes(b"altered")
+    altered = hsmpub("verify", *files, *copies)
+    assert (altered.status, altered.out.count("Verified: ")) == (1, 0)
+    assert all(str(path) in altered.err for path in copies)
+    files[0].write_bytes(story.FILES[files[0].name])
     keys = keys_of(story.KEY)
     report = verify_receipt(receipt, str(story.LOG_KEY), [given_file(path) for path in files], pinned=keys)
     lied = tuple(replace(one, key="another") for one in report.signatures)

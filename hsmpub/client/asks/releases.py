@@ -93,7 +93,7 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
                 if view.state in BAD:
                     raise NotReleased(f"Request {view.request} is {view.state}. {view.why}".strip())
                 if time.monotonic() >= deadline:
-                    raise StillWaiting(f"Request {view.request} is still {view.state}.")
+                    raise _still_waiting(view)
             yield Pause(max(0.0, min(every, deadline - time.monotonic())))
 
     def fetch_release(
@@ -122,6 +122,16 @@ def _write(into: Path, name: str, data: bytes, written: Callable[[Path], None] |
     if written is not None:
         written(path)
     return path
+
+
+def _still_waiting(view: RequestView) -> StillWaiting:
+    if view.state != "signed":
+        return StillWaiting(f"Request {view.request} is still {view.state}.")
+    return StillWaiting(
+        f"Request {view.request} is signed, and not everywhere yet where it is to be published.",
+        next_step=f"'hsmpub release show {view.request}' says what each target answered. What failed is tried again by "
+        "itself; waiting again asks for nothing anew.",
+    )
 
 
 def _same(views: Sequence[RequestView], asked: AskRelease) -> RequestView | None:
