@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from hsmpub.cli.help import WholeSentences
+
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-    help="Key ceremonies: one reviewed file in, a signed transcript out.",
+    cls=WholeSentences, add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+    rich_markup_mode=None, help="Key ceremonies: one reviewed file in, a signed transcript out.",
 )  # fmt: skip
 
 HomeOption = Annotated[

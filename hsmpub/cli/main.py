@@ -9,6 +9,7 @@ from importlib import import_module
 import typer
 
 from hsmpub import __version__
+from hsmpub.cli.help import WholeSentences, add_examples, examples_of
 from hsmpub.cli.say import say_error
 from hsmpub.errors import HsmpubError, Invalid
 
@@ -53,15 +54,19 @@ def make_app(words: Sequence[str] = ()) -> typer.Typer:
     Where the words name a command, only its module is imported: all of them together take half a second.
     """
     wanted = next((word for word in words if not word.startswith("-")), "")
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False)
+    app = typer.Typer(
+        cls=WholeSentences, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+        add_completion=False,
+    )  # fmt: skip
     app.callback()(_about)
     for name in [wanted] if wanted in COMMANDS else COMMANDS:
         module, attribute = COMMANDS[name]
         command = getattr(import_module(f"hsmpub.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            add_examples(name, command)
+            app.add_typer(command, name=name, cls=WholeSentences)
         else:
-            app.command(name)(command)
+            app.command(name, epilog=examples_of(name))(command)
     return app
 
 

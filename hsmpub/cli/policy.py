@@ -32,8 +32,8 @@ def check(
     if trust is None or not trust.exists():
         raise PinsMissing(
             "The pins name the keys that a policy may use, and there are none here.",
-            next_step="Name trust.json with --trust or HSMPUB_TRUST. Before the genesis, which makes it, 'hsmpub-ceremony "
-            "genesis ceremony.toml --dry-run' checks the first policy and roster.",
+            next_step="Name trust.json with --trust or HSMPUB_TRUST. Before the genesis, which makes it, "
+            "'hsmpub-ceremony genesis ceremony.toml --dry-run' checks the first policy and roster.",
         )
     known = pins(trust)
     groups = load_roster(read_text(roster)).groups

@@ -13,6 +13,7 @@ import typer
 from documents import PAGES, name_of, shell_lines, spans
 
 from ceremony.cli import app as ceremony_app
+from hsmpub.cli.examples import EXAMPLES
 from hsmpub.cli.main import make_app
 
 _PROGRAMS = {"hsmpub": typer.main.get_command(make_app()), "hsmpub-ceremony": typer.main.get_command(ceremony_app)}
@@ -62,6 +63,19 @@ def _check(words: list[str], *, whole: bool) -> None:
             assert given & set(param.opts), f"{param.opts[0]} is required: {' '.join(words)}"
     wanted = [param for param in command.params if param.param_type_name == "argument" and param.required]
     assert positional >= len(wanted), f"an argument lacks: {' '.join(words)}"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_example_of_the_help_can_be_typed(name: str) -> None:
+    command: Any = _PROGRAMS["hsmpub"]
+    for word in name.split():
+        command = command.commands[word]
+    shown = command.get_help(command.make_context(name, [], resilient_parsing=True))
+    for line in EXAMPLES[name]:
+        assert f"  {line}\n" in f"{shown}\n"
+        assert len(line) < 110, "an example fits a line"
+        for words in _commands(line):
+            _check(words, whole=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
