@@ -2,7 +2,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: help setup demo test soak proof lint bench fuzz lock clean
+.PHONY: help setup demo try test soak proof lint bench fuzz lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -11,6 +11,9 @@ setup: ## an environment of its own in .venv, and SoftHSM
 
 demo: setup ## the whole job, from ceremony to recovery, with real parts, on loopback
 	@"$(BIN)"/python -m deploy.demo
+
+try: setup ## a service on loopback with a key for every format, until Ctrl-C: docs/try.md
+	@"$(BIN)"/python -m deploy.demo.try_it
 
 test: setup ## every test
 	@"$(BIN)"/python -m pytest -n $$(( $$(nproc) * 2 )) --dist worksteal --durations 25
@@ -45,4 +48,4 @@ lock: setup ## lock the dependencies anew, with hashes and without addresses
 		--group fuzz -o requirements-fuzz.txt
 
 clean: ## removes what was made
-	@rm -rf "$(VENV)" .demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf "$(VENV)" .demo .try dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

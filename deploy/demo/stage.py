@@ -22,9 +22,9 @@ class DemoFailed(Exception):
 
 
 class Stage:
-    """Runs commands in `root` and tells what happens, one line a step."""
+    """Runs commands in `root` and tells what happens, one line a step. fresh: what was there is removed."""
 
-    def __init__(self, root: Path, console: Console) -> None:
+    def __init__(self, root: Path, console: Console, *, fresh: bool = True) -> None:
         self.root = root
         self.console = console
         self.bin = Path(sys.executable).parent
@@ -37,12 +37,12 @@ class Stage:
             "NO_COLOR": "1",
             "COLUMNS": "110",
         }
-        if root.exists():
+        if fresh and root.exists():
             shutil.rmtree(root)
-        root.mkdir(parents=True)
-        (root / "gnupg").mkdir(mode=0o700)
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "gnupg").mkdir(mode=0o700, exist_ok=True)
         (root / "gitconfig").touch()
-        self._log = (root / "commands.log").open("w", buffering=1)
+        self._log = (root / "commands.log").open("w" if fresh else "a", buffering=1)
 
     @contextmanager
     def act(self, title: str) -> Iterator[None]:

@@ -54,6 +54,11 @@ class Service(AbstractContextManager["Service"]):
                 self._process.stdout.close()
         self._log.close()
 
+    def wait(self) -> None:
+        """Until it ends by itself, or Ctrl-C."""
+        assert self._process is not None
+        self._process.wait()
+
     def _wait_for_url(self, seconds: float) -> str:
         """The line in which the service says where it listens."""
         assert self._process is not None
