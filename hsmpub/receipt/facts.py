@@ -77,7 +77,10 @@ class Facts:
         if self.ended:
             ended = next(iter(self.ended.values()))
             how = "refused" if isinstance(ended, e.Declined) else "ended without being carried out"
-            raise (ReceiptContradicts if done else ReceiptIncomplete)(f"The request {self.request.request} was {how}.")
+            told = f"The request {self.request.request} was {how}."
+            if done:
+                raise ReceiptContradicts(told)
+            raise ReceiptIncomplete(told, next_step="It never will be, so there is no receipt: ask for it anew.")
         if not done:
             raise ReceiptIncomplete(f"The request {self.request.request} was not carried out yet.")
         return min(done.items())
