@@ -1,0 +1,34 @@
+"""What a verified signature beside an image says besides repository and digest, for people. Decides nothing."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from typing import Any
+
+#: format → what it says of the request, as names of members; a dot leads into an object.
+_WORDS = {
+    "oci-signature": ("project", "version", "request", "service"),
+    "dsse": ("project", "version", "commit", "request", "service", "signedAt"),
+    "slsa-provenance": ("runDetails.builder.id", "runDetails.metadata.invocationId", "buildDefinition.buildType"),
+}
+
+
+def words_in(format_: str, output: bytes) -> dict[str, str]:
+    """The texts among those members; what is not there, or no text, is left out."""
+    said: Any = None
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        top = json.loads(output)
+        if format_ == "oci-signature":
+            said = json.loads(base64.b64decode(top["Payload"]))["optional"]
+        else:
+            said = json.loads(base64.b64decode(top["payload"]))["predicate"]
+    found = {name.rpartition(".")[2]: _member(said, name) for name in _WORDS.get(format_, ())}
+    return {name: word for name, word in found.items() if isinstance(word, str)}
+
+
+def _member(value: Any, path: str) -> Any:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
