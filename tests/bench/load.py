@@ -97,15 +97,15 @@ class Client(asyncio.Protocol):
             return dict(json.load(answer))
 
 
-def bodies(project: str, key: str, form: str, batch: int, sample: bytes = b"") -> list[bytes]:
+def bodies(project: str, key: str, form: str, batch: int, sample: bytes | None = None) -> list[bytes]:
     """A few bodies of `batch` files each, made beforehand. sample: a file that the format is made for, instead."""
     made, details = [], {}
-    if sample and FORMATS[form].detail_limit:
+    if sample is not None and FORMATS[form].detail_limit:
         details[form] = FORMATS[form].extract(BytesSource(sample))
     for number in range(8):
         states = []
         for n in range(batch):
-            data = sample or f"file {number} {n}".encode() * 20
+            data = f"file {number} {n}".encode() * 20 if sample is None else sample
             state: HashState = Sha256State.of(data).to_state(f"file-{n}.bin")
             states.append(HashState(state.name, state.h, state.tail, state.size, details))
         made.append(dump_submission(AskSign(project, (form,), key, tuple(states))))
@@ -113,7 +113,7 @@ def bodies(project: str, key: str, form: str, batch: int, sample: bytes = b"") -
 
 
 async def measure(order: dict[str, object], clients: list[Client]) -> dict[str, float]:
-    sample = bytes.fromhex(str(order.get("sample", "")))
+    sample = None if order["sample"] is None else bytes.fromhex(str(order["sample"]))
     content = bodies(str(order["project"]), str(order["key"]), str(order["format"]), int(str(order["batch"])), sample)
     took: list[float] = []
     began, used = time.perf_counter(), time.process_time()

@@ -79,7 +79,8 @@ def raw(folder: Path, *kinds: str, what: str = "raw", seconds: float = SECONDS) 
 
 
 def through_the_api(
-    world: World, key: str, form: str, clients: int, batch: int, *, project: str = "bench", sample: bytes = b"",
+    world: World, key: str, form: str, clients: int, batch: int, *, project: str = "bench",
+    sample: bytes | None = None,
     seconds: float = SECONDS,
 ) -> dict[str, float]:  # fmt: skip
     """Rate and latencies of a load in a process apart."""
@@ -87,7 +88,7 @@ def through_the_api(
     order = {
         "url": world.service.url, "job": world.ci(repository=f"example/{project}"), "audience": "hsmpub-demo",
         "project": project, "key": key, "format": form, "clients": clients, "batch": batch, "seconds": seconds,
-        "sample": sample.hex(),
+        "sample": None if sample is None else sample.hex(),
     }  # fmt: skip
     command = [sys.executable, "-m", "tests.bench.load"]
     done = subprocess.run(command, input=json.dumps(order).encode(), capture_output=True, cwd=PROJECT, check=False)
