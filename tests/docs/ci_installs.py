@@ -5,7 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shutil
 from pathlib import Path
+
+from tests.npm import INSTALLED
 
 PROJECT = Path(__file__).parents[2]
 #: What brings a program or library that has another name.
@@ -33,14 +36,35 @@ def ci_installs(verifier: str) -> bool:
     return _BRINGS.get(name, name) in _brought()
 
 
+def is_here(verifier: str) -> bool:
+    """Whether what CI brings by Go or npm is on this machine; anything else counts as here, for Debian and Python have
+    it. Machines without these two languages can show nothing by their programs."""
+    name = verifier.split()[0]
+    if name in _from_go():
+        return shutil.which(name) is not None
+    return name not in _from_npm() or (INSTALLED / name / "package.json").exists()
+
+
 @functools.cache
 def _brought() -> frozenset[str]:
-    script = "\n".join(
-        line for line in (PROJECT / ".ci" / "run").read_text().splitlines() if not line.lstrip().startswith("#")
-    )
-    debian = {word for found in _DEBIAN.findall(script) for word in found.split()}
+    debian = {word for found in _DEBIAN.findall(_script()) for word in found.split()}
     python = _LOCKED.findall((PROJECT / "requirements-dev.txt").read_text())
-    npm = {}
-    if "npm ci" in script:
-        npm = json.loads((PROJECT / "tests" / "foreign_node" / "package.json").read_bytes())["dependencies"]
-    return frozenset({*debian, *_GO.findall(script), *python, *npm})
+    return frozenset({*debian, *python, *_from_go(), *_from_npm()})
+
+
+@functools.cache
+def _from_go() -> frozenset[str]:
+    return frozenset(_GO.findall(_script()))
+
+
+@functools.cache
+def _from_npm() -> frozenset[str]:
+    if "npm ci" not in _script():
+        return frozenset()
+    return frozenset(json.loads((PROJECT / "tests" / "foreign_node" / "package.json").read_bytes())["dependencies"])
+
+
+@functools.cache
+def _script() -> str:
+    lines = (PROJECT / ".ci" / "run").read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
