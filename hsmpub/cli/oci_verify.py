@@ -80,7 +80,7 @@ def verify(
 def _verified(registry: Registry, image: Image, keys: Keys, demand: Demand) -> Verified:
     judged, problem = judge_image(registry, image, keys), None
     try:
-        check_signed(image, judged.signatures, demand)
+        check_signed(image, judged, demand)
     except ImageNotSigned as e:
         problem = Problem.of(e)
     return Verified(image.named.image, image.named.tag, image.digest, problem is None, judged.signatures,

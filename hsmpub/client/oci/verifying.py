@@ -11,8 +11,6 @@ can withhold what was signed, and add nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
 from hsmpub.client.judging import notes_of
@@ -113,16 +111,17 @@ def judge_image(registry: Registry, image: Image, keys: Keys) -> Judged:
     return Judged(tuple(good), tuple(unread))
 
 
-def check_signed(image: Image, good: Iterable[ImageSignature], demand: Demand) -> None:
+def check_signed(image: Image, judged: Judged, demand: Demand) -> None:
     """Raises ImageNotSigned: no signature is what was demanded."""
-    if any(demand.is_met_by(one) for one in good):
+    if any(demand.is_met_by(one) for one in judged.signatures):
         return
-    wanted = f" ({demand})" if str(demand) else ""
-    raise ImageNotSigned(
-        f"No signature by a key of the pins says that {image.named.image}@{image.digest} is signed{wanted}."
-        if not (demand.format or demand.predicate_type)
-        else f"By no key of the pins is there what was demanded{wanted} beside {image.named.image}@{image.digest}."
-    )
+    name = f"{image.named.image}@{image.digest}"
+    if not judged.signatures and not judged.unread:
+        raise ImageNotSigned(f"No signature stands beside {name}.")
+    if not demand.format and not demand.predicate_type:
+        wanted = f", with the {demand}" if demand.key else ""
+        raise ImageNotSigned(f"No signature by a key of the pins says that {name} is signed{wanted}.")
+    raise ImageNotSigned(f"By no key of the pins is there what was demanded ({demand}) beside {name}.")
 
 
 def _judge(founds: list[Found], image: Image, keys: Keys) -> ImageSignature:

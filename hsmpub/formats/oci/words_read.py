@@ -7,11 +7,15 @@ import contextlib
 import json
 from typing import Any
 
-#: format → what it says of the request, as names of members; a dot leads into an object.
+#: format → what it says, by the name that people read; a dot leads into an object.
 _WORDS = {
-    "oci-signature": ("project", "version", "request", "service"),
-    "dsse": ("project", "version", "commit", "request", "service", "signedAt"),
-    "slsa-provenance": ("runDetails.builder.id", "runDetails.metadata.invocationId", "buildDefinition.buildType"),
+    "oci-signature": {name: name for name in ("project", "version", "request", "service")},
+    "dsse": {name: name for name in ("project", "version", "commit", "request", "service", "signedAt")},
+    "slsa-provenance": {
+        "project": "buildDefinition.internalParameters.hsmpub.project",
+        "builder": "runDetails.builder.id",
+        "run": "runDetails.metadata.invocationId",
+    },
 }
 
 
@@ -24,7 +28,7 @@ def words_in(format_: str, output: bytes) -> dict[str, str]:
             said = json.loads(base64.b64decode(top["Payload"]))["optional"]
         else:
             said = json.loads(base64.b64decode(top["payload"]))["predicate"]
-    found = {name.rpartition(".")[2]: _member(said, name) for name in _WORDS.get(format_, ())}
+    found = {name: _member(said, path) for name, path in _WORDS.get(format_, {}).items()}
     return {name: word for name, word in found.items() if isinstance(word, str)}
 
 
