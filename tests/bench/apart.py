@@ -1,4 +1,5 @@
-"""Formats whose project says more than who may ask: TUF metadata, tokens, certificates and lists of revoked ones.
+"""Formats whose project says more than who may ask: images, provenance and predicates of one's own, TUF metadata,
+tokens, certificates and lists of revoked ones.
 
 Each has a project of its own here, and a file that the project's rules let through.
 """
@@ -15,6 +16,7 @@ from tests.formats.tuf_samples import tuf_metadata
 ROLES = ("root", "targets", "snapshot", "timestamp")
 #: name → kind and formats of its key.
 KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "images": ("p256", ("oci-signature", "oci-bundle", "slsa-provenance", "in-toto")),
     "metadata": ("ed25519", tuple(f"tuf-{role}" for role in ROLES)),
     "tokens": ("p256", ("jwt",)),
     "ca": ("p256", ("x509-certificate", "x509-crl")),
@@ -28,6 +30,8 @@ sign = [{{ key = "{key}", formats = {formats} }}]
 approvals = []
 {more}
 """
+_IMAGE, _REVIEW = "registry.example/acme/web", "https://example.org/review/v1"
+_IMAGES = f'images = ["{_IMAGE}"]\npredicates = ["{_REVIEW}"]'
 _TOKENS = """[project.tokens.jwt]
 issuer = "https://tokens.acme.example"
 subject = "repo:acme/*"
@@ -52,6 +56,7 @@ class Apart(NamedTuple):
 
 
 PROJECTS = {
+    "images": Apart("images", KEYS["images"][1], _IMAGES),
     "metadata": Apart("metadata", KEYS["metadata"][1]),
     "tokens": Apart("tokens", ("jwt",), _TOKENS),
     "leaves": Apart("ca", ("x509-certificate",), _LEAVES),
@@ -61,6 +66,20 @@ POLICY = "".join(
     _PROJECT.format(name=name, key=one.key, formats=json.dumps(one.formats), more=one.more)
     for name, one in PROJECTS.items()
 )
+
+
+#: What provenance is made of, beside the repository.
+CLAIMS = {
+    "ref": "refs/heads/main", "sha": "a" * 40, "run_id": "12", "run_attempt": "1",
+    "workflow_ref": "example/images/.github/workflows/release.yml@refs/heads/main",
+}  # fmt: skip
+
+
+def beside(form: str) -> dict[str, object]:
+    """What is asked for beside the file: `image`, and the predicate as `attest`."""
+    if form == "in-toto":
+        return {"attest": {"type": _REVIEW, "predicate": {"reviewer": "security-officer", "findings": []}}}
+    return {"image": _IMAGE} if form.startswith("oci-") else {}
 
 
 def samples() -> dict[str, bytes]:

@@ -41,7 +41,7 @@ def main(place: EveryKey, folder: Path, console: Console) -> None:
         form, key, sample = FORMATS[one.form], one.key, samples.get(one.form, _DATA)
         used = cpu_seconds(place.world.pid)
         got = through_the_api(place.world, "", form.name, 2, one.batch, project=one.project, sample=sample,
-                              seconds=seconds)  # fmt: skip
+                              seconds=seconds, claims=apart.CLAIMS, **apart.beside(form.name))  # fmt: skip
         used = {role: s - used[role] for role, s in cpu_seconds(place.world.pid).items()}
         each = {role: s / got["signatures"] * 1e6 for role, s in used.items()}
         count, rate = signatures(form, key, sample), got["signatures"] / got["seconds"]
@@ -73,7 +73,7 @@ def _askings(place: EveryKey) -> list[_Asking]:
 def signatures(form: Format, key: KeyRecord, sample: bytes) -> int:
     """How many times the HSM signs for one output."""
     if any(form.name in one.formats for one in apart.PROJECTS.values()):
-        return 1  # to prepare one takes the project's profile and the CA's certificate, and makes one
+        return 1  # each makes one, and to prepare it takes all that its project says
     details = {form.name: form.extract(BytesSource(sample))} if form.detail_limit else {}
     context = Context(at=1_800_000_000, service="s", request="r", project="p", ssh=SshProfile("user", ("x",), 60))
     prepared = form.prepare(Artifact("x", Sha256State.of(sample), details), key, context)
