@@ -36,7 +36,7 @@ from hsmpub.client.oci.wire import (  # noqa: E402
 )
 from hsmpub.errors import Invalid  # noqa: E402
 from hsmpub.formats.format import Artifact  # noqa: E402
-from hsmpub.formats.oci.attachment import BESIDE, digest_of, layers_of, tag_of, tagged  # noqa: E402
+from hsmpub.formats.oci.attachment import BESIDE, BUNDLE, digest_of, layers_of, tag_of, tagged  # noqa: E402
 from hsmpub.formats.oci.beside_read import MAX_OUTPUT_BYTES, Held, output_in, read_held, read_referrers  # noqa: E402
 from hsmpub.formats.oci.manifest import INDEX, MANIFEST, MAX_MANIFEST_BYTES  # noqa: E402
 from hsmpub.formats.oci.words_read import words_in  # noqa: E402
@@ -301,6 +301,20 @@ def test_more_than_anybody_would_put_there_is_refused(world: World) -> None:
     listed["manifests"] = [{**listed["manifests"][0], "digest": digest_of(b"%d" % n)} for n in range(501)]
     world.answer("/referrers/", (200, json.dumps(listed).encode(), {"Content_Type": INDEX}))
     world.refused(TooManySignatures)
+
+
+def test_more_bytes_than_anybody_would_put_there_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.sign("oci-signature", "oci-bundle")
+    monkeypatch.setattr("hsmpub.client.oci.standing.MAX_BYTES", 500)
+    world.refused(TooManySignatures, "bytes")
+
+
+def test_a_list_of_referrers_that_is_none_is_told_and_spoils_nothing(world: World) -> None:
+    world.sign("oci-signature")
+    for listed in (b"{", b'{"manifests":[{"artifactType":"%b","digest":"../x"}]}' % BUNDLE.encode()):
+        world.answer("/referrers/", (200, listed, {"Content_Type": INDEX}))
+        judged = world.judge()
+        assert (len(judged.signatures), judged.unread[0].problem.rule) == (1, "manifest-refused")
 
 
 def test_a_registry_that_is_slow_over_many_answers_is_given_up(world: World) -> None:

@@ -31,6 +31,8 @@ from hsmpub.formats.oci.beside_read import (
 )
 from hsmpub.formats.oci.manifest import ManifestRefused
 
+#: Bytes of all signatures and attestations beside one image.
+MAX_BYTES = 64 * 1024 * 1024
 #: Seconds for all that stands beside one image.
 PATIENCE = 300.0
 
@@ -54,7 +56,7 @@ class Standing:
         self._registry, self._image = registry, image
         self._patience, self._until = patience, time.monotonic() + patience
         self._blobs: dict[str, bytes | None] = {}
-        self._count = 0
+        self._count = self._bytes = 0
 
     def read(self) -> Iterator[Found | Unread]:
         """Raises TooManySignatures, RegistryUnreachable, and the rules of the registry."""
@@ -63,7 +65,12 @@ class Standing:
             stored = self._manifest(tag)
             if stored is not None:
                 yield from self._layers(tag, stored)
-        for digest in self._referrers():
+        try:
+            referrers = self._referrers()
+        except ManifestRefused as e:
+            yield Unread(tag_of(self._image.digest), Problem.of(e))
+            return
+        for digest in referrers:
             stored = self._manifest(digest)
             if stored is None:
                 yield Unread(digest, Problem.of(NoSignatureOfOurs("It is listed beside the image and is not there.")))
@@ -71,7 +78,7 @@ class Standing:
                 yield from self._layers(digest, stored, self._image.digest)
 
     def _referrers(self) -> list[str]:
-        """Digests of the manifests that refer to the image, each once."""
+        """Digests of the manifests that refer to the image, each once. Raises ManifestRefused."""
         pages = self._registry.get_referrers(self._image.digest)
         if pages is None:
             listed = self._manifest(tag_of(self._image.digest))
@@ -106,6 +113,9 @@ class Standing:
             raise NoSignatureOfOurs(f"It has {held.size:,} bytes, more than any signature of the service.")
         if held.digest not in self._blobs:
             self._check_time()
+            self._bytes += held.size
+            if self._bytes > MAX_BYTES:
+                raise TooManySignatures(f"The signatures beside {self._image.digest} have over {MAX_BYTES:,} bytes.")
             self._blobs[held.digest] = self._registry.get_blob(held.digest, held.size)
         blob = self._blobs[held.digest]
         if blob is None:

@@ -72,7 +72,11 @@ def read_held(content: bytes, content_type: str, subject: str = "") -> list[Held
 
 
 def read_referrers(content: bytes) -> list[str]:
-    """Digests of the manifests in a list of referrers that may hold signatures. Raises ManifestRefused."""
+    """Digests of the manifests in a list of referrers that may hold signatures; others are passed over.
+
+    Raises:
+        ManifestRefused.
+    """
     try:
         top = json.loads(content, object_pairs_hook=unique_members)
     except (ValueError, RecursionError):
