@@ -26,7 +26,7 @@ def main() -> int:
     console, root = Console(), PROJECT / ".try"
     fresh = not (root / "ready").exists()
     stage = Stage(root, console, fresh=fresh)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # what it started ends with it
+    signal.signal(signal.SIGTERM, stop)
     try:
         with start_issuer(root, fresh=fresh) as issuer:
             if fresh:
@@ -52,6 +52,11 @@ def main() -> int:
         return 1
     finally:
         stage.close()
+
+
+def stop(*_: object) -> None:
+    """What it started ends with it."""
+    raise KeyboardInterrupt
 
 
 def start_issuer(root: Path, *, fresh: bool) -> Issuer:

@@ -35,7 +35,7 @@ def agent(
         where = path or Path(str(folder)) / "socket"
         try:
             with listening(where, signer, note) as server:
-                signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+                signal.signal(signal.SIGTERM, _stop)
                 say(f"SSH_AUTH_SOCK={where}; export SSH_AUTH_SOCK")
                 server.serve_forever()
         except KeyboardInterrupt:
@@ -43,3 +43,8 @@ def agent(
         finally:
             if folder is not None:
                 os.rmdir(folder)
+
+
+def _stop(*_: object) -> None:
+    """As Ctrl-C does, and also where a script that started it in the background has SIGINT ignored."""
+    raise KeyboardInterrupt

@@ -57,6 +57,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "hsmpub oci sign oci://registry.example/acme/web:v1.4.0 --project web --format oci-bundle",
     ),
     "oci submit": ('hsmpub oci submit oci://registry.example/acme/web:v1 --project web --version 1 --commit "$SHA"',),
+    "oci verify": (
+        "hsmpub oci verify oci://registry.example/acme/web:v1.4.0",
+        "hsmpub oci verify oci://registry.example/acme/web:v1.4.0 --format slsa-provenance",
+    ),
     "oci attach": ("hsmpub oci attach 0123456789abcdef",),
     "tuf init": ("hsmpub tuf init /srv/tuf",),
     "tuf targets": ("hsmpub tuf targets /srv/tuf dist/*", "hsmpub tuf targets /srv/tuf --remove old.whl"),

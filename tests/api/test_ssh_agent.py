@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from hsmpub.client.ssh_agent import SocketTaken, listening
 from hsmpub.formats.sshsig import string
 from hsmpub.formats.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e
+from hsmpub.model.trust import dump_trust
 from tests.proofs import Prove
 from tests.service.jobs import AUDIENCE
 
@@ -247,3 +249,23 @@ def test_a_path_that_is_taken_and_a_trust_file_without_such_keys_are_refused(age
         pass
     with Client(agent.place[0].url, pins(agent.place[1])) as client, pytest.raises(NoAgentKey):
         Signer(client, agent.tokens, "commits", names=["release"])
+
+
+def test_an_agent_that_a_script_started_in_the_background_ends_at_sigterm(tmp_path: Path, place: Place) -> None:
+    """Such a script has SIGINT ignored in what it starts."""
+    (tmp_path / "trust.json").write_bytes(dump_trust(pins(place[1])))
+    where, trust = tmp_path / "socket", str(tmp_path / "trust.json")
+    words = ["agent", "--project", "commits", "--socket", str(where), "--trust", trust, "--token-command", "false"]
+    command = [sys.executable, "-c", "from hsmpub.cli.main import run; run()", *words]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    with subprocess.Popen(
+        ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *command], stdout=subprocess.PIPE, env=environment
+    ) as running:
+        try:
+            assert running.stdout is not None
+            assert str(where) in running.stdout.readline().decode()
+            running.terminate()
+            assert running.wait(30) == 0
+        finally:
+            running.kill()
+    assert not where.exists()
