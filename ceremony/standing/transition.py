@@ -15,12 +15,13 @@ from hsmpub.formats.openpgp_change import assemble_vouching, prepare_vouching
 from hsmpub.formats.openpgp_change_read import check_vouching
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
 #: Formats that sign any file as it is.
-_FOR_TEXTS = ("openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature")
+_FOR_TEXTS = ("openpgp", "openpgp-v6", "sshsig", "dsse", "sigstore-bundle", "der-signature")
 
 
 def make_transition(held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRecord, *, by_old: bool) -> None:
@@ -59,7 +60,8 @@ def _sign(held: Held, signer: TokenSigner, key: KeyRecord, name: str, text: byte
     if not name_of_format:
         return False
     form = get_format(name_of_format)
-    artifact, context = Artifact(name, Sha256State.of(text)), Context(at=held.at, service=held.trust.service)
+    details = {form.name: form.extract(BytesSource(text))} if form.detail_limit else {}
+    artifact, context = Artifact(name, Sha256State.of(text), details), Context(at=held.at, service=held.trust.service)
     prepared = form.prepare(artifact, key, context)
     output = form.assemble(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
     form.check(output, artifact, key, context)
