@@ -22,7 +22,7 @@ from tests.every_key import EveryKey
 from tests.formats.foreign_tool import accepts, needs, run
 from tests.service import built
 
-DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature", "signify")
+DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature", "signify", "openpgp-v6")
 _DEBSIG = """<?xml version="1.0"?>
 <!DOCTYPE Policy SYSTEM "https://www.debian.org/debsig/1.0/policy.dtd">
 <Policy xmlns="https://www.debian.org/debsig/1.0/"><Origin Name="Acme" id="{id}" Description="Acme"/>
@@ -157,6 +157,14 @@ def openpgp(it: Signed) -> bool:
     return it.accepts(*it.keyring("routine"), "thing.whl.asc", "thing.whl")
 
 
+def openpgp_v6(it: Signed) -> bool:
+    sequoia = pytest.importorskip("pysequoia")
+    certificate = sequoia.Cert.from_bytes(it.public("six", "openpgp-v6").read_bytes())
+    signature = sequoia.Sig.from_bytes((it.folder / "thing.whl.v6.asc").read_bytes())
+    data = (it.folder / "thing.whl").read_bytes()
+    return len(sequoia.verify(bytes=data, store=lambda _: [certificate], signature=signature).valid_sigs) == 1
+
+
 def sshsig(it: Signed) -> bool:
     (it.folder / "signers").write_text(f"acme {public_form(it.keys['routine'], 'ssh')}")
     verify = ("ssh-keygen", "-Y", "verify", "-f", "signers", "-I", "acme", "-n", "file", "-s", "thing.whl.sig")
@@ -178,8 +186,8 @@ def ssh_certificate(it: Signed) -> bool:
 
 
 VERIFIERS: tuple[Callable[[Signed], bool], ...] = (
-    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, sshsig, minisign, signify,
-    ssh_certificate,
+    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, openpgp_v6, sshsig,
+    minisign, signify, ssh_certificate,
 )  # fmt: skip
 
 
