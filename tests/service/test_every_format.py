@@ -3,6 +3,7 @@ by its own tool, `hsmpub sign` for all of them in one command, and what the worl
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -33,12 +34,14 @@ _DEBSIG = """<?xml version="1.0"?>
 
 @dataclass(frozen=True)
 class Signed:
-    """folder: with every file and its signature; said: by the command that signed them; home: for gpg, a short path."""
+    """folder: with every file and its signature; said: by the command that signed them; home: for gpg, a short path;
+    verified: what was said of an uploaded file by its receipt."""
 
     folder: Path
     keys: dict[str, KeyRecord]
     said: str
     home: Path
+    verified: str
 
     def accepts(self, *words: object) -> bool:
         return accepts(*words, cwd=self.folder, env={"HOME": str(self.home)})
@@ -66,10 +69,13 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         try:
             with running(place.world):
                 said = place.sign_refused(*files, folder / "broken.deb")
+                place.sign("--upload", "--format", "openpgp-v6", folder / "thing.whl")
+                named = (folder / f"thing.whl{end}" for end in (".receipt.json", "", ".v6.asc"))
+                verified = place.world.hsmpub("verify", *named, "--json")
                 place.sign(*(word for name in DETACHED for word in ("--format", name)), folder / "thing.whl")
                 place.sign("--format", "ssh-certificate", folder / "id.pub")
             (folder / "root.pem").write_text(place.root)
-            yield Signed(folder, place.keys, said, home)
+            yield Signed(folder, place.keys, said, home, verified)
         finally:
             place.close()
             shutil.rmtree(home, ignore_errors=True)
@@ -83,6 +89,13 @@ def test_one_bad_file_of_a_mixed_command_fails_alone(signed: Signed) -> None:
     receipts = {path.name.removesuffix(".receipt.json") for path in signed.folder.glob("*.receipt.json")}
     assert receipts == {"Release", "id.pub", *(f"thing.{end}" for end in (
         "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
+
+
+def test_what_was_signed_of_an_upload_after_the_service_s_salt_verifies_by_receipt_and_pins(signed: Signed) -> None:
+    told = json.loads(signed.verified)
+    [seen], [judged] = told["signatures"], told["judged"]
+    assert (seen["name"], seen["key"], seen["checked"], seen["given"]) == ("thing.whl.v6.asc", "six", True, True)
+    assert (judged["format"], judged["key"], judged["sha256"]) == ("openpgp-v6", "six", seen["sha256"])
 
 
 def deb(it: Signed) -> bool:
