@@ -44,7 +44,6 @@ class OpenPgpV6(Detached):
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
     bare = False
     detail_limit = SALT_BYTES + STATE_BYTES
-    salt_bytes = SALT_BYTES
 
     def extract(self, source: Source) -> bytes:
         """A new salt, and the state after it and the file: another one each time."""

@@ -4,7 +4,7 @@
     armored = assemble_v6_certificate(key, prepared, tuple(hsm.sign(one.payload) for one in prepared))
 
 What the key is for stands in a signature over the key alone, what it is called in one over key and user id.
-Source: RFC 9580, 5.2.1.10 (direct key), 5.2.4 (what is hashed), 10.1.1 (certificates), 6.2.1 (no checksum).
+Source: RFC 9580, 5.2.1.10 (direct key), 5.2.4 (what is hashed), 10.1.1 (certificates), 10.1.2 (revocations), 6.2.1 (no checksum).
 """
 
 from __future__ import annotations

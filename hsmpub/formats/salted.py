@@ -19,8 +19,6 @@ from hsmpub.formats.source import Details, Source
 class Salted(Protocol):
     """What such a format has beside what `Format` asks. Its `extract` draws the salt."""
 
-    salt_bytes: int
-
     def extract_after(self, salt: bytes, source: Source) -> bytes:
         """The detail of a file that is hashed after this salt. Raises SaltMalformed, FileTooShort."""
 
