@@ -1,21 +1,29 @@
-"""The OpenPGP version 6 certificate of a key in the HSM, and its revocation. Made in ceremonies.
+"""The OpenPGP version 6 certificate of a key in the HSM, its revocation, and what one key says of another. Made in
+ceremonies.
 
     prepared = prepare_v6_certificate(key, "Acme releases <releases@acme.example>", salts, at=key.created_at)
     armored = assemble_v6_certificate(key, prepared, tuple(hsm.sign(one.payload) for one in prepared))
 
 What the key is for stands in a signature over the key alone, what it is called in one over key and user id.
-Source: RFC 9580, 5.2.1.10 (direct key), 5.2.4 (what is hashed), 10.1.1 (certificates), 10.1.2 (revocations), 6.2.1 (no checksum).
+Source: RFC 9580, 5.2.1.10 (direct key), 5.2.4 (what is hashed), 10.1.1 and 10.1.2 (certificates and revocations),
+6.2.1 (no checksum).
 """
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 
 from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.openpgp_certificate import CERTIFY_AND_SIGN, check_user_id
 from hsmpub.formats.openpgp_change import REASONS
-from hsmpub.formats.openpgp_signature import DIRECT_KEY, KEY_REVOCATION, POSITIVE_CERTIFICATION
+from hsmpub.formats.openpgp_signature import (
+    DIRECT_KEY,
+    GENERIC_CERTIFICATION,
+    KEY_REVOCATION,
+    POSITIVE_CERTIFICATION,
+)
 from hsmpub.formats.openpgp_v6_key import v6_fingerprint, v6_framed_key, v6_key_body
 from hsmpub.formats.openpgp_v6_signature import assemble_v6_packet, check_salt, prepare_v6_packet, v6_head, v6_trailer
 from hsmpub.model.entry import RetirementReason
@@ -37,13 +45,11 @@ def prepare_v6_certificate(
         UserIdMalformed, KeyKindUnfit, SaltMalformed.
     """
     check_user_id(user_id)
-    name = user_id.encode()
     ends = p.subpacket(p.KEY_EXPIRATION, lifetime.to_bytes(4, "big")) if lifetime else b""
     uses = p.subpacket(p.KEY_FLAGS, CERTIFY_AND_SIGN) + _PREFERENCES + ends
     direct = _over(key, b"", v6_head(key, DIRECT_KEY, at, uses), salts[0])
-    named = b"\xb4" + len(name).to_bytes(4, "big") + name
-    called = _over(key, named, v6_head(key, POSITIVE_CERTIFICATION, at), salts[1])
-    return direct, Prepared(called.payload, called.hash, called.kind, (*called.parts, name))
+    called = _over(key, _named(user_id), v6_head(key, POSITIVE_CERTIFICATION, at), salts[1])
+    return direct, Prepared(called.payload, called.hash, called.kind, (*called.parts, user_id.encode()))
 
 
 def assemble_v6_certificate(key: KeyRecord, prepared: tuple[Prepared, Prepared], raw: tuple[bytes, bytes]) -> str:
@@ -76,11 +82,38 @@ def assemble_v6_revocation(key: KeyRecord, prepared: Prepared, raw: bytes) -> st
     return p.armor("PUBLIC KEY BLOCK", whole, checksum=False).decode()
 
 
+def prepare_v6_vouching(by: KeyRecord, key: KeyRecord, user_id: str, salt: bytes, *, at: int) -> Prepared:
+    """What the HSM signs with `by` so that it vouches for another key and its user id. at: seconds since 1970.
+
+    Raises:
+        UserIdMalformed, KeyKindUnfit, SaltMalformed.
+    """
+    check_user_id(user_id)
+    signed = v6_framed_key(key) + _named(user_id)
+    return _signed_by(by, signed, v6_head(by, GENERIC_CERTIFICATION, at), salt)
+
+
+def assemble_v6_vouching(certificate: str, prepared: Prepared, raw: bytes) -> str:
+    """The armoured certificate with one more signature. Raises RawSignatureMalformed."""
+    body = binascii.a2b_base64("".join(certificate.strip().split("\n")[2:-1]))
+    return p.armor("PUBLIC KEY BLOCK", body + assemble_v6_packet(prepared, raw), checksum=False).decode()
+
+
 def openpgp_v6_fingerprint(key: KeyRecord) -> str:
     """64 upper-case hex characters."""
     return v6_fingerprint(key).hex().upper()
 
 
 def _over(key: KeyRecord, more: bytes, head: bytes, salt: bytes) -> Prepared:
-    signed = check_salt(salt) + v6_framed_key(key) + more + v6_trailer(head)
-    return prepare_v6_packet(hashlib.sha256(signed).digest(), head, salt, key)
+    return _signed_by(key, v6_framed_key(key) + more, head, salt)
+
+
+def _signed_by(by: KeyRecord, signed: bytes, head: bytes, salt: bytes) -> Prepared:
+    digest = hashlib.sha256(check_salt(salt) + signed + v6_trailer(head)).digest()
+    return prepare_v6_packet(digest, head, salt, by)
+
+
+def _named(user_id: str) -> bytes:
+    """A user id as certifications hash it."""
+    name = user_id.encode()
+    return b"\xb4" + len(name).to_bytes(4, "big") + name

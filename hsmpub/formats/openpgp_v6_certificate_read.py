@@ -1,4 +1,4 @@
-"""Checks OpenPGP version 6 certificates and revocations, apart from the code that builds them."""
+"""Checks OpenPGP version 6 certificates, vouchings and revocations, apart from the code that builds them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_v6_certificate(armored: str, key: KeyRecord) -> CertificateFacts:
     uses = _checked(direct, key, 0x1F, b"")
     if set(uses.hashed) - {9} != {2, 21, 27, 33} or uses.hashed[27] != b"\x03":
         raise OpenpgpMalformed("The key does not say that it certifies and signs.")
-    called = _checked(naming, key, 0x13, b"\xb4%b%b" % (len(name).to_bytes(4, "big"), name))
+    called = _checked(naming, key, 0x13, _called(name))
     if set(called.hashed) != {2, 33}:
         raise OpenpgpMalformed("The key says more of its name than that it is its own.")
     try:
@@ -31,6 +31,17 @@ def check_v6_certificate(armored: str, key: KeyRecord) -> CertificateFacts:
         raise OpenpgpMalformed("The user id is not UTF-8.") from None
     lifetime = int.from_bytes(uses.hashed.get(9, b""), "big")
     return CertificateFacts(user_id, uses.created_at, key.created_at + lifetime if lifetime else 0)
+
+
+def check_v6_vouching(armored: str, key: KeyRecord, by: KeyRecord) -> None:
+    """The certificate of `key` ends with a signature by which `by` vouches for it. Its own are not looked at.
+
+    Raises:
+        OpenpgpMalformed, OpenpgpKeyDiffers, OpenpgpDigestDiffers, SignatureDoesNotVerify.
+    """
+    _, name, _, vouching = _of(armored, key, (2, 13, 2, 2))
+    if set(_checked(vouching, by, 0x10, _called(name), of=key).hashed) != {2, 33}:
+        raise OpenpgpMalformed("It does not just vouch for a key and its user id.")
 
 
 def check_v6_revocation(armored: str, key: KeyRecord) -> tuple[int, str]:
@@ -61,10 +72,15 @@ def _of(armored: str, key: KeyRecord, tags: tuple[int, ...]) -> list[bytes]:
     return bodies[1:]
 
 
-def _checked(body: bytes, key: KeyRecord, kind: int, signed: bytes) -> V6Signature:
+def _checked(body: bytes, key: KeyRecord, kind: int, signed: bytes, *, of: KeyRecord | None = None) -> V6Signature:
+    """key: that signed; of: the one that it speaks of, if not itself."""
     found = read_v6_packet(body, key)
     if found.kind != kind:
         raise OpenpgpMalformed("A signature is of another type than it should be.")
-    data = found.salt + v6_framed(pinned_v6_body(key)) + signed + found.suffix
+    data = found.salt + v6_framed(pinned_v6_body(of or key)) + signed + found.suffix
     check_claim(v6_claim(found, hashlib.sha256(data).digest(), key), key)
     return found
+
+
+def _called(name: bytes) -> bytes:
+    return b"\xb4%b%b" % (len(name).to_bytes(4, "big"), name)

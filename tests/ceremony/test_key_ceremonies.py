@@ -43,7 +43,11 @@ from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
 from hsmpub.formats.openpgp_subkey_read import check_signing_certificate
 from hsmpub.formats.openpgp_v6_certificate import openpgp_v6_fingerprint
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_revocation
+from hsmpub.formats.openpgp_v6_certificate_read import (
+    check_v6_certificate,
+    check_v6_revocation,
+    check_v6_vouching,
+)
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.salted import details_to_check
@@ -164,6 +168,8 @@ def test_certificates_and_revocations_of_version_6_are_made_as_those_of_version_
     assert (lived.generated.folder / "nightly.v6.asc").read_text() == old.openpgp_v6
     assert check_v6_certificate((folder / "nightly-2027.v6.asc").read_text(), new).user_id == "Nightly Builds"
     assert check_v6_revocation((folder / "nightly-revocation.v6.asc").read_text(), old)[0] == 1
+    check_v6_vouching((folder / "nightly-2027-vouched-by-nightly.v6.asc").read_text(), new, old)
+    check_v6_vouching((folder / "nightly-vouched-by-nightly-2027.v6.asc").read_text(), old, new)
     assert public_form(new, "openpgp-v6") == new.openpgp_v6
     [told] = check_transcript(done.transcript, born.done.trust).facts("certificates")["openpgp"]
     assert told == {"key": "nightly-2027", "fingerprint": openpgp_v6_fingerprint(new)}

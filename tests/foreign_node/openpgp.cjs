@@ -1,4 +1,4 @@
-// Reads {data (base64), signature, certificate, revocation} on stdin; prints what openpgp.js makes of them.
+// Reads {data (base64), signature, certificate, revocation, by} on stdin; prints what openpgp.js makes of them.
 const { readFileSync } = require("node:fs");
 const openpgp = require("openpgp");
 
@@ -16,6 +16,9 @@ const openpgp = require("openpgp");
     verified = false;
     why = String(error);
   }
+  const by = asked.by && await openpgp.readKey({ armoredKey: asked.by });
+  const vouches = by ? await key.verifyAllUsers([by]) : [];
+  const vouched = vouches.some((one) => one.valid && one.keyID.equals(by.getKeyID()));
   const revoked = await key.isRevoked();
-  console.log(JSON.stringify({ verified, why, revoked, fingerprint: key.getFingerprint(), userIds: key.getUserIDs() }));
+  console.log(JSON.stringify({ verified, why, revoked, vouched, fingerprint: key.getFingerprint(), userIds: key.getUserIDs() }));
 })();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,11 +21,13 @@ from hsmpub.formats.openpgp_v6 import OpenPgpV6, SaltedHashOfAnother
 from hsmpub.formats.openpgp_v6_certificate import (
     assemble_v6_certificate,
     assemble_v6_revocation,
+    assemble_v6_vouching,
     openpgp_v6_fingerprint,
     prepare_v6_certificate,
     prepare_v6_revocation,
+    prepare_v6_vouching,
 )
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_revocation
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_revocation, check_v6_vouching
 from hsmpub.formats.openpgp_v6_read import OpenpgpSaltDiffers
 from hsmpub.formats.openpgp_v6_signature import SaltMalformed
 from hsmpub.formats.public_key import SignatureDoesNotVerify
@@ -56,14 +59,20 @@ def revocation_of(kind: Any) -> str:
     return assemble_v6_revocation(key_of(kind), prepared, sign_raw(prepared))
 
 
+def vouched_for(kind: Any) -> str:
+    """The first key's certificate, with a signature by the second."""
+    prepared = prepare_v6_vouching(key_of(kind, 1), key_of(kind), USER_ID, SALT, at=CONTEXT.at)
+    return assemble_v6_vouching(certificate_of(kind), prepared, sign_raw(prepared, 1))
+
+
 def signature_of(kind: Any, number: int = 0, data: bytes = DATA) -> bytes:
     """number: of the key that signs; the signature names the first."""
     return make(FORM, data, key_of(kind), number)
 
 
-def openpgp_js(data: bytes, signature: bytes, certificate: str, revocation: str = "") -> dict[str, Any]:
+def openpgp_js(data: bytes, signature: bytes, certificate: str, revocation: str = "", by: str = "") -> dict[str, Any]:
     asked = {"data": base64.b64encode(data).decode(), "signature": signature.decode(), "certificate": certificate,
-             "revocation": revocation}  # fmt: skip
+             "revocation": revocation, "by": by}  # fmt: skip
     done = node("openpgp.cjs", stdin=json.dumps(asked).encode())
     assert done.returncode == 0, done.stderr.decode()
     told: dict[str, Any] = json.loads(done.stdout)
@@ -99,13 +108,16 @@ def test_openpgp_js_takes_certificate_and_signature_and_nothing_altered_or_revok
     proof("openpgp-v6", kind, "openpgp verify", good=good["verified"], tampered=tampered["verified"], version=version)
     assert not openpgp_js(DATA, signature_of(kind, number=1), certificate)["verified"]
     revoked = openpgp_js(DATA, signature_of(kind), certificate, revocation_of(kind))
+    vouched = openpgp_js(DATA, signature_of(kind), vouched_for(kind), by=certificate_of(kind, 1))
+    assert (vouched["verified"], vouched["vouched"]) == (True, True)
+    assert not openpgp_js(DATA, signature_of(kind), certificate, by=certificate_of(kind, 1))["vouched"]
     assert (good["revoked"], revoked["revoked"]) == (False, True)
     proof("certificate and revocation, version 6", kind, "openpgp verify", good=good["verified"],
           tampered=revoked["verified"], version=version)  # fmt: skip
 
 
 @every_kind
-def test_own_check_takes_certificate_and_revocation_and_no_other_key_s(kind: str) -> None:
+def test_own_check_takes_certificate_vouching_and_revocation_and_no_other_key_s(kind: str) -> None:
     key, other = key_of(kind), key_of(kind, number=1)
     assert check_v6_certificate(certificate_of(kind), key).user_id == USER_ID
     assert check_v6_certificate(certificate_of(kind, lifetime=9), key).expires_at == CREATED_AT + 9
@@ -116,6 +128,9 @@ def test_own_check_takes_certificate_and_revocation_and_no_other_key_s(kind: str
         check_v6_revocation(revocation_of(kind), other)
     with pytest.raises(Invalid):
         check_v6_revocation(certificate_of(kind), key)
+    check_v6_vouching(vouched_for(kind), key, other)
+    with pytest.raises(OpenpgpKeyDiffers):
+        check_v6_vouching(vouched_for(kind), key, key)
 
 
 def test_who_has_the_file_and_the_signature_alone_checks_it_after_the_salt_that_it_names() -> None:
@@ -161,10 +176,11 @@ def test_a_client_that_lies_about_its_salt_gets_a_signature_that_holds_with_the_
     FORM.check(FORM.assemble(FORM.prepare(honest, key, CONTEXT), raw), honest, key)
 
 
-@pytest.mark.parametrize("what", ["certificate", "revocation"])
-def test_refuses_an_altered_byte(what: str) -> None:
-    key, read = key_of("p256"), {"certificate": check_v6_certificate, "revocation": check_v6_revocation}[what]
-    good = (certificate_of("p256") if what == "certificate" else revocation_of("p256")).encode()
+@pytest.mark.parametrize(
+    ("make_one", "read"), [(certificate_of, check_v6_certificate), (revocation_of, check_v6_revocation)]
+)
+def test_refuses_an_altered_byte(make_one: Callable[[str], str], read: Callable[[str, KeyRecord], object]) -> None:
+    key, good = key_of("p256"), make_one("p256").encode()
 
     @given(st.integers(0, len(good) - 1), st.integers(1, 127))
     @settings(max_examples=150)
