@@ -73,7 +73,7 @@ def test_by_digest_the_client_s_salt_is_signed_and_by_upload_the_service_s(keepe
         (folder / name).write_bytes(name.encode() * 100)
     here = digest_work(folder / "here", [FORM.name])
     sent = store(keeper.folder, "there", (folder / "there").read_bytes())
-    there = Work(folder / "there", held_hash(folder / "there"), sent)
+    there = Work(folder / "there", (FORM.name,), held_hash(folder / "there"), sent)
     assert isinstance(here.ask, s.HashState)
 
     async def ask() -> m.SignReply:
@@ -87,7 +87,7 @@ def test_by_digest_the_client_s_salt_is_signed_and_by_upload_the_service_s(keepe
     reply = asyncio.run(ask())
 
     def made(work: Work) -> Made:
-        return made_of(work, reply, [FORM.name], trust, session=None)  # type: ignore[arg-type]
+        return made_of(work, reply, trust, session=None)  # type: ignore[arg-type]
 
     assert FORM.salt_of(made(here).outputs["here.v6.asc"]) == here.details[FORM.name][:16]
     assert len(FORM.salt_of(made(there).outputs["there.v6.asc"])) == 16
