@@ -4,8 +4,8 @@ Why not beside: a bare format signs SHA-256 of bytes that the requester chose. L
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
 subkey of the release key. The framed formats (openpgp, openpgp-v6, openpgp-cleartext, sshsig, dsse, in-toto,
 slsa-provenance, oci-bundle, oci-signature) cannot be turned into one another: each fixes the first or the last bytes of
-what is hashed, and no input fits two. OpenPGP's versions differ in the sixth byte from the end; what an Ed25519 key signs
-for openpgp-v6 is a digest, 32 bytes, and all else that it signs here is longer. The attestations differ by a type that
+what is hashed, and no input fits two. OpenPGP's versions differ in the sixth byte from the end; by an Ed25519 key
+openpgp-v6 signs a digest, 32 bytes, and all else that it signs here is longer. The attestations differ by a type that
 no requester chooses; oci-signature is JSON to its last byte, which OpenPGP's trailer is not.
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
