@@ -8,9 +8,9 @@ Source: RFC 3279, section 2.2.3 (Ecdsa-Sig-Value); RFC 8017, section 8.2 (PKCS#1
 
 from __future__ import annotations
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, OutputMalformed, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.format import Artifact, Claim, Context, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -37,9 +37,6 @@ class DerSignature(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(artifact.state.digest(), "sha256", read_bare(output, key.kind, DerMalformed))
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def ecdsa_der(raw: bytes) -> bytes:

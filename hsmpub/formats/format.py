@@ -12,7 +12,8 @@ know of a file beside its SHA-256: made by `extract` on the client where the fil
 was uploaded; `prepare` trusts none of it and builds what is signed itself.
 
 `prepare` and `assemble` build; `read` is written apart from them and shares no code with them, so that a mistake in
-one is seen by the other. `check` is `read` and the verification of its claim.
+one is seen by the other. `check` is `read` and the verification of its claim: the same for all, in
+hsmpub.formats.base with what else formats have in common.
 
 A *bare* format signs the file's own SHA-256, with nothing around it. Whoever may choose the file then chooses the
 signed bytes, and those can be what another format would have signed: a key certification of OpenPGP, a DSSE
@@ -182,35 +183,6 @@ class Format(Protocol):
 
     def detach(self, source: Source) -> bytes | None:
         """The output that a signed file holds; None: it holds none, or the format is detached."""
-
-
-class SignedOnce:
-    """What holds for nearly every format: no signature of it covers another, and a signed file keeps its name."""
-
-    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
-        return None
-
-    def signed_name(self, name: str) -> str:
-        return name
-
-
-class Detached(SignedOnce):
-    """What a format is that makes a file of its own from the file's hash alone."""
-
-    detail_limit = 0
-    embedded = False
-
-    def recognises(self, name: str, head: bytes) -> bool:
-        return False
-
-    def extract(self, source: Source) -> bytes:
-        return b""
-
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
-        yield output
-
-    def detach(self, source: Source) -> bytes | None:
-        return None
 
 
 class RawSignatureMalformed(Broken):

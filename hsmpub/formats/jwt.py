@@ -15,10 +15,10 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 from hsmpub.errors import Forbidden, Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, check_raw
+from hsmpub.formats.base import Detached
+from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
 from hsmpub.formats.jwt_claims import check_claim_values, fixed_claims
 from hsmpub.formats.jwt_read import read_token
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of
@@ -81,9 +81,6 @@ class JsonWebToken(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_token(output, whole_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _payload(asked: dict[str, Any], profile: JwtProfile, context: Context, name: str) -> dict[str, Any]:

@@ -11,9 +11,10 @@ import base64
 
 import msgspec
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim, spki_sha256
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle_read import read_bundle
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -51,6 +52,3 @@ class SigstoreBundle(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_bundle(output, artifact.state.digest(), key)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -12,8 +12,8 @@ import base64
 import hashlib
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached
+from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_certificate_read import read_certificate
@@ -64,9 +64,6 @@ class SshCertificate(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_certificate(output, _key_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _unsigned(subject: SshPublicKey, key: KeyRecord, context: Context) -> bytes:

@@ -13,8 +13,9 @@ import hashlib
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, HashName, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim, load_public
+from hsmpub.formats.base import Detached
+from hsmpub.formats.format import Artifact, Claim, Context, HashName, Prepared, check_raw
+from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sshsig_read import read_sshsig
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -44,9 +45,6 @@ class SshSig(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_sshsig(output, artifact.state.digest(), key, FILE_NAMESPACE)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:

@@ -16,8 +16,8 @@ import base64
 import hashlib
 from typing import NamedTuple
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached
+from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_wire import Reader, WireMalformed
@@ -76,9 +76,6 @@ class SshAgentSig(Detached):
         blob, asked = self._asked(artifact)
         digest = blob[-_DIGEST_BYTES[asked.hash_name] :]
         return read_sshsig(output, digest, key, self.namespace, asked.hash_name, rsa_hash="sha512")
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def _asked(self, artifact: Artifact) -> tuple[bytes, Asked]:
         blob = whole_of(artifact, self)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from asn1crypto import cms as asn1_cms
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import Chain, load_chain
 from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
@@ -25,11 +26,9 @@ from hsmpub.formats.format import (
     DetailMalformed,
     OutputForAnother,
     Prepared,
-    SignedOnce,
     check_raw,
     detail_of,
 )
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source, hash_ranges, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -45,7 +44,7 @@ class ModuleMalformed(Invalid):
     advice = "Only kernel modules (.ko) are signed so, uncompressed; build it again."
 
 
-class KernelModule(SignedOnce):
+class KernelModule(FormatBase):
     """Appended to the module, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "kernel-module"
@@ -79,9 +78,6 @@ class KernelModule(SignedOnce):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(_digest_of(artifact, self), "sha256", _read(output, load_chain(key), key.kind))
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         yield from pieces(source, 0, _end_of(source))

@@ -8,13 +8,14 @@ Source: in-toto attestation framework v1.1 (Statement v1); DSSE protocol v1.0.2 
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from typing import Any
 
 import msgspec
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.format import Artifact, Context, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, pae
@@ -30,9 +31,9 @@ class InToto(Detached):
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
     bare = False
 
+    @abstractmethod
     def said(self, artifact: Artifact, context: Context) -> tuple[str, Any]:
         """The predicate's type and the predicate. Raises the format's own rules under Invalid."""
-        raise NotImplementedError
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -57,9 +58,3 @@ class InToto(Detached):
             "signatures": [{"keyid": "", "sig": signature}],
         }
         return msgspec.json.encode(envelope) + b"\n"
-
-    def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
-        raise NotImplementedError
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -13,10 +13,10 @@ import hashlib
 
 import msgspec
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
 from hsmpub.formats.oci.simple_signing_read import image_of, read_simple_signing
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -55,9 +55,6 @@ class OciSignature(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_simple_signing(output, artifact, key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def optional(context: Context) -> dict[str, str] | None:

@@ -17,7 +17,6 @@ from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
 from hsmpub.formats.pdf.hole import content_of, digest_around, find_hole
 from hsmpub.formats.pdf.room import ROOM_BYTES, PdfMalformed, with_room
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import BytesSource, Source, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -62,9 +61,6 @@ class Pdf(Stamped):
             raise CmsMalformed("The signature is of another kind of content than a document.")
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         hole = find_hole(source)

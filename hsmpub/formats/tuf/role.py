@@ -14,9 +14,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.tuf.key import TUF_KINDS, tuf_key_id
@@ -77,6 +77,3 @@ class TufRole(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_signature(output, whole_of(artifact, self), key)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
-from hsmpub.formats.public_key import check_claim, spki_sha256
+from hsmpub.formats.base import Detached
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of
@@ -93,9 +94,6 @@ class X509Certificate(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_issued(output, whole_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _granted(request: bytes, key: KeyRecord, profile: CertificateProfile, at: int) -> tuple[Asked, Granted]:

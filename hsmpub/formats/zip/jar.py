@@ -16,7 +16,6 @@ from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same, si
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source
@@ -78,9 +77,6 @@ class Jar(Stamped):
             raise CmsMalformed("The signature is of another kind of content than a signature file.")
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         jar = read_jar(source)
