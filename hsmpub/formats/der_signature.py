@@ -25,7 +25,6 @@ class DerSignature(Detached):
     name = "der-signature"
     suffix = ".sig.der"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

@@ -25,7 +25,6 @@ class Ed25519Signature(Detached):
     name = "ed25519-signature"
     suffix = ".sig.ed25519"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

@@ -8,17 +8,12 @@
 
 The *output* is what the service makes, logs by digest and gives away. A detached format's output is a file of its own;
 an embedded format's output is put into the file by whoever holds it. The *detail* is the little that `prepare` must
-know of a file beside its SHA-256: made by `extract` on the client where the file stays there, in the keeper where it
-was uploaded; `prepare` trusts none of it and builds what is signed itself.
+know of a file beside its SHA-256: made by `extract` on the client where the file stays there, in a child of the keeper
+where it was uploaded; `prepare` trusts none of it and builds what is signed itself.
 
 `prepare` and `assemble` build; `read` is written apart from them and shares no code with them, so that a mistake in
 one is seen by the other. `check` is `read` and the verification of its claim: the same for all, in
 hsmpub.formats.base with what else formats have in common.
-
-A *bare* format signs the file's own SHA-256, with nothing around it. Whoever may choose the file then chooses the
-signed bytes, and those can be what another format would have signed: a key certification of OpenPGP, a DSSE
-envelope's encoding, a certificate. So a key that makes a bare format makes no other format
-but bare ones (hsmpub.formats.purposes), and whoever relies on the key must expect nothing but signatures over files.
 """
 
 from __future__ import annotations
@@ -139,10 +134,6 @@ class Format(Protocol):
 
     @property
     def key_kinds(self) -> frozenset[KeyKind]: ...
-
-    @property
-    def bare(self) -> bool:
-        """It signs the file's own digest; see the module's docstring."""
 
     @property
     def detail_limit(self) -> int: ...

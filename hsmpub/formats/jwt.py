@@ -49,7 +49,6 @@ class JsonWebToken(Detached):
     name = "jwt"
     suffix = ".jwt"
     key_kinds: frozenset[KeyKind] = frozenset(_ALGORITHMS)
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

@@ -42,7 +42,6 @@ class Minisign(Detached):
     name = "minisign"
     suffix = ".minisig"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = 64
 
     def extract(self, source: Source) -> bytes:

@@ -27,7 +27,6 @@ class OpenPgp(Detached):
     name = "openpgp"
     suffix = ".asc"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

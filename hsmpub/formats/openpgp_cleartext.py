@@ -35,7 +35,6 @@ class OpenpgpCleartext(FormatBase):
     name = "openpgp-cleartext"
     suffix = ".cleartext"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = STATE_BYTES
 

@@ -27,7 +27,6 @@ class Signify(Detached):
     name = "signify"
     suffix = ".signify"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

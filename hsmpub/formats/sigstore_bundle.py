@@ -28,7 +28,6 @@ class SigstoreBundle(Detached):
     name = "sigstore-bundle"
     suffix = ".sigstore.json"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

@@ -38,7 +38,6 @@ class SshCertificate(Detached):
     name = "ssh-certificate"
     suffix = "-cert.pub"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
     detail_limit = _MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

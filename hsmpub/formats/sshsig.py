@@ -34,7 +34,6 @@ class SshSig(Detached):
     name = "sshsig"
     suffix = ".sig"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

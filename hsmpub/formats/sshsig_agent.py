@@ -43,7 +43,6 @@ class SshAgentSig(Detached):
     """Armoured SSHSIG of one namespace, with P-256, Ed25519 or RSA-3072 (rsa-sha2-512, as ssh-keygen asks for)."""
 
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
     detail_limit = _MOST_BYTES
 
     def __init__(self, namespace: str) -> None:

@@ -23,7 +23,6 @@ class Cms(Stamped, Detached):
     name = "cms"
     suffix = ".p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

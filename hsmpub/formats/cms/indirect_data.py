@@ -33,7 +33,6 @@ class Windows(Stamped):
 
     name: str
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:

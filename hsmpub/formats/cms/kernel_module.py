@@ -50,7 +50,6 @@ class KernelModule(FormatBase):
     name = "kernel-module"
     suffix = ".kmod.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
     embedded = True
     detail_limit = 32
 

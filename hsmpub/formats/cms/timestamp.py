@@ -43,7 +43,6 @@ class OwnTimestamp(Detached):
     name = "timestamp"
     suffix = ".tsr"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

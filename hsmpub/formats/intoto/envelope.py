@@ -29,7 +29,6 @@ class InToto(Detached):
     name: str
     suffix: str
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
     @abstractmethod
     def said(self, artifact: Artifact, context: Context) -> tuple[str, Any]:

@@ -42,7 +42,6 @@ class Deb(FormatBase):
     name = "deb"
     suffix = ".gpgorigin"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = STATE_BYTES
 

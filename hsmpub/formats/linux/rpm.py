@@ -44,7 +44,6 @@ class Rpm(FormatBase):
     name = "rpm"
     suffix = ".rpmsig"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 2 * STATE_BYTES
 

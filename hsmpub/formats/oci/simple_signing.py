@@ -29,7 +29,6 @@ class OciSignature(Detached):
     name = "oci-signature"
     suffix = ".oci-signature.json"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)

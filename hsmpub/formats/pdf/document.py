@@ -28,7 +28,6 @@ class Pdf(Stamped):
     name = "pdf"
     suffix = ".pdf.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 32
 

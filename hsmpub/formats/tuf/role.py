@@ -38,7 +38,6 @@ class TufRole(Detached):
     """`.tuf-ROLE`, P-256 or Ed25519."""
 
     key_kinds = TUF_KINDS
-    bare = False
     detail_limit = MOST_BYTES
 
     def __init__(self, role: Role) -> None:

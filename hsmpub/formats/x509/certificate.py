@@ -68,7 +68,6 @@ class X509Certificate(Detached):
     name = "x509-certificate"
     suffix = ".crt"
     key_kinds = KINDS
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

@@ -57,7 +57,6 @@ class X509Crl(Detached):
     name = "x509-crl"
     suffix = ".crl"
     key_kinds = KINDS
-    bare = False
     detail_limit = _MOST_BYTES
 
     def extract(self, source: Source) -> bytes:

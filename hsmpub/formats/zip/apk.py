@@ -47,7 +47,6 @@ class Apk(FormatBase):
     name = "apk"
     suffix = ".apk.sigblock"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 32
 

@@ -49,7 +49,6 @@ class Jar(Stamped):
     name = "jar"
     suffix = ".jar.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = _WORDS + _SIZE + 63
 
