@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hsmpub.artifact.source import PathSource
 from hsmpub.client.outputs import NotWritten
+from hsmpub.client.write_behind import WriteBehind
 from hsmpub.errors import Broken
 from hsmpub.formats.cms.stamp import Stamped, with_timestamp
 from hsmpub.formats.format import Artifact, Format
@@ -35,9 +36,10 @@ def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form:
     try:
         with passing.open("xb") as file, ThreadPoolExecutor(1) as beside:
             os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            behind = WriteBehind(file, beside)
             for piece in form.attach(PathSource(path), stamped(output, token, form)):
-                file.write(piece)
-            file.flush()
+                behind.write(piece)
+            behind.flush()
             on_disk = beside.submit(os.fsync, file.fileno())  # meanwhile it is read back, out of memory
             check_signed(passing, path.name, hash_, output, form, key, token)
             on_disk.result()
