@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ from hsmpub.formats.format import Artifact, Claim, Context, Prepared
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.said import Said
 
 
 class FormatBase(ABC):
@@ -46,3 +48,10 @@ class Detached(FormatBase):
 
     def detach(self, source: Source) -> bytes | None:
         return None
+
+
+def prepare_message(message: bytes, key: KeyRecord, *parts: bytes, said: Said | None = None) -> Prepared:
+    """What the HSM signs of a message that the format wrote: Ed25519 takes it as it is, the others its SHA-256."""
+    if key.kind == "ed25519":
+        return Prepared(message, "none", key.kind, parts, said=said)
+    return Prepared(hashlib.sha256(message).digest(), "sha256", key.kind, parts, said=said)

@@ -31,11 +31,16 @@ class DerSignature(Detached):
         return Prepared(artifact.state.digest(), "sha256", key.kind)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        return ecdsa_der(signature) if prepared.kind == "p256" else signature
+        return bare_signature(prepared, signature)
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(artifact.state.digest(), "sha256", read_bare(output, key.kind, DerMalformed))
+
+
+def bare_signature(prepared: Prepared, signature: bytes) -> bytes:
+    """A raw signature as most formats hold it: ECDSA in DER, the others as they are. Raises RawSignatureMalformed."""
+    check_raw(prepared, signature)
+    return ecdsa_der(signature) if prepared.kind == "p256" else signature
 
 
 def ecdsa_der(raw: bytes) -> bytes:

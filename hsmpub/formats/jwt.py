@@ -15,7 +15,7 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 from hsmpub.errors import Forbidden, Invalid
-from hsmpub.formats.base import Detached
+from hsmpub.formats.base import Detached, prepare_message
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
 from hsmpub.formats.jwt_claims import check_claim_values, fixed_claims
 from hsmpub.formats.jwt_read import read_token
@@ -69,10 +69,7 @@ class JsonWebToken(Detached):
         header = {"alg": _ALGORITHMS[key.kind], "kid": profile.kid, "typ": profile.type}
         payload = _spelled(_payload(asked, profile, context, artifact.name))
         signed = _encoded(_spelled(header)) + b"." + _encoded(payload)
-        said = TokenSaid(payload.decode())
-        if key.kind == "ed25519":
-            return Prepared(signed, "none", key.kind, (signed,), said=said)
-        return Prepared(hashlib.sha256(signed).digest(), "sha256", key.kind, (signed,), said=said)
+        return prepare_message(signed, key, signed, said=TokenSaid(payload.decode()))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)

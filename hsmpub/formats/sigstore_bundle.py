@@ -12,8 +12,8 @@ import base64
 import msgspec
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Claim, Context, Prepared
 from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle_read import read_bundle
@@ -35,16 +35,13 @@ class SigstoreBundle(Detached):
         return Prepared(artifact.state.digest(), "sha256", key.kind, (hint,))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        if prepared.kind == "p256":
-            signature = ecdsa_der(signature)
         return msgspec.json.encode(
             {
                 "mediaType": MEDIA_TYPE,
                 "verificationMaterial": {"publicKey": {"hint": prepared.parts[0].decode()}},
                 "messageSignature": {
                     "messageDigest": {"algorithm": "SHA2_256", "digest": prepared.payload},
-                    "signature": signature,
+                    "signature": bare_signature(prepared, signature),
                 },
             }
         )

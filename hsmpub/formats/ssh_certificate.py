@@ -12,7 +12,7 @@ import base64
 import hashlib
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.base import Detached
+from hsmpub.formats.base import Detached, prepare_message
 from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
@@ -51,9 +51,7 @@ class SshCertificate(Detached):
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
         blob = _unsigned(_key_of(artifact, self), key, context)
-        if key.kind == "ed25519":
-            return Prepared(blob, "none", key.kind, (blob,))
-        return Prepared(hashlib.sha256(blob).digest(), "sha256", key.kind, (blob,))
+        return prepare_message(blob, key, blob)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)

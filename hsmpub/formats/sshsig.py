@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import binascii
 import functools
-import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.base import Detached
+from hsmpub.formats.base import Detached, prepare_message
 from hsmpub.formats.format import Artifact, Claim, Context, HashName, Prepared, check_raw
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
@@ -48,11 +47,7 @@ class SshSig(Detached):
 
 def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
     """digest: SHA-256 of the message, 32 bytes."""
-    to_be_signed = _to_be_signed(namespace) + digest
-    parts = (head(key, namespace),)
-    if key.kind == "ed25519":
-        return Prepared(to_be_signed, "none", key.kind, parts)
-    return Prepared(hashlib.sha256(to_be_signed).digest(), "sha256", key.kind, parts)
+    return prepare_message(_to_be_signed(namespace) + digest, key, head(key, namespace))
 
 
 def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:

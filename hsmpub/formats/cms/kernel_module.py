@@ -18,7 +18,7 @@ from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
 from hsmpub.formats.cms.read import CmsMalformed, check_algorithms, raw_of
 from hsmpub.formats.cms.signed_data import ALGORITHMS, DATA, SHA256, SIGNED_DATA
-from hsmpub.formats.der_signature import ecdsa_der
+from hsmpub.formats.der_signature import bare_signature
 from hsmpub.formats.format import (
     Artifact,
     Claim,
@@ -26,7 +26,6 @@ from hsmpub.formats.format import (
     DetailMalformed,
     OutputForAnother,
     Prepared,
-    check_raw,
     detail_of,
 )
 from hsmpub.formats.purposes import check_may_make
@@ -69,8 +68,7 @@ class KernelModule(FormatBase):
         return Prepared(_digest_of(artifact, self), "sha256", key.kind, (signer,))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        raw = octets(ecdsa_der(signature) if prepared.kind == "p256" else signature)
+        raw = octets(bare_signature(prepared, signature))
         signer = sequence(integer(1), prepared.parts[0], SHA256, ALGORITHMS[prepared.kind], raw)
         signed = sequence(integer(1), set_of(SHA256), sequence(DATA), set_of(signer))
         return sequence(SIGNED_DATA, context(0, signed))

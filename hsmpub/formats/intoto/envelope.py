@@ -7,15 +7,14 @@ Source: in-toto attestation framework v1.1 (Statement v1); DSSE protocol v1.0.2 
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from typing import Any
 
 import msgspec
 
-from hsmpub.formats.base import Detached
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Context, Prepared, check_raw
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Context, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, pae
@@ -41,19 +40,13 @@ class InToto(Detached):
         statement = _encoder.encode(
             {"_type": STATEMENT_TYPE, "subject": [subject], "predicateType": kind, "predicate": predicate}
         )
-        encoded = pae(statement)
-        if key.kind == "ed25519":
-            return Prepared(encoded, "none", key.kind, (statement,))
-        return Prepared(hashlib.sha256(encoded).digest(), "sha256", key.kind, (statement,))
+        return prepare_message(pae(statement), key, statement)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        if prepared.kind == "p256":
-            signature = ecdsa_der(signature)
         envelope = {
             "payload": prepared.parts[0],
             "payloadType": PAYLOAD_TYPE,
             # cosign skips a signature whose key id is another than it computed itself; the empty one fits all
-            "signatures": [{"keyid": "", "sig": signature}],
+            "signatures": [{"keyid": "", "sig": bare_signature(prepared, signature)}],
         }
         return msgspec.json.encode(envelope) + b"\n"
