@@ -2,11 +2,12 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. Whoever relies on a key for bare formats must expect nothing but signatures over files. The
-framed formats (openpgp, openpgp-cleartext, sshsig, dsse, in-toto, slsa-provenance,
+subkey of the release key. The framed formats (openpgp, openpgp-cleartext, sshsig, dsse, in-toto, slsa-provenance,
 oci-bundle, oci-signature) cannot be turned into one another: each fixes the first or the last bytes of
 what is hashed, and no input fits two. The attestations differ by a type that no requester chooses; oci-signature is
 JSON to its last byte, which OpenPGP's trailer is not.
+
+Whoever relies on a key for bare formats must expect nothing but signatures over files.
 
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
