@@ -6,7 +6,8 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyRecord

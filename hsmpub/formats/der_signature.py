@@ -9,8 +9,9 @@ Source: RFC 3279, section 2.2.3 (Ecdsa-Sig-Value); RFC 8017, section 8.2 (PKCS#1
 from __future__ import annotations
 
 from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, OutputMalformed, Prepared, check_raw
+from hsmpub.formats.format import Artifact, Claim, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 

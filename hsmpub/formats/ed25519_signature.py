@@ -8,7 +8,8 @@ Source: RFC 8032.
 from __future__ import annotations
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, OutputMalformed, Prepared, check_raw
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import MOST_BYTES, extract_whole, whole_of

@@ -18,19 +18,17 @@ hsmpub.formats.base with what else formats have in common.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal, Protocol
 
 import msgspec
 
 from hsmpub.errors import Broken, Invalid
+from hsmpub.formats.context import Context
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
-from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.key import KeyKind, KeyRecord
-from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
-from hsmpub.model.said import Revoked, Said
-from hsmpub.model.statement import SshProfile
+from hsmpub.model.said import Said
 
 HashName = Literal["sha256", "sha512", "none"]
 
@@ -46,43 +44,6 @@ class Artifact(msgspec.Struct, frozen=True):
     state: FileHash
     details: Details = {}
     image: str = ""
-
-
-class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a signature may say beside the file. One context serves a whole batch.
-
-    at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations; ssh, jwt, certificate and crl into certificates,
-    tokens and lists of revoked certificates. revoked: what a list says beside what it adds; None: not known here.
-    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata; attest and build go into the attestations
-    that are made for them.
-    """
-
-    at: int
-    service: str = ""
-    request: str = ""
-    project: str = ""
-    version: str = ""
-    commit: str = ""
-    policy_sha256: str = ""
-    requester: Mapping[str, str] = {}
-    ssh: SshProfile | None = None
-    attest: Attestation | None = None
-    build: Build | None = None
-    jwt: JwtProfile | None = None
-    certificate: CertificateProfile | None = None
-    crl: CrlProfile | None = None
-    revoked: RevokedSoFar | None = None
-    tuf_longest: int = 0
-
-
-class RevokedSoFar(msgspec.Struct, frozen=True):
-    """What a CA's next list of revoked certificates begins with. number: the new list's own; issued: serial numbers
-    (hex) of the certificates that can be revoked."""
-
-    number: int
-    certificates: tuple[Revoked, ...]
-    issued: Collection[str] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -186,16 +147,6 @@ class OutputMalformed(Invalid):
     advice = "The signature file was altered or comes from another program."
 
 
-class DetailMissing(Invalid):
-    advice = "Sign with 'hsmpub sign', which sends what the format needs, or upload the file."
-
-
-class DetailMalformed(Invalid):
-    """Family of what is wrong with the detail that came for a file."""
-
-    advice = "Sign with 'hsmpub sign' of the service's version, or upload the file."
-
-
 class OutputForAnother(Invalid):
     """It is well formed, and says that it is about another file, key, time or request."""
 
@@ -219,29 +170,3 @@ def digests_of(prepared: Prepared) -> list[bytes]:
         return [prepared.payload]
     size = len(prepared.payload) // prepared.count
     return [prepared.payload[at : at + size] for at in range(0, len(prepared.payload), size)]
-
-
-class Detailed(Protocol):
-    """What `detail_of` asks of a format."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def detail_limit(self) -> int: ...
-
-
-def detail_of(artifact: Artifact, format_: Detailed) -> bytes:
-    """The detail of a file for a format.
-
-    Raises:
-        DetailMissing, DetailMalformed: there is none, or more than the format's limit.
-    """
-    detail = artifact.details.get(format_.name)
-    if detail is None:
-        raise DetailMissing(f"The format {format_.name!r} needs more of {artifact.name!r} than its hash.")
-    if len(detail) > format_.detail_limit:
-        raise DetailMalformed(
-            f"The detail of {artifact.name!r} for {format_.name!r} has over {format_.detail_limit} bytes."
-        )
-    return detail

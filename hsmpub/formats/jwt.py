@@ -16,7 +16,9 @@ from typing import Any
 
 from hsmpub.errors import Forbidden, Invalid
 from hsmpub.formats.base import Detached, prepare_message
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.jwt_claims import check_claim_values, fixed_claims
 from hsmpub.formats.jwt_read import read_token
 from hsmpub.formats.purposes import check_may_make

@@ -19,16 +19,9 @@ import hashlib
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import (
-    Artifact,
-    Claim,
-    Context,
-    DetailMalformed,
-    Prepared,
-    check_raw,
-    claim_of,
-    detail_of,
-)
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw, claim_of
 from hsmpub.formats.minisign_read import read_minisign
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make

@@ -7,7 +7,8 @@ document and never a certification, whatever the client sends.
 from __future__ import annotations
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature
 from hsmpub.formats.openpgp_signature import (

@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hsmpub.formats.base import FormatBase
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, load_states
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature

@@ -12,7 +12,8 @@ from __future__ import annotations
 import base64
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.minisign import key_id
 from hsmpub.formats.minisign_read import read_signify
 from hsmpub.formats.purposes import check_may_make

@@ -12,8 +12,9 @@ import base64
 import msgspec
 
 from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle_read import read_bundle

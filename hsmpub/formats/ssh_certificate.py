@@ -13,7 +13,9 @@ import hashlib
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.base import Detached, prepare_message
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, check_raw
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_certificate_read import read_certificate

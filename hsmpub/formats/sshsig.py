@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.base import Detached, prepare_message
-from hsmpub.formats.format import Artifact, Claim, Context, HashName, Prepared, check_raw
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, HashName, Prepared, check_raw
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sshsig_read import read_sshsig

@@ -17,7 +17,9 @@ import hashlib
 from typing import NamedTuple
 
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_wire import Reader, WireMalformed

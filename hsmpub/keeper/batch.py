@@ -7,7 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken
-from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.hsm.pool import Signers
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord

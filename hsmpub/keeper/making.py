@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hsmpub.formats.format import Artifact, Context, Format, Prepared, digests_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Format, Prepared, digests_of
 from hsmpub.formats.registry import get_format
 from hsmpub.hsm.pool import Signers
 from hsmpub.model import entry as e

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.formats.context import context_of
-from hsmpub.formats.format import Artifact, Context, Format
+from hsmpub.formats.context import Context, context_of
+from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper.answering import check_answerable, sealed_for

@@ -11,16 +11,9 @@ from samples import OTHERS, SAMPLES
 from software_hsm import CONTEXT, artifact_of, key_record, make, sign_all
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import (
-    Artifact,
-    Context,
-    DetailMalformed,
-    DetailMissing,
-    OutputForAnother,
-    OutputMalformed,
-    RawSignatureMalformed,
-    claim_of,
-)
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, DetailMissing
+from hsmpub.formats.format import Artifact, OutputForAnother, OutputMalformed, RawSignatureMalformed, claim_of
 from hsmpub.formats.public_key import PublicKeyUnfit, SignatureDoesNotVerify, check_claim
 from hsmpub.formats.purposes import (
     BARE_FORMATS,

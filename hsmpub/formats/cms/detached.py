@@ -11,7 +11,8 @@ from hsmpub.formats.cms.der_check import MAX_BYTES
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyKind, KeyRecord

@@ -18,16 +18,10 @@ from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
 from hsmpub.formats.cms.read import CmsMalformed, check_algorithms, raw_of
 from hsmpub.formats.cms.signed_data import ALGORITHMS, DATA, SHA256, SIGNED_DATA
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
-from hsmpub.formats.format import (
-    Artifact,
-    Claim,
-    Context,
-    DetailMalformed,
-    OutputForAnother,
-    Prepared,
-    detail_of,
-)
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source, hash_ranges, pieces
 from hsmpub.model.key import KeyKind, KeyRecord

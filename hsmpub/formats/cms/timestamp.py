@@ -23,7 +23,8 @@ from hsmpub.formats.cms.der import integer, octets, oid, sequence, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import SHA256, prepare_attributes, signed_attributes, signed_data
-from hsmpub.formats.format import Artifact, Claim, Context, OutputForAnother, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 

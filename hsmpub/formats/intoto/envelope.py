@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
-from hsmpub.formats.format import Artifact, Context, Prepared
+from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, pae

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from itertools import chain
 
 from hsmpub.formats.base import FormatBase
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
 from hsmpub.formats.linux.deb_parts import check_parts

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hsmpub.formats.base import FormatBase
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, check_raw, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.rpm_header import Value, lead_of, read_package, signature_header
 from hsmpub.formats.openpgp_packet import RSA, SIGNATURE_TAG, packet

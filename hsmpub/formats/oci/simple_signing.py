@@ -12,8 +12,9 @@ from __future__ import annotations
 import msgspec
 
 from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.oci.simple_signing_read import image_of, read_simple_signing
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord

@@ -14,7 +14,9 @@ from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.pdf.hole import content_of, digest_around, find_hole
 from hsmpub.formats.pdf.room import ROOM_BYTES, PdfMalformed, with_room
 from hsmpub.formats.purposes import check_may_make

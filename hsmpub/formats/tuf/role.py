@@ -14,8 +14,9 @@ from __future__ import annotations
 import json
 
 from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.tuf.key import TUF_KINDS, tuf_key_id

@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source

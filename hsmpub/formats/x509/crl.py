@@ -15,7 +15,9 @@ from cryptography import x509
 
 from hsmpub.errors import Conflict, Invalid
 from hsmpub.formats.base import Detached
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, RevokedSoFar
+from hsmpub.formats.context import Context, RevokedSoFar
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of

@@ -14,17 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import load_chain
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import (
-    SIGNATURE_BYTES,
-    Artifact,
-    Claim,
-    Context,
-    DetailMalformed,
-    Prepared,
-    check_raw,
-    detail_of,
-)
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import SIGNATURE_BYTES, Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
