@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -16,10 +15,8 @@ from tuf.api.exceptions import RepositoryError
 from tuf_world import CONTENT, KEYS, SETTINGS, Tuf, fetch, served
 
 from hsmpub.model.key import KeyKind
-from tests.formats.foreign_tool import needs, run
+from tests.npm import installed, node
 from tests.proofs import Prove
-
-SOURCE = Path(__file__).parent / "tuf_js"
 
 
 def _flip(path: Path, before: bytes, after: bytes) -> None:
@@ -153,41 +150,27 @@ def test_a_client_with_the_first_root_follows_to_the_third(tmp_path: Path) -> No
     assert len(json.loads(tuf.at("2.root.json").read_bytes())["signatures"]) == 3
 
 
-@pytest.fixture(scope="module")
-def tuf_js(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the client installed."""
-    needs("node")
-    needs("npm")
-    folder = tmp_path_factory.mktemp("tuf_js") / "client"
-    shutil.copytree(SOURCE, folder)
-    # the person's own home: their npm may need settings to reach its registry
-    home = {"HOME": os.environ.get("HOME", str(folder))}
-    if run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder, env=home).returncode:
-        pytest.skip("npm could not install tuf-js")
-    return folder
-
-
 def test_tuf_js_takes_the_target_and_no_role_with_another_signature_nor_a_rollback(
-    tuf_js: Path, tmp_path: Path, proof: Prove
+    tmp_path: Path, proof: Prove
 ) -> None:
-    version = json.loads((tuf_js / "node_modules" / "tuf-js" / "package.json").read_text())["version"]
+    version = installed("tuf-js")
     signers = {"root": "root-1", "targets": "targets", "snapshot": "online", "timestamp": "online"}
     tuf, old = _published(tmp_path)
     with served(tuf.root) as url:
-        good = _js(tuf_js, tuf, url, tmp_path / "good")
+        good = _js(tuf, url, tmp_path / "good")
         assert (tmp_path / "good" / "x.whl").read_bytes() == CONTENT
         for role, name in FILES.items():
             before = tuf.at(name).read_bytes()
             _spoil(tuf.at(name))
-            tampered = _js(tuf_js, tuf, url, tmp_path / role)
+            tampered = _js(tuf, url, tmp_path / role)
             proof(f"tuf-{role}", KEYS[signers[role]][0], "tuf-js", good=not good.returncode,
                   tampered=not tampered.returncode, on="python-tuf's metadata", version=version)  # fmt: skip
             tuf.at(name).write_bytes(before)
         _roll_back(tuf, old)
-        assert b"is less than current version" in _js(tuf_js, tuf, url, tmp_path / "good").stderr
+        assert b"is less than current version" in _js(tuf, url, tmp_path / "good").stderr
 
 
-def _js(client: Path, tuf: Tuf, url: str, home: Path) -> subprocess.CompletedProcess[bytes]:
+def _js(tuf: Tuf, url: str, home: Path) -> subprocess.CompletedProcess[bytes]:
     home.mkdir(exist_ok=True)
     root = home / "root.json" if (home / "root.json").exists() else tuf.at("1.root.json")
-    return run("node", client / "fetch.cjs", root, url, "x.whl", home)  # type: ignore[no-any-return]
+    return node("tuf.cjs", root, url, "x.whl", home)

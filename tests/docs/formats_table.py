@@ -4,8 +4,9 @@ Keys and what the client sends come from the registry, and are measured on a sam
 version, comes from the record of the last test run (tests.proofs). Where a signature lies and what is signed is for
 people to write, in the table itself: those two cells stay as they are.
 
-A verifier of the table that the last run did not see stays, with a † behind it. With `--check`, nothing is written: it
-says what the run did not show of what the table claims, and ends with 1.
+A verifier of the table that the last run did not see stays as it is. † is behind those that CI does not install
+(tests.docs.ci_installs). With `--check`, nothing is written: it says what the run did not show of what the table
+claims, and ends with 1.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.submission import AskSign, dump_submission
+from tests.docs.ci_installs import ci_installs, is_here
 from tests.proofs import Proof, load
 
 PAGE = Path(__file__).parents[2] / "docs" / "formats.md"
 HEAD = "| format | file | keys | signs | client sends | proved by |\n|---|---|---|---|---|---|\n"
-#: Behind a verifier that the last run did not have, and behind those that CI does not install.
-UNSEEN = "†"
-_NOT_IN_CI = ("cosign", "@sigstore/verify", "rpmkeys6", "tuf-js", "jose")
+#: Behind a verifier that CI does not install.
+NOT_IN_CI = "†"
 _TABLE = re.compile(r"^\| format \| file \|.*?\n\|[-|]+\|\n(?P<rows>(?:\|.*\n)+)", re.MULTILINE)
 _KINDS = {"p256": "P-256", "rsa3072": "RSA-3072", "ed25519": "Ed25519"}
-_VERIFIER = re.compile(r"`([^`]+)`([^`;]*)")
+VERIFIER = re.compile(r"`([^`]+)`([^`;]*)")
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -79,10 +80,10 @@ def proved_by(name: str, kinds: frozenset[str], seen: list[Proof], before: str) 
         if proof.format == name:
             told.setdefault(proof.verifier, []).append(proof)
     cells = [_cell(verifier, proofs, kinds) for verifier, proofs in told.items()]
-    for verifier, rest in _VERIFIER.findall(before):
+    for verifier, rest in VERIFIER.findall(before):
         if verifier not in told:
-            cells.append(f"`{verifier}` {rest.strip().strip(',').removesuffix(UNSEEN).strip()} {UNSEEN}")
-    return "; ".join(sorted(cells, key=lambda cell: (UNSEEN in cell, cell)))
+            cells.append(_marked(verifier, f"`{verifier}` {rest.strip().removesuffix(NOT_IN_CI).strip()}"))
+    return "; ".join(sorted(cells, key=lambda cell: (NOT_IN_CI in cell, cell)))
 
 
 def _cell(verifier: str, proofs: list[Proof], kinds: frozenset[str]) -> str:
@@ -92,7 +93,11 @@ def _cell(verifier: str, proofs: list[Proof], kinds: frozenset[str]) -> str:
     some = {proof.kind for proof in proofs}
     if some < kinds:
         words += f" ({', '.join(label for kind, label in _KINDS.items() if kind in some)})"
-    return f"{words} {UNSEEN}" if verifier.startswith(_NOT_IN_CI) else words
+    return _marked(verifier, words)
+
+
+def _marked(verifier: str, words: str) -> str:
+    return words if ci_installs(verifier) else f"{words} {NOT_IN_CI}"
 
 
 def page(text: str, seen: list[Proof]) -> str:
@@ -113,12 +118,12 @@ def page(text: str, seen: list[Proof]) -> str:
 
 
 def missing(text: str, seen: list[Proof]) -> list[str]:
-    """What the table claims and the run did not show, and what the run showed and the table does not say."""
+    """What the table claims and the run could show and did not, and what it showed and the table does not say."""
     shown = {(proof.format, proof.verifier) for proof in seen}
     kinds = {(proof.format, proof.kind) for proof in seen}
-    told = {(name, verifier): rest for name, row in rows(text).items() for verifier, rest in _VERIFIER.findall(row[5])}
+    told = {(name, verifier): rest for name, row in rows(text).items() for verifier, rest in VERIFIER.findall(row[5])}
     said = [f"{name}: {verifier} was not seen" for (name, verifier), rest in told.items()
-            if UNSEEN not in rest and (name, verifier) not in shown]  # fmt: skip
+            if NOT_IN_CI not in rest and (name, verifier) not in shown and is_here(verifier)]  # fmt: skip
     said += [f"{name}: {verifier} was seen and is not in the table" for name, verifier in sorted(shown - set(told))]
     said += [f"{name}: no foreign verifier was shown a signature by a {kind} key" for name, form in FORMATS.items()
              for kind in sorted(form.key_kinds) if (name, kind) not in kinds]  # fmt: skip
@@ -129,6 +134,10 @@ def main() -> None:
     text, seen = PAGE.read_text(), load()
     if sys.argv[1:] == ["--check"]:
         found = missing(text, seen)
+        if absent := sorted(
+            {one for row in rows(text).values() for one, _ in VERIFIER.findall(row[5]) if not is_here(one)}
+        ):
+            print(f"Not on this machine, and so not shown: {', '.join(absent)}.")
         sys.exit("\n".join([*found, "After a run of every test: python -m tests.docs.formats_table"]) if found else 0)
     PAGE.write_text(page(text, seen))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from documents import PROJECT
-from formats_table import PAGE, UNSEEN, missing, page, rows
+from formats_table import NOT_IN_CI, PAGE, VERIFIER, missing, page, proved_by, rows
 
 from hsmpub.formats.registry import FORMATS
 from tests import proofs
+from tests.docs.ci_installs import ci_installs
 from tests.proofs import Proof, Recorder, prover
 
 TEXT = PAGE.read_text()
@@ -32,16 +33,33 @@ def test_every_verifier_of_the_table_is_one_that_a_test_asks() -> None:
         assert not [name for name in row[5].split("`")[1::2] if f'"{name}"' not in tests], row[0]
 
 
-def test_a_row_names_verifier_version_and_maker_and_keeps_what_was_not_seen_marked() -> None:
+def test_a_row_names_verifier_version_and_maker_and_keeps_what_was_not_seen() -> None:
     [cell] = [row[5] for name, row in rows(page(TEXT, SOME)).items() if name == "cms"]
     assert cell == "`openssl cms -verify` 3.9.9 on a text"
     [cell] = [row[5] for name, row in rows(page(TEXT, SOME[:1])).items() if name == "cms"]
     assert cell == "`openssl cms -verify` 3.9.9 on a text (P-256)"
-    [cell] = [row[5] for name, row in rows(page(TEXT, [])).items() if name == "cms"]
-    assert cell.startswith("`openssl cms -verify`")
-    assert cell.endswith(UNSEEN)
     once = page(TEXT, SOME)
     assert page(once, SOME) == once
+    assert page(once, []) == once
+
+
+def test_a_verifier_is_marked_where_ci_does_not_install_it_and_nowhere_else() -> None:
+    for row in rows(TEXT).values():
+        marked = [verifier for verifier, rest in VERIFIER.findall(row[5]) if NOT_IN_CI in rest]
+        assert marked == [verifier for verifier, _ in VERIFIER.findall(row[5]) if not ci_installs(verifier)], row[0]
+    assert proved_by("cms", frozenset(), [], "`rpm -Kv` 4; `another` 1.2 on a text") == (
+        f"`rpm -Kv` 4; `another` 1.2 on a text {NOT_IN_CI}"
+    )
+    seen = [Proof("cms", "p256", "another --verify", "1.2")]
+    assert proved_by("cms", frozenset(), seen, "") == f"`another --verify` 1.2 {NOT_IN_CI}"
+    assert proved_by("cms", frozenset(), [], f"`rpm -Kv` 4 {NOT_IN_CI}") == "`rpm -Kv` 4"
+
+
+def test_what_ci_installs_is_read_from_its_script_and_not_from_remarks() -> None:
+    for brought in ("gpg --verify", "sshd", "pdfsig", "PyJWT", "tuf-js", "@sigstore/verify", "jose jwtVerify"):
+        assert ci_installs(brought)
+    for other in ("rpmkeys6 -Kv", "apt", "install", "Verifiers", "openpgp-other"):
+        assert not ci_installs(other)
 
 
 def test_the_check_names_what_was_not_seen_and_what_the_table_does_not_say() -> None:
@@ -51,7 +69,7 @@ def test_the_check_names_what_was_not_seen_and_what_the_table_does_not_say() -> 
     assert "openpgp: gpg --verify was not seen" in said
     other = Proof("cms", "p256", "another", "1")
     assert "cms: another was seen and is not in the table" in missing(TEXT, [other])
-    assert not [line for line in missing(page(TEXT, []), []) if line.endswith("was not seen")]
+    assert "rpm: rpmkeys6 -Kv was not seen" not in missing(TEXT, [])
 
 
 @pytest.mark.parametrize(("good", "tampered"), [(False, False), (True, True), (0, 0)])

@@ -1,4 +1,4 @@
-// Usage: node verify.cjs BUNDLE ARTIFACT PUBLIC_KEY_PEM. Exit 0: verified; 1: refused; the reason is on stderr.
+// Usage: node sigstore.cjs BUNDLE ARTIFACT PUBLIC_KEY_PEM. Exit 0: verified; 1: refused; the reason is on stderr.
 const fs = require("node:fs");
 const { createPublicKey } = require("node:crypto");
 const { bundleFromJSON } = require("@sigstore/bundle");

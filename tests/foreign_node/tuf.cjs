@@ -1,4 +1,4 @@
-// Usage: node fetch.cjs ROOT_JSON REPOSITORY_URL TARGET FOLDER. Exit 0: the target is in FOLDER; 1: refused, and why.
+// Usage: node tuf.cjs ROOT_JSON REPOSITORY_URL TARGET FOLDER. Exit 0: the target is in FOLDER; 1: refused, and why.
 const fs = require("node:fs");
 const path = require("node:path");
 const { Updater } = require("tuf-js");
