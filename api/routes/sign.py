@@ -20,8 +20,11 @@ _NO_STORE = (b"cache-control", b"no-store")
 _EXAMPLE = {
     "ask": "sign",
     "project": "sdk-python",
-    "formats": ["openpgp"],
-    "states": [{"name": "sdk-1.0.tar.gz", "h": "6a09e667…", "tail": "", "size": 1024}],
+    "formats": ["openpgp", "sshsig"],
+    "states": [
+        {"name": "sdk-1.0.tar.gz", "h": "6a09e667…", "tail": "", "size": 1024},
+        {"name": "notes.txt", "h": "bb67ae85…", "tail": "", "size": 128, "formats": ["sshsig"]},
+    ],
 }
 
 
@@ -55,6 +58,7 @@ def described() -> dict[str, Any]:
             "tags": ["ci"],
             "summary": "Sign files that need no approval",
             "description": "Digest mode sends the unfinished SHA-256 of each file (`states`); `files` names uploads. "
+            "A file takes all `formats` of the request, or those of them that it names itself. "
             "Each result carries its own problem; the whole call fails only where nothing could be tried.",
             "operationId": "sign",
             **operation(body=AskSign, example=_EXAMPLE, reply=SignReply, headers=("ci",), says="Results, one by one."),

@@ -75,7 +75,7 @@ def _list(
 ) -> None:  # fmt: skip
     work = small_work(asked, "revocations", "x509-crl")
     with connect_ci(url, trust, ca_file, command=command, file=file, audience=audience) as client:
-        [made] = client.sign_batch([work], project, ("x509-crl",), key)
+        [made] = client.sign_batch([work], project, key)
         for problem in made.problems:
             raise problem.as_error()
         [content] = made.outputs.values()

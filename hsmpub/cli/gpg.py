@@ -25,7 +25,6 @@ from hsmpub.client.gpg_key import find_key
 from hsmpub.client.outputs import NotWritten, write_whole
 from hsmpub.client.signing import Work
 from hsmpub.errors import HsmpubError, Unavailable
-from hsmpub.formats.format import Format
 from hsmpub.formats.hash_detail import hash_pieces
 from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
 from hsmpub.formats.openpgp_text import MAX_TEXT_BYTES
@@ -40,7 +39,7 @@ _PIECE = 1 << 20
 _FAILED = 2
 
 #: Makes one signature: what is signed, the format, the key's name.
-Sign = Callable[[Work, Format, str], bytes]
+Sign = Callable[[Work, str], bytes]
 
 
 class NoGpg(Unavailable):
@@ -99,12 +98,13 @@ def _make(asked: Asked, file: BinaryIO, name: str, key: str, sign: Sign) -> tupl
         form, source = get_format("openpgp-cleartext"), BytesSource(file.read(MAX_TEXT_BYTES + 1))
         state, details = Sha256State.of(source.read(0, source.size)), {form.name: form.extract(source)}
         ask = state.to_state(name or "text")
-        output = sign(Work(Path(ask.name), state, msgspec.structs.replace(ask, details=details), details), form, key)
+        ask = msgspec.structs.replace(ask, details=details)
+        output = sign(Work(Path(ask.name), (form.name,), state, ask, details), key)
         return b"".join(form.attach(source, output)), dearmor(output, "SIGNATURE")
     first = file.read(_PIECE)
     state = hash_pieces(_rest(first, file))
     ask = state.to_state(name or _kind_of(first))
-    output = sign(Work(Path(ask.name), state, ask), get_format("openpgp"), key)
+    output = sign(Work(Path(ask.name), ("openpgp",), state, ask), key)
     signature = dearmor(output, "SIGNATURE")
     return output if asked.armor else signature, signature
 

@@ -19,7 +19,6 @@ from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.signing import Work
 from hsmpub.errors import Invalid, Unavailable
-from hsmpub.formats.format import Format
 from hsmpub.model.digest import sha256_hex
 from hsmpub.receipt.model import SUFFIX
 
@@ -28,7 +27,7 @@ class ProjectMissing(Invalid):
     advice = "Set HSMPUB_PROJECT to the project of the policy that lets you sign."
 
 
-def sign_by_service(work: Work, form: Format, key: str) -> bytes:
+def sign_by_service(work: Work, key: str) -> bytes:
     """One signature. Raises ProjectMissing, NoTokenSource, and what `hsmpub sign` refuses with."""
     setting = os.environ.get
     project = setting("HSMPUB_PROJECT", "")
@@ -37,7 +36,7 @@ def sign_by_service(work: Work, form: Format, key: str) -> bytes:
     trust, ca_file, token = (env_path(name) for name in ("HSMPUB_TRUST", "HSMPUB_CA_FILE", "HSMPUB_TOKEN_FILE"))
     with connect_ci(setting("HSMPUB_URL", DEFAULT_URL), trust, ca_file, command=setting("HSMPUB_TOKEN_COMMAND", ""),
                     file=token, audience=setting("HSMPUB_AUDIENCE", "")) as client:  # fmt: skip
-        [made] = client.sign_batch([work], project, (form.name,), key)
+        [made] = client.sign_batch([work], project, key)
         if made.problems:
             raise made.problems[0].as_error()
         [output] = made.outputs.values()

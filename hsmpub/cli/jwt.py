@@ -37,7 +37,7 @@ def jwt(
     to stdout alone, and the service keeps only its hash and claims."""
     work = claims_work(_claims(file, claims or []))
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        [made] = client.sign_batch([work], project, ("jwt",), key)
+        [made] = client.sign_batch([work], project, key)
         for problem in made.problems:
             raise problem.as_error()
         [token] = made.outputs.values()

@@ -17,13 +17,14 @@ from hsmpub.cli.release import Request
 from hsmpub.cli.release_words import say_view
 from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
+from hsmpub.client.batches import batches
 from hsmpub.client.client import Client
 from hsmpub.client.oci.image import Image, check_still
 from hsmpub.client.oci.reference import Reference, load_reference
 from hsmpub.client.oci.registry import Registry
 from hsmpub.client.oci.signing import Beside, attach, check_beside, outputs_of, work_of
 from hsmpub.client.outputs import write_whole
-from hsmpub.client.signing import Made, batches
+from hsmpub.client.signing import Made
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import Invalid, NotFound
 from hsmpub.formats.oci.attachment import BESIDE
@@ -73,11 +74,11 @@ def sign(
         for reference in references:
             with at_registry(reference, registry_auth, registry_ca, token_host) as registry:
                 found = resolved(registry, reference, recursive)
-                works = {work.path.name: work for work in map(work_of, found)}
-                for batch in batches(works.values(), len(chosen), attest):
+                works = {image.file_name: work_of(image, chosen) for image in found}
+                for batch in batches(works.values(), attest):
                     for image in found:
                         check_still(registry, image)
-                    made = client.sign_batch(batch, project, chosen, key, attest)
+                    made = client.sign_batch(batch, project, key, attest)
                     _place(client, registry, found, made, output)
 
 

@@ -14,11 +14,12 @@ from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import Started, bars
 from hsmpub.cli.say import REFUSED, note, say
 from hsmpub.cli.visible import visible
+from hsmpub.client.batches import batches
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
 from hsmpub.client.embedding import stamped, write_signed
 from hsmpub.client.outputs import check_folder, write_whole
-from hsmpub.client.signing import Made, Work, batches, digest_work
+from hsmpub.client.signing import Made, Work, digest_work
 from hsmpub.client.timestamp import Timestamps, token_for
 from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
@@ -64,38 +65,27 @@ def sign(
     formats = formats or ([GIVEN_PREDICATE] if attest else None)
     stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        for chosen, named in _by_formats(files, tuple(formats or ()), failed).items():
-            for batch in batches(list(_ready(client, named, chosen, send, failed)), len(chosen), attest):
-                try:
-                    made = client.sign_batch(batch, project, chosen, key, attest)
-                except HsmpubError as e:
-                    _note_refusal([work.path for work in batch], _problem(e), failed)
-                    continue
-                _write(client, made, output, stamps, failed)
+        for batch in batches(list(_ready(client, files, tuple(formats or ()), send, failed)), attest):
+            try:
+                made = client.sign_batch(batch, project, key, attest)
+            except HsmpubError as e:
+                _note_refusal([work.path for work in batch], _problem(e), failed)
+                continue
+            _write(client, made, output, stamps, failed)
     if failed:
         note(f"Not signed: {', '.join(failed)}.")
         raise typer.Exit(REFUSED)
 
 
-def _by_formats(files: Sequence[Path], asked: tuple[str, ...], failed: list[str]) -> dict[tuple[str, ...], list[Path]]:
-    """The files, by the formats that each takes: one request asks the same of all its files."""
-    groups: dict[tuple[str, ...], list[Path]] = {}
-    for path in files:
-        try:
-            groups.setdefault(choose_formats(path, asked), []).append(path)
-        except HsmpubError as e:
-            _note_failure(path, _problem(e), failed)
-    return groups
-
-
 def _ready(
-    client: Client, files: Sequence[Path], formats: tuple[str, ...], send: bool, failed: list[str]
+    client: Client, files: Sequence[Path], asked: tuple[str, ...], send: bool, failed: list[str]
 ) -> Iterator[Work]:
+    """Each file with the formats that it takes: those that were asked for, or those of its kind."""
     problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
-                yield _work(client, path, formats, send, start)
+                yield _work(client, path, choose_formats(path, asked), send, start)
             except HsmpubError as e:
                 problems.append((path, _problem(e)))
     for path, problem in problems:

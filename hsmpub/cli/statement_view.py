@@ -82,6 +82,8 @@ def _show_files(console: Console, statement: Statement) -> None:
         if subject.uri:
             _show(console, "  of the image ", f"{visible(subject.image)}@sha256:{visible(subject.sha256)}")
         _show(console, "               ", f"sha256 {visible(subject.sha256)}")
+        if subject.annotations is not None:
+            _show(console, "  signed as    ", f"{', '.join(map(visible, subject.annotations.formats))} only")
         if index < len(statement.predicate.certify):
             _show(console, "  certifies    ", visible(statement.predicate.certify[index]))
 

@@ -22,4 +22,4 @@ def small_work(data: bytes, name: str, form: str) -> Work:
     details = {form: get_format(form).extract(BytesSource(data))}
     state = Sha256State.of(data)
     ask = msgspec.structs.replace(state.to_state(name), details=details)
-    return Work(Path(name), Sha256State.of_state(ask), ask, details)
+    return Work(Path(name), (form,), Sha256State.of_state(ask), ask, details)

@@ -7,7 +7,7 @@ hsmpub.client.asks.files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,21 +22,9 @@ from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
-from hsmpub.model.attested import Attestation
-from hsmpub.model.submission import MAX_FILES, FileRef, HashState, check_file_name
+from hsmpub.model.submission import FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
-
-#: One log entry holds a batch: 65,535 bytes, of which names, digests and the statement's frame take their share.
-_ENTRY_ROOM = 52_000
-_SUBJECT_BYTES, _OUTPUT_BYTES = 130, 70
-#: Formats of which the log tells what they say, too (hsmpub.model.said): about as much as they were asked with.
-_SAID = frozenset({"jwt", "x509-certificate"})
-#: Details travel in base64 within one body, of which the front takes a mebibyte.
-_BODY_ROOM = 600_000
-
-
-_encode = msgspec.json.Encoder().encode
 
 
 class SignatureMissing(Broken):
@@ -44,12 +32,13 @@ class SignatureMissing(Broken):
 
 
 class Work(msgspec.Struct, frozen=True):
-    """A file that is ready to be signed: by its unfinished hash, or as an upload.
+    """A file that is ready to be signed in these formats: by its unfinished hash, or as an upload.
 
     details: what formats need beside the hash, to check what comes (`Format.extract`).
     """
 
     path: Path
+    formats: tuple[str, ...]
     hash: FileHash
     ask: HashState | FileRef
     details: Details = {}
@@ -97,36 +86,23 @@ def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None
         state = hash_file(path, formats=[get_format(name) for name in formats], progress=progress)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    return Work(path, Sha256State.of_state(state), state, state.details)
+    return Work(path, tuple(formats), Sha256State.of_state(state), state, state.details)
 
 
-def batches(works: Iterable[Work], formats: int, attest: Attestation | None = None) -> Iterator[list[Work]]:
-    """Groups that one request may hold: at most 256 signatures, one log entry's room, each name once."""
-    held: list[Work] = []
-    most = _ENTRY_ROOM - (len(_encode(_encode(attest).decode())) if attest else 0)  # the entry quotes the statement
-    room, body = most, _BODY_ROOM
-    for work in works:
-        needs = _SUBJECT_BYTES + len(work.path.name) + len(work.ask.image) + _OUTPUT_BYTES * formats
-        needs += sum(2 * len(detail) for name, detail in work.details.items() if name in _SAID)
-        weighs = sum(map(len, work.details.values()))
-        twice = any(work.path.name == other.path.name for other in held)
-        if held and (twice or needs > room or weighs > body or (len(held) + 1) * formats > MAX_FILES):
-            yield held
-            held, room, body = [], most, _BODY_ROOM
-        held.append(work)
-        room -= needs
-        body -= weighs
-    if held:
-        yield held
+def asks_of(works: Sequence[Work], formats: Sequence[str]) -> tuple[list[HashState], list[FileRef]]:
+    """What a request names of each file; its formats where it does not take all. formats: that any of them takes."""
+    asks = [work.ask if len(work.formats) == len(formats) else
+            msgspec.structs.replace(work.ask, formats=work.formats) for work in works]  # fmt: skip
+    return [ask for ask in asks if isinstance(ask, HashState)], [ask for ask in asks if isinstance(ask, FileRef)]
 
 
-def made_of(work: Work, reply: SignReply, formats: Sequence[str], trust: Trust, session: CiSession) -> Made:
+def made_of(work: Work, reply: SignReply, trust: Trust, session: CiSession) -> Made:
     """What an answer holds for one file, each checked with the pinned key. session: to which tokens are sealed."""
     outputs: dict[str, bytes] = {}
     problems: list[Problem] = []
     embedded: list[Embedded] = []
     keys: dict[str, str] = {}
-    for name in formats:
+    for name in work.formats:
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
         try:

@@ -1,22 +1,21 @@
 """Routine signing: no approval needed, one call, many files. The hot path.
 
 One policy decision, one trip to the HSM for the whole batch, one durable log entry; then the reply. A file
-that cannot be signed fails alone.
+that cannot be signed, or takes a format that the policy does not grant, fails alone.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
 from hsmpub.formats.context import Context, context_of
-from hsmpub.formats.format import Artifact, Format
-from hsmpub.formats.registry import get_format
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.keeper.allowed import Allowed, keys_for
 from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.batch import Batch, Work, sign_batch
@@ -28,28 +27,12 @@ from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
-from hsmpub.model.attested import Build
-from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Profiles, Signing, Subject, dump_statement
-from hsmpub.policy import Policy
+from hsmpub.model.statement import Annotations, Predicate, Subject, dump_statement
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
 ROUTINE_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class _Allowed:
-    """What the policy lets this session do with one project and set of formats: which key makes which, for whom."""
-
-    policy: Policy
-    makes: tuple[tuple[KeyRecord, Format], ...]
-    signing: tuple[Signing, ...]
-    requester: dict[str, str]
-    profiles: Profiles
-    build: Build | None
-    tuf_longest: int
 
 
 _Given = s.HashState | s.FileRef | Artifact
@@ -70,6 +53,7 @@ class Routine:
         Raises:
             SessionWithoutKey; the rules of hsmpub.policy and of the unsealing's terms; Sealed; those of the log when
                 the entry cannot be made durable.
+            FormatNotGranted, KeyRetired: no file can have all its formats.
             PolicyChanged: another policy was adopted meanwhile; nothing leaves.
         """
         check_answerable(session, body.formats)
@@ -97,7 +81,7 @@ class Routine:
             **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        everything: list[_Given] = [*body.states, *body.files, *artifacts]
+        everything: list[_Given] = [*body.everything, *artifacts]
         context = self._revoking.with_log(context, allowed.signing[0].key, len(everything))
         batch = await self._prepare(everything, allowed, context)
         if not batch.work:
@@ -127,42 +111,51 @@ class Routine:
         if self._book.policy_at(index) != decided:
             raise PolicyChanged("Another policy was adopted while the files were read or signed.")
 
-    def _allowed(self, session: Session, body: s.AskSign) -> _Allowed:
-        """The policy's decision, kept for the session until another policy is adopted."""
+    def _allowed(self, session: Session, body: s.AskSign) -> Allowed:
+        """The policy's decision, kept for the session until another policy is adopted.
+
+        Raises:
+            FormatNotGranted, KeyRetired: there is no file that can have all its formats. The rules of hsmpub.policy.
+        """
         question = (self._book.state.policies[-1], body.project, body.key, body.formats)
         known = session.decisions.get(question)
-        if isinstance(known, _Allowed):
+        if isinstance(known, Allowed):
             return known
-        signing = self._book.policy.decide_signatures(session.who, body.project, body.key, body.formats)
-        makes = tuple((self._book.signing_key(one.key), get_format(name)) for one in signing for name in one.formats)
         policy = self._book.policy
+        granted, refused = policy.decide_granted(session.who, body.project, body.key, body.formats)
+        makes, signing = keys_for(granted, self._book, refused)
         profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
         build = decide_build(policy, session.who, signing)
-        allowed = _Allowed(policy, makes, signing, requester_of(session), profiles, build, longest)
-        session.decisions[question] = allowed
+        allowed = Allowed(policy, makes, signing, refused, requester_of(session), profiles, build, longest)
+        if not refused:  # of formats that no policy knows, there is no end
+            session.decisions[question] = allowed
+        elif body.attest is not None or not any(allowed.covers(file.formats) for file in body.everything):
+            raise next(iter(refused.values()))  # a predicate is for all or for none
         return allowed
 
-    async def _prepare(self, everything: Sequence[_Given], allowed: _Allowed, context: Context) -> Batch:
+    async def _prepare(self, everything: Sequence[_Given], allowed: Allowed, context: Context) -> Batch:
         batch = Batch()
-        forms = [form for _, form in allowed.makes]
         for given in everything:
             try:
-                artifact = await self._artifact(given, forms)
-                check_images(allowed.policy, context.project, allowed.signing, [artifact.image])
-                work = [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in allowed.makes]
-                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in allowed.makes]
+                own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
+                artifact = await self._artifact(given, own)
+                check_images(own.policy, context.project, own.signing, [artifact.image])
+                work = [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in own.makes]
+                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
             except HsmpubError as error:
                 batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
                 continue
             digest = {"sha256": artifact.state.digest().hex()}
-            batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image)))
+            only = None if len(work) == len(allowed.makes) else Annotations(tuple(one.format.name for one in work))
+            batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image), only))
             batch.work += work
             batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
 
-    async def _artifact(self, given: _Given, forms: Sequence[Format]) -> Artifact:
+    async def _artifact(self, given: _Given, own: Allowed) -> Artifact:
         if isinstance(given, Artifact):
             return given
         if isinstance(given, s.HashState):
             return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
+        forms = [form for _, form in own.makes]
         return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)

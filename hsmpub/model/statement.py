@@ -7,7 +7,8 @@ Source: in-toto attestation framework v1.1, "Statement"; DSSE protocol v1.0.2, "
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Collection, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -33,12 +34,22 @@ PREDICATE_TYPES: dict[Kind, str] = {
 }
 
 
+class Annotations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a statement says of one file. formats: the only ones that are made of it."""
+
+    formats: tuple[str, ...]
+
+
 class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A file: its base name and `{"sha256": hex}`. uri: of a manifest, `oci://` and the image's repository."""
+    """A file: its base name and `{"sha256": hex}`. uri: of a manifest, `oci://` and the image's repository.
+
+    annotations: where not all that the predicate asks for is made of this file.
+    """
 
     name: str
     digest: dict[str, str]
     uri: str = ""
+    annotations: Annotations | None = None
 
     @property
     def sha256(self) -> str:
@@ -167,6 +178,18 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predicateType: str  # noqa: N815 - the name is in-toto's
     predicate: Predicate
 
+    def sign(self, subject: Subject) -> tuple[Signing, ...]:
+        """What is made of one file, and by which keys."""
+        return taken(self.predicate.sign, subject.annotations.formats if subject.annotations else ())
+
+
+def taken(sign: Sequence[Signing], formats: Collection[str]) -> tuple[Signing, ...]:
+    """What of it is made of a file that takes these formats, in the order of `sign`. Empty formats: all of it."""
+    if not formats:
+        return tuple(sign)
+    kept = (Signing(one.key, tuple(name for name in one.formats if name in formats)) for one in sign)
+    return tuple(one for one in kept if one.formats)
+
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 _decoder = msgspec.json.Decoder(Statement)
@@ -199,15 +222,21 @@ def load_statement(data: bytes) -> Statement:
         raise StatementMalformed("A subject of the statement has no plain SHA-256 digest.")
     if any(s.uri and s.uri != SCHEME + s.image for s in statement.subject):
         raise StatementMalformed("A subject of the statement is no image.")
+    _check_annotations(statement)
     return statement
+
+
+def _check_annotations(statement: Statement) -> None:
+    """Only files of a routine request have formats of their own, some of those that the predicate asks for."""
+    asked = {name for signing in statement.predicate.sign for name in signing.formats}
+    for formats in [subject.annotations.formats for subject in statement.subject if subject.annotations]:
+        if statement.predicate.kind != "sign" or not formats or len(set(formats)) != len(formats):
+            raise StatementMalformed("The formats of a subject of the statement have no plain form.")
+        if not asked.issuperset(formats):
+            raise StatementMalformed("A subject of the statement has a format that the statement does not ask for.")
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """DSSE pre-authentication encoding: what is really signed."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def as_json(statement: Statement) -> Any:
-    """Plain JSON values, for rendering."""
-    return msgspec.to_builtins(statement)

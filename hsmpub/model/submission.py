@@ -7,6 +7,8 @@ A CI job authenticates the exact bytes with its session key, a person with an SS
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import chain
 from typing import Literal
 
 import msgspec
@@ -17,6 +19,8 @@ from hsmpub.model.digest import is_sha256_hex
 from hsmpub.model.image import check_image_name
 
 MAX_FILES = 256
+#: More than there are; each is asked of the policy.
+MAX_FORMATS = 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
 _NONCE = re.compile(r"[0-9A-Za-z_-]{1,64}")
@@ -38,12 +42,13 @@ class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 
 class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file that was uploaded before: its name, SHA-256 (hex) and size in bytes. image: its repository, where the file
-    is an image's manifest."""
+    is an image's manifest. formats: as in HashState; a release names none, its policy does."""
 
     name: str
     sha256: str
     size: int
     image: str = ""
+    formats: tuple[str, ...] = ()
 
 
 class AskRelease(_Body, frozen=True, tag="release"):
@@ -59,6 +64,7 @@ class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
     h: the eight chaining words, 64 hex characters; tail: the unhashed rest, hex, under 64 bytes; size: bytes in all;
     details: format name → what that format needs beside the hash (`Format.extract`), base64. image: as in FileRef.
+    formats: those of the request's that the file takes; empty: all of them.
     """
 
     name: str
@@ -67,10 +73,12 @@ class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     size: int
     details: dict[str, bytes] = {}
     image: str = ""
+    formats: tuple[str, ...] = ()
 
 
 class AskSign(_Body, frozen=True, tag="sign"):
-    """Routine signing: one or many files, each by state of its hash or by upload. attest: said of all of them."""
+    """Routine signing: one or many files, each by state of its hash or by upload. formats: all that any file takes.
+    attest: said of all that take the format for it."""
 
     project: str
     formats: tuple[str, ...]
@@ -78,6 +86,11 @@ class AskSign(_Body, frozen=True, tag="sign"):
     states: tuple[HashState, ...] = ()
     files: tuple[FileRef, ...] = ()
     attest: Attestation | None = None
+
+    @property
+    def everything(self) -> list[HashState | FileRef]:
+        """Every file, however it is asked for."""
+        return [*self.states, *self.files]
 
 
 class _Personal(_Body, frozen=True):
@@ -207,6 +220,7 @@ def check_names(body: CiBody) -> None:
         raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
     for image in filter(None, [f.image for f in files] + [s.image for s in states]):
         check_image_name(image)
+    _check_formats(body, [f.formats for f in files] + [s.formats for s in states])
     if body.attest is not None:
         check_attestation(body.attest)
     if isinstance(body, AskRelease):
@@ -214,3 +228,18 @@ def check_names(body: CiBody) -> None:
             raise MalformedSubmission(f"The version {body.version[:80]!r} has no plain form.")
         if not _COMMIT.fullmatch(body.commit):
             raise MalformedSubmission("The commit is not 40 or 64 lower-case hex characters.")
+
+
+def _check_formats(body: CiBody, taken: Sequence[tuple[str, ...]]) -> None:
+    """What files take is what the request names, no more and no less. taken: by each file; empty: all."""
+    named = body.formats if isinstance(body, AskSign) else ()
+    if len(named) > MAX_FORMATS:
+        raise MalformedSubmission(f"The request names {len(named)} formats; {MAX_FORMATS} is the most.")
+    if not any(taken):
+        return
+    if isinstance(body, AskRelease):
+        raise MalformedSubmission("A file of a release takes formats of its own; the policy says what it is signed as.")
+    if any(len(set(formats)) != len(formats) or not set(formats) <= set(named) for formats in taken):
+        raise MalformedSubmission("A file takes a format that the request does not name, or one twice.")
+    if all(taken) and set(named) != set(chain.from_iterable(taken)):
+        raise MalformedSubmission("The request names a format that no file takes.")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from hsmpub.errors import Forbidden, NotFound
+from hsmpub.errors import Forbidden, HsmpubError, NotFound
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.glob import is_match
 from hsmpub.model.statement import Profiles, Quorum, Signing
@@ -147,6 +147,28 @@ class Policy(PolicyFile):
             Signing(maker, tuple(name for name in formats if makers[name] == maker))
             for maker in dict.fromkeys(makers.values())
         )
+
+    def decide_granted(
+        self, who: CiIdentity, project: str, key: str, formats: Sequence[str]
+    ) -> tuple[tuple[Signing, ...], dict[str, HsmpubError]]:
+        """As `decide_signatures`, of those formats that are granted; and why the others are not.
+
+        Raises:
+            As `decide_sign`; FormatNotGranted: none is granted.
+        """
+        refused: dict[str, HsmpubError] = {}
+        try:
+            return self.decide_signatures(who, project, key, formats), refused
+        except FormatNotGranted as whole:
+            for name in formats:
+                try:
+                    self.decide_sign(who, project, key, (name,))
+                except FormatNotGranted as error:
+                    refused[name] = error
+            granted = [name for name in formats if name not in refused]
+            if not granted:
+                raise whole from None
+        return self.decide_signatures(who, project, key, granted), refused
 
     def profiles(self, project: str, sign: Sequence[Signing]) -> Profiles:
         """What certificates and tokens of the project say, where some are among the signatures."""

@@ -57,7 +57,7 @@ def check_outputs(facts: Facts, statement: Statement, policy: Policy) -> tuple[M
     wanted = [
         (subject.name, subject.sha256, signing.key, name)
         for subject in statement.subject
-        for signing in statement.predicate.sign
+        for signing in statement.sign(subject)
         for name in signing.formats
     ]
     files = [m for m in made if not m.output.artifact.startswith(TAG_ARTIFACT)]
@@ -106,12 +106,10 @@ def _logged(facts: Facts, statement: Statement) -> Iterator[Made]:
 
 
 def _routine(facts: Facts, statement: Statement) -> Iterator[Made]:
-    """Outputs are recorded by digest, in the order of subjects × formats."""
+    """Outputs are recorded by digest, in the order of subjects × formats of each."""
     request = facts.request
     assert isinstance(request, e.RoutineSigned)
-    wanted = [
-        (s, signing.key, f) for s in statement.subject for signing in statement.predicate.sign for f in signing.formats
-    ]
+    wanted = [(s, signing.key, f) for s in statement.subject for signing in statement.sign(s) for f in signing.formats]
     if len(wanted) != len(request.outputs):
         raise SignedOtherwise(f"{len(request.outputs)} signatures are recorded, {len(wanted)} were asked for.")
     index = facts.request_index

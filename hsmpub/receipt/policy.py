@@ -130,6 +130,7 @@ def _build(facts: Facts, statement: Statement, policy: Policy) -> Build | None:
     """From which build the files come, by the policy and the session's claims; images and predicates are those that the
     policy lists. Raises the rules of hsmpub.policy.attesting."""
     predicate = statement.predicate
-    check_images(policy, predicate.project, predicate.sign, [subject.image for subject in statement.subject])
+    for subject in statement.subject:
+        check_images(policy, predicate.project, statement.sign(subject), [subject.image])
     check_predicate(policy, predicate.project, predicate.sign, predicate.attest)
     return decide_build(policy, _who(_session(facts, predicate)), predicate.sign)

@@ -184,6 +184,9 @@ def handed_in(holder: str, accepted: tuple[str, ...], state: str) -> m.HandInRep
 def signed(body: AskSign) -> m.SignReply:
     """A made-up signature for every file and format."""
     key = body.key or "release"
-    names = [f.name for f in body.files] + [s.name for s in body.states]
-    made = [m.MadeSignature(n, f, key, f"{n}.{f}", b"signature of " + n.encode()) for n in names for f in body.formats]
+    made = [
+        m.MadeSignature(file.name, form, key, f"{file.name}.{form}", b"signature of " + file.name.encode())
+        for file in body.everything
+        for form in file.formats or body.formats
+    ]
     return m.SignReply("r-2", 3, tuple(made))

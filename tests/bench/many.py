@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from hsmpub.client.batches import batches
 from hsmpub.client.client import Client
-from hsmpub.client.signing import batches, digest_work
+from hsmpub.client.signing import digest_work
 from tests.every_key import PROJECT, REPOSITORY, EveryKey
 from tests.service.hands import client_of
 
@@ -45,12 +46,12 @@ def main(place: EveryKey, folder: Path, console: Console) -> None:
 
 
 def _batches(client: Client, paths: list[Path]) -> None:
-    for batch in batches([digest_work(path, (FORMAT,)) for path in paths], 1):
-        assert all(made.outputs for made in client.sign_batch(batch, PROJECT, (FORMAT,)))
+    for batch in batches([digest_work(path, (FORMAT,)) for path in paths]):
+        assert all(made.outputs for made in client.sign_batch(batch, PROJECT))
 
 
 def _one(client: Client, path: Path) -> None:
-    [made] = client.sign_batch([digest_work(path, (FORMAT,))], PROJECT, (FORMAT,))
+    [made] = client.sign_batch([digest_work(path, (FORMAT,))], PROJECT)
     assert made.outputs
 
 

@@ -25,6 +25,7 @@ from hsmpub.client.gpg_key import KeyNotHere, find_key
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
+from hsmpub.formats.registry import get_format
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust
 
@@ -85,8 +86,10 @@ def test_a_key_is_found_by_what_names_it_and_not_by_less():
     assert find_key(TRUST, "") == ""
 
 
-def by_software(work, form, key) -> bytes:
+def by_software(work, key) -> bytes:
     """What the service would give, without it."""
+    [name] = work.formats
+    form = get_format(name)
     artifact = Artifact(work.path.name, work.hash, work.details)
     prepared = form.prepare(artifact, record(), CONTEXT)
     return form.assemble(prepared, sign_raw(prepared))

@@ -178,11 +178,13 @@ import software_hsm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hsmpub.cli import gpg, gpg_words
 from hsmpub.formats.format import Artifact
+from hsmpub.formats.registry import get_format
 from hsmpub.model.trust import Trust
 private = load_pem_private_key(open({pem!r}, "rb").read(), None)
 software_hsm.private_key = lambda kind, number=0: private
 key = software_hsm.key_record("rsa3072", "openpgp")
-def sign(work, form, name):
+def sign(work, name):
+    form = get_format(*work.formats)
     prepared = form.prepare(Artifact("x", work.hash), key, software_hsm.CONTEXT)
     return form.assemble(prepared, software_hsm.sign_raw(prepared))
 gpg.answer(gpg_words.parse(sys.argv[1:]), Trust("s", "l", "", (key,)), sign)

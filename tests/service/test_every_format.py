@@ -83,6 +83,8 @@ def test_one_bad_file_of_a_mixed_command_fails_alone(signed: Signed) -> None:
     receipts = {path.name.removesuffix(".receipt.json") for path in signed.folder.glob("*.receipt.json")}
     assert receipts == {"Release", "id.pub", *(f"thing.{end}" for end in (
         "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
+    together = receipts - {"thing.whl", "id.pub"}  # which were signed by commands of their own
+    assert len({(signed.folder / f"{name}.receipt.json").read_bytes() for name in together}) == 1
 
 
 def deb(it: Signed) -> bool:

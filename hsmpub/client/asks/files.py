@@ -8,9 +8,10 @@ from pathlib import Path
 from hsmpub.artifact.source import PathSource
 from hsmpub.client.asks.anybody import AnybodyAsks
 from hsmpub.client.asks.ci import CiAsks
+from hsmpub.client.batches import batches
 from hsmpub.client.receipts import check_receipt
 from hsmpub.client.sha256 import held_hash
-from hsmpub.client.signing import Made, Signed, Work, batches, digest_work, made_of
+from hsmpub.client.signing import Made, Signed, Work, asks_of, digest_work, made_of
 from hsmpub.client.steps import Steps, locally
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Invalid
@@ -18,7 +19,7 @@ from hsmpub.formats.registry import get_format
 from hsmpub.formats.source import Details
 from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.submission import FileRef, HashState, check_file_name
+from hsmpub.model.submission import FileRef, check_file_name
 
 
 class NothingMade(Invalid):
@@ -48,8 +49,8 @@ class FileAsks(CiAsks, AnybodyAsks):
             else:
                 works.append((yield from locally(lambda path=path: digest_work(path, formats))))  # type: ignore[misc]
         signed: list[Signed] = []
-        for batch in batches(works, len(formats), attest):
-            made = yield from self.sign_batch(batch, project, formats, key, attest)
+        for batch in batches(works, attest):
+            made = yield from self.sign_batch(batch, project, key, attest)
             receipt = (yield from self.receipt_of(made)) if made[0].entry >= 0 else b""
             signed += [Signed(one.path, one.outputs, one.problems, receipt if one.outputs else b"") for one in made]
         return signed
@@ -61,7 +62,7 @@ class FileAsks(CiAsks, AnybodyAsks):
         def read() -> tuple[FileRef, Work]:
             held, details = held_hash(path), _details(path, formats)
             reference = FileRef(path.name, held.digest().hex(), held.size)
-            return reference, Work(path, held, reference, details)
+            return reference, Work(path, tuple(formats), held, reference, details)
 
         try:
             reference, work = yield from locally(read)
@@ -71,18 +72,17 @@ class FileAsks(CiAsks, AnybodyAsks):
         return work
 
     def sign_batch(
-        self, works: Sequence[Work], project: str, formats: Sequence[str], key: str = "",
-        attest: Attestation | None = None,
-    ) -> Steps[list[Made]]:  # fmt: skip
-        """Asks for one batch (hsmpub.client.signing.batches) and checks what comes.
+        self, works: Sequence[Work], project: str, key: str = "", attest: Attestation | None = None
+    ) -> Steps[list[Made]]:
+        """Asks for one batch (hsmpub.client.signing.batches), each file in its formats, and checks what comes.
 
         Raises:
             Refused: the whole batch, with the service's reason.
         """
-        states = [work.ask for work in works if isinstance(work.ask, HashState)]
-        files = [work.ask for work in works if isinstance(work.ask, FileRef)]
+        formats = tuple(dict.fromkeys(name for work in works for name in work.formats))
+        states, files = asks_of(works, formats)
         reply = yield from self.sign(project, formats, key=key, states=states, files=files, attest=attest)
-        return [made_of(work, reply, formats, self.trust, self.session) for work in works]
+        return [made_of(work, reply, self.trust, self.session) for work in works]
 
     def receipt_of(self, made: Sequence[Made]) -> Steps[bytes]:
         """The receipt of one batch, which records every output of it.

@@ -6,7 +6,7 @@ for nothing but its image, and the service needs neither the login nor a way to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -35,11 +35,11 @@ class Beside(msgspec.Struct, frozen=True):
     artifact: str = ""
 
 
-def work_of(image: Image) -> Work:
+def work_of(image: Image, formats: Sequence[str]) -> Work:
     """The manifest as a file to sign: its hash goes to the service, and the repository's name."""
     state = Sha256State.of(image.content)
     ask = msgspec.structs.replace(state.to_state(image.file_name), image=image.named.image)
-    return Work(Path(image.file_name), state, ask)
+    return Work(Path(image.file_name), tuple(formats), state, ask)
 
 
 def attach(registry: Registry, image: Image, made: Iterable[Beside]) -> Iterator[str]:

@@ -84,9 +84,10 @@ class Asking:
         payload, form = path.read_bytes(), get_format(f"tuf-{role}")
         state = Sha256State.of(payload)
         details = {form.name: payload}
-        work = Work(path, state, msgspec.structs.replace(state.to_state(path.name), details=details), details)
+        ask = msgspec.structs.replace(state.to_state(path.name), details=details)
+        work = Work(path, (form.name,), state, ask, details)
         try:
-            [made] = self._connected.sign_batch([work], by.project, (form.name,), by.key)
+            [made] = self._connected.sign_batch([work], by.project, by.key)
         except Refused as e:
             if e.rule != "approval-needed":
                 raise

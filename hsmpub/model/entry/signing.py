@@ -51,7 +51,7 @@ class Signed(Fact, frozen=True, tag="signed"):
 class RoutineSigned(Fact, frozen=True, tag="routine"):
     """Signatures that needed no approval: statement and digests of the outputs in one entry.
 
-    outputs: SHA-256 (hex) of each output, in the order of `statement`'s subjects × its formats.
+    outputs: SHA-256 (hex) of each output, in the order of `statement`'s subjects × the formats of each.
     said: of those of them whose format says more, in the same order.
     """
 

@@ -1,0 +1,62 @@
+"""A policy's answer to one session, kept for every file that it covers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from hsmpub.errors import HsmpubError
+from hsmpub.formats.format import Format
+from hsmpub.formats.registry import get_format
+from hsmpub.keeper.book import Book, KeyRetired
+from hsmpub.model.attested import Build
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.statement import Profiles, Signing, taken
+from hsmpub.policy import Policy
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What the policy lets this session do with one project and set of formats: which key makes which, for whom.
+
+    refused: of the formats that it does not grant, or whose key was retired, why.
+    """
+
+    policy: Policy
+    makes: tuple[tuple[KeyRecord, Format], ...]
+    signing: tuple[Signing, ...]
+    refused: dict[str, HsmpubError]
+    requester: dict[str, str]
+    profiles: Profiles
+    build: Build | None
+    tuf_longest: int
+
+    def covers(self, formats: tuple[str, ...]) -> bool:
+        """Whether a file that takes these formats can have them all. Empty: it takes all that were asked for."""
+        return not self.refused or (bool(formats) and self.refused.keys().isdisjoint(formats))
+
+    def of(self, formats: tuple[str, ...]) -> Allowed:
+        """What of it is for a file that takes these formats. Raises FormatNotGranted, KeyRetired."""
+        if not self.covers(formats):
+            raise next(error for name, error in self.refused.items() if not formats or name in formats)
+        if not formats:
+            return self
+        makes = tuple((key, form) for key, form in self.makes if form.name in formats)
+        return replace(self, makes=makes, signing=taken(self.signing, formats))
+
+
+def keys_for(
+    granted: Sequence[Signing], book: Book, refused: dict[str, HsmpubError]
+) -> tuple[tuple[tuple[KeyRecord, Format], ...], tuple[Signing, ...]]:
+    """Which key makes which format, and what of `granted` that is. refused: takes the formats of retired keys, too."""
+    makes: list[tuple[KeyRecord, Format]] = []
+    able: list[Signing] = []
+    for one in granted:
+        try:
+            key = book.signing_key(one.key)
+        except KeyRetired as error:
+            refused.update(dict.fromkeys(one.formats, error))
+            continue
+        makes += [(key, get_format(name)) for name in one.formats]
+        able.append(one)
+    return tuple(makes), tuple(able)

@@ -1,0 +1,40 @@
+"""`hsmpub sign` over files of many kinds asks once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from command import Command
+from running import Running
+
+from hsmpub.model.submission import AskSign, load_ci_submission
+from hsmpub.wire import messages as m
+from tests.formats.samples import SAMPLES
+
+TOKEN = f"{sys.executable} -c 'print(\"a.b.c\")'"
+KINDS = {"x.deb": "deb", "x.rpm": "rpm", "x.exe": "authenticode"}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    for name, form in KINDS.items():
+        (tmp_path / name).write_bytes(SAMPLES[form])
+    (tmp_path / "y.deb").write_bytes(SAMPLES["deb"][:300])
+    return sorted(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("send", [False, True])
+def test_many_kinds_of_files_are_one_request_and_one_that_cannot_be_read_fails_alone(
+    hsmpub: Command, service: Running, files: list[Path], send: bool
+) -> None:
+    before = len(service.keeper.seen)
+    said = hsmpub("sign", *files, "--project", "p", "--token-command", TOKEN, *(["--upload"] if send else []))
+    [asked] = [load_ci_submission(one.body) for one in service.keeper.seen[before:] if isinstance(one, m.Submit)]
+    assert isinstance(asked, AskSign)
+    assert {one.name: one.formats for one in asked.everything} == {name: (form,) for name, form in KINDS.items()}
+    assert set(asked.formats) == set(KINDS.values())
+    assert "y.deb: The package is cut short." in said.err
+    # the fake keeper's signatures are by no key of the pins, and are looked at file by file
+    assert all(f"{path}: The pins do not name the key" in said.err for path in files if path.name != "y.deb")
