@@ -7,6 +7,7 @@ gives one project all of them. Every ceremony takes three holders' shares.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -72,28 +73,37 @@ valid = "1h"
 
 
 class EveryKey:
-    """keys: by name, as the pins have them; root: the CA's own certificate, PEM. without: keys to do without."""
+    """keys: by name, as the pins have them; root: the CA's own certificate, PEM. without: keys to do without.
 
-    def __init__(self, root: Path, issuer: Issuer, without: tuple[str, ...] = ()) -> None:
+    more: other keys, as KEYS; projects: theirs, added to the policy; authority: one of them, of a CA of one's own.
+    """
+
+    def __init__(self, root: Path, issuer: Issuer, without: tuple[str, ...] = (), *,
+                 more: Mapping[str, tuple[str, tuple[str, ...]]] | None = None, projects: str = "",
+                 authority: str = "") -> None:  # fmt: skip
         wanted = {name: what for name, what in KEYS.items() if name not in without}
         self.world = make_world(root / "world", issuer)
         self._held = 0
         genesis(self.world)
-        texts = [_key(name, *what) for name, what in wanted.items()]
+        texts = [_key(name, *what) for name, what in {**wanted, **(more or {})}.items()]
         for at in range(0, len(texts), AT_ONCE):
             self._hold(KEY_GENERATE, "".join(texts[at : at + AT_ONCE]))
-        asked = self._hold(CSR, "".join(f'[[request]]\nkey = "{name}"\ncommon_name = "Acme {name}"\n'
-                                        for name in CERTIFIED))  # fmt: skip
+        requests = [f'[[request]]\nkey = "{name}"\ncommon_name = "Acme {name}"\n' for name in CERTIFIED]
+        if authority:
+            requests.append(f'[[request]]\nkey = "{authority}"\ncommon_name = "Acme {authority}"\nroot_days = 3650\n')
+        asked = self._hold(CSR, "".join(requests))
         chains, self.root = certified({name: (asked.folder / f"{name}.csr").read_bytes() for name in CERTIFIED})
         papers = {f"{name}.pem": chain for name, chain in chains.items()}
-        imports = (f'[[certificate]]\nkey = "{name}"\nchain = "{name}.pem"\n' for name in CERTIFIED)
+        if authority:
+            papers[f"{authority}.pem"] = (asked.folder / f"{authority}.root.pem").read_text()
+        imports = (f'[[certificate]]\nkey = "{name.removesuffix(".pem")}"\nchain = "{name}"\n' for name in papers)
         self._hold(CERTIFICATE_IMPORT, "".join(imports), **papers)
         policy = self.world.stage.root / "ceremony" / "policy.toml"
         makes = {**{name: formats for name, (_, formats) in wanted.items()}, **BORN}
         sign = ", ".join(f'{{ key = "{name}", formats = {list(formats)} }}' for name, formats in makes.items())
         added = _POLICY.format(project=PROJECT, repository=REPOSITORY, sign=sign.replace("'", '"'))
         self._hold(BREAK_GLASS, 'reason = "a key for each family"\npolicy = "policy.toml"\n',
-                   **{"policy.toml": policy.read_text() + added})  # fmt: skip
+                   **{"policy.toml": policy.read_text() + added + projects})  # fmt: skip
 
     @property
     def keys(self) -> dict[str, KeyRecord]:

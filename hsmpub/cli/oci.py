@@ -1,4 +1,4 @@
-"""`hsmpub oci …`: sign images in a registry, and put what was made beside them."""
+"""`hsmpub oci …`: sign images in a registry, put what was made beside them, and verify what is there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hsmpub.cli.oci_options import Images, Recursive, RegistryAuth, RegistryCa, TokenHost, at_registry, resolved
+from hsmpub.cli.oci_options import (
+    Images,
+    NotBesideImages,
+    Recursive,
+    RegistryAuth,
+    RegistryCa,
+    TokenHost,
+    at_registry,
+    resolved,
+)
+from hsmpub.cli.oci_verify import verify
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.release import Request
@@ -26,19 +36,15 @@ from hsmpub.client.oci.signing import Beside, attach, check_beside, outputs_of, 
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.signing import Made
 from hsmpub.client.trust import pinned_key
-from hsmpub.errors import Invalid, NotFound
+from hsmpub.errors import NotFound
 from hsmpub.formats.oci.attachment import BESIDE
 from hsmpub.formats.registry import get_format
 from hsmpub.model.submission import FileRef
 from hsmpub.policy.lists import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
 
-app = typer.Typer(help="Sign images in a registry.", no_args_is_help=True)
+app = typer.Typer(help="Sign and verify images in a registry.", no_args_is_help=True)
 DEFAULT_FORMAT = "oci-signature"
-
-
-class NotBesideImages(Invalid):
-    advice = f"Beside images lie {', '.join(BESIDE)}."
 
 
 class NothingForImages(NotFound):
@@ -166,3 +172,6 @@ def _upload(client: Client, image: Image) -> FileRef:
         path = Path(folder) / image.file_name
         path.write_bytes(image.content)
         return msgspec.structs.replace(client.upload(path), image=image.named.image)
+
+
+app.command("verify")(verify)

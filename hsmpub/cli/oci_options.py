@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +16,8 @@ from hsmpub.client.oci.login import find_login
 from hsmpub.client.oci.reference import Reference
 from hsmpub.client.oci.registry import Registry
 from hsmpub.client.oci.wire import RegistryHttp
+from hsmpub.errors import Invalid
+from hsmpub.formats.oci.attachment import BESIDE
 
 Images = Annotated[list[str], typer.Argument(help="oci://HOST/REPOSITORY:TAG or oci://HOST/REPOSITORY@sha256:…")]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Of an index, also every manifest below it.")]
@@ -32,6 +34,10 @@ TokenHost = Annotated[
 ]
 
 
+class NotBesideImages(Invalid):
+    advice = f"Beside images lie {', '.join(BESIDE)}."
+
+
 def resolved(registry: Registry, reference: Reference, recursive: bool) -> list[Image]:
     """The images that are meant, each shown with its digest."""
     found = resolve(registry, reference, recursive=recursive)
@@ -43,10 +49,15 @@ def resolved(registry: Registry, reference: Reference, recursive: bool) -> list[
 
 
 @contextmanager
-def at_registry(reference: Reference, auth: Path | None, ca_file: Path | None, token_host: str) -> Iterator[Registry]:
+def at_registry(
+    reference: Reference, auth: Path | None, ca_file: Path | None, token_host: str, *,
+    blob_hosts: Iterable[str] = (), may_push: bool = True,
+) -> Iterator[Registry]:  # fmt: skip
     """The repository, with the login that this machine has for it."""
     login = find_login(reference.image, auth)
-    registry = Registry(RegistryHttp(reference, login, ca_file=ca_file, token_host=token_host))
+    http = RegistryHttp(reference, login, ca_file=ca_file, token_host=token_host, blob_hosts=blob_hosts,
+                        may_push=may_push)  # fmt: skip
+    registry = Registry(http)
     try:
         yield registry
     finally:

@@ -69,7 +69,7 @@ def judge(
     if found.forms[0].name == "timestamp":
         return _judge_timestamp(found, file, keys, authorities)
     form, output, token, key, record = _maker(found, file, keys)
-    notes = _notes(found, key) if logged_at is None else []
+    notes = notes_of(key, found.path.name) if logged_at is None else []
     if image := image_named_in(form.name, output):
         notes.append(f"the file is the manifest of an image in {image}")
     if record != key.record:
@@ -128,11 +128,15 @@ def _source_of(file: GivenFile) -> Source:
     return file.source
 
 
-def _notes(found: Found, key: Key) -> list[str]:
-    """Raises KeyMayBeKnown."""
+def notes_of(key: Key, name: str) -> list[str]:
+    """What to know of a signature by a key that signs no more, without a receipt. name: what holds it.
+
+    Raises:
+        KeyMayBeKnown.
+    """
     if key.life.reason == "compromised":
         raise KeyMayBeKnown(
-            f"{found.path.name}: it verifies with the key {key.name!r}, which was retired since others may know it."
+            f"{name}: it verifies with the key {key.name!r}, which was retired since others may know it."
         )
     if key.state == "active":
         return []

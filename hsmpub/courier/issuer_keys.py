@@ -52,7 +52,7 @@ def fetch_issuer_keys(url: str, *, loopback: bool, timeout: float, lifetime: flo
         with host.request("GET", place.path, cap=cap, headers={"Accept": "application/json"}) as answer:
             if answer.status != 200:
                 raise IssuerUnavailable(f"The issuer answers {answer.status}.")
-            return answer.read()
+            return answer.read(shows_its_end=True)  # an object in JSON does: without its last byte it is none
 
     try:
         document = get(url.rstrip("/") + "/.well-known/openid-configuration", _MAX_DISCOVERY_BYTES)

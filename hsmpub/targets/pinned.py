@@ -42,14 +42,18 @@ class Answer:
         self.status = response.status
         self.headers = {name.lower(): value for name, value in response.getheaders()}
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, *, shows_its_end: bool = False) -> Iterator[bytes]:
         """The body in pieces, to its announced end: a page that breaks off must not look like a page without the file.
+
+        Args:
+            shows_its_end: what it holds cannot be read if a part is missing, so the end of the connection may be its
+                end. Source: RFC 9112, 6.3.
 
         Raises:
             AnswerMalformed: it breaks off, or announces no end. AnswerTooLarge, TimeoutError.
         """
         response = self._response
-        if response.length is None and not response.chunked:
+        if response.length is None and not response.chunked and not shows_its_end:
             raise AnswerMalformed("The answer does not say how long it is.")
         try:
             while chunk := response.read(_CHUNK):
@@ -59,8 +63,9 @@ class Answer:
         if response.length:
             raise AnswerMalformed("The answer breaks off.")
 
-    def read(self) -> bytes:
-        return b"".join(self.chunks())
+    def read(self, *, shows_its_end: bool = False) -> bytes:
+        """The whole body; as `chunks`."""
+        return b"".join(self.chunks(shows_its_end=shows_its_end))
 
     def words(self) -> bytes:
         """What there is of the body of a refusal; its status counts, whatever the body is like."""

@@ -135,6 +135,12 @@ def test_a_signature_lies_under_cosign_s_tag_and_as_a_referrer(job: Hands, proof
     said = job("sign", f"oci://{job.host}/acme/web:v1", "--project", "web")
     assert said.status == 0, said.err
     assert f"{image} (tag v1): image" in said.out
+    verified = job.plain("verify", f"oci://{job.host}/acme/web:v1", "--signing-key", "nightly-images")
+    assert verified.status == 0, verified.err
+    assert f"Verified by the pins: {image}." in verified.out
+    assert "says project web" in verified.out
+    assert job.plain("verify", f"oci://{unsigned}").status == 1
+    assert job.plain("verify", f"oci://{image}", "--signing-key", "images").status == 1
     needs("cosign")
     assert job.cosign("verify", image, "-a", "project=web")
     assert not job.cosign("verify", image, "-a", "project=shop")
@@ -167,6 +173,11 @@ def test_a_bundle_and_attestations_verify_for_their_image_alone(job: Hands, proo
     said = job.command("verify", *kept)
     assert said.status == 0, said.err
     assert f"manifest of an image in {job.host}/acme/web" in said.out + said.err
+    said = job.plain("verify", f"oci://{image}", "--json")
+    assert (said.status, json.loads(said.out)["images"][0]["not_counted"]) == (0, [])
+    found = {one["format"] for one in json.loads(said.out)["images"][0]["signatures"]}
+    assert found == {"oci-bundle", "slsa-provenance", "dsse", "in-toto"}
+    assert job.plain("verify", f"oci://{image}", "--predicate-type", SPDX).status == 0
     needs("cosign")
     good, tampered = (job.cosign("verify", one, "--new-bundle-format") for one in (image, unsigned))
     proof("oci-bundle", "p256", "cosign verify", good=good, tampered=tampered, on=SERVER)

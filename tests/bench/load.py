@@ -16,12 +16,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+import msgspec
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
+from hsmpub.model.attested import Attestation
 from hsmpub.model.submission import AskSign, HashState, dump_submission
 from hsmpub.wire.session import bound_audience, request_mac, session_mac_key
 
@@ -97,24 +99,27 @@ class Client(asyncio.Protocol):
             return dict(json.load(answer))
 
 
-def bodies(project: str, key: str, form: str, batch: int, sample: bytes = b"") -> list[bytes]:
+def bodies(project: str, key: str, form: str, batch: int, sample: bytes | None = None, image: str = "",
+           attest: Attestation | None = None) -> list[bytes]:  # fmt: skip
     """A few bodies of `batch` files each, made beforehand. sample: a file that the format is made for, instead."""
     made, details = [], {}
-    if sample and FORMATS[form].detail_limit:
+    if sample is not None and FORMATS[form].detail_limit:
         details[form] = FORMATS[form].extract(BytesSource(sample))
     for number in range(8):
         states = []
         for n in range(batch):
-            data = sample or f"file {number} {n}".encode() * 20
+            data = f"file {number} {n}".encode() * 20 if sample is None else sample
             state: HashState = Sha256State.of(data).to_state(f"file-{n}.bin")
-            states.append(HashState(state.name, state.h, state.tail, state.size, details))
-        made.append(dump_submission(AskSign(project, (form,), key, tuple(states))))
+            states.append(HashState(state.name, state.h, state.tail, state.size, details, image))
+        made.append(dump_submission(AskSign(project, (form,), key, tuple(states), (), attest)))
     return made
 
 
 async def measure(order: dict[str, object], clients: list[Client]) -> dict[str, float]:
-    sample = bytes.fromhex(str(order.get("sample", "")))
-    content = bodies(str(order["project"]), str(order["key"]), str(order["format"]), int(str(order["batch"])), sample)
+    sample = None if order["sample"] is None else bytes.fromhex(str(order["sample"]))
+    attest = msgspec.convert(order.get("attest"), Attestation | None)
+    content = bodies(str(order["project"]), str(order["key"]), str(order["format"]), int(str(order["batch"])), sample,
+                     str(order.get("image", "")), attest)  # fmt: skip
     took: list[float] = []
     began, used = time.perf_counter(), time.process_time()
     await asyncio.gather(*(c.run(content, began + float(str(order["seconds"])), took) for c in clients))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -79,15 +79,17 @@ def raw(folder: Path, *kinds: str, what: str = "raw", seconds: float = SECONDS) 
 
 
 def through_the_api(
-    world: World, key: str, form: str, clients: int, batch: int, *, project: str = "bench", sample: bytes = b"",
-    seconds: float = SECONDS,
+    world: World, key: str, form: str, clients: int, batch: int, *, project: str = "bench",
+    sample: bytes | None = None, seconds: float = SECONDS, claims: Mapping[str, str] | None = None,
+    **beside: object,
 ) -> dict[str, float]:  # fmt: skip
-    """Rate and latencies of a load in a process apart."""
+    """Rate and latencies of a load in a process apart. claims: of its token; beside: what it asks for beside a file."""
     assert world.service is not None
     order = {
-        "url": world.service.url, "job": world.ci(repository=f"example/{project}"), "audience": "hsmpub-demo",
+        "url": world.service.url, "job": world.ci(repository=f"example/{project}", **claims or {}),
+        "audience": "hsmpub-demo",
         "project": project, "key": key, "format": form, "clients": clients, "batch": batch, "seconds": seconds,
-        "sample": sample.hex(),
+        "sample": None if sample is None else sample.hex(), **beside,
     }  # fmt: skip
     command = [sys.executable, "-m", "tests.bench.load"]
     done = subprocess.run(command, input=json.dumps(order).encode(), capture_output=True, cwd=PROJECT, check=False)

@@ -87,6 +87,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer(201, **({"OCI_Subject": subject} if subject and own_.referrers else {}))
         if kind.endswith("/blobs"):
             return self._answer(200, own_.blobs[name]) if name in own_.blobs else self._answer(404)
+        if kind.endswith("/referrers"):
+            listed = own_.referrers_of(name)
+            return self._answer(200, listed, Content_Type=INDEX) if own_.referrers else self._answer(404)
         if name not in own_.manifests:
             return self._answer(404)
         content, media_type = own_.manifests[name]
@@ -96,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class MemoryServer(ThreadingHTTPServer):
-    """One repository. referrers: it notes what manifests refer to. own: answers instead, where it gives an answer."""
+    """One repository. referrers: it notes and lists what manifests refer to. own: answers instead, where it does."""
 
     daemon_threads = True
 
@@ -114,6 +117,14 @@ class MemoryServer(ThreadingHTTPServer):
     def put(self, name: str, content: bytes, media_type: str) -> str:
         self.manifests[name] = self.manifests[digest_of(content)] = content, media_type
         return str(json.loads(content).get("subject", {}).get("digest", ""))
+
+    def referrers_of(self, digest: str) -> bytes:
+        listed = []
+        for content, media_type in dict.fromkeys(self.manifests.values()):
+            top = json.loads(content)
+            if top.get("subject", {}).get("digest") == digest:
+                listed.append(descriptor_of(content, media_type) | {"artifactType": top["artifactType"]})
+        return json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed}).encode()
 
 
 @contextmanager

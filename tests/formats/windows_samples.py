@@ -15,6 +15,10 @@ def entry(name: str, size: int = 0, kind: int = STREAM, clsid: bytes = bytes(16)
     return Entry(name.encode("utf-16-le"), kind, clsid, bytes(4), bytes(8), bytes(8), -1, size)
 
 
+def compound_root(made: list[Entry], inner: list[Directory] | None = None, clsid: bytes = INSTALLER) -> Directory:
+    return Directory(Entry(b"", ROOT, clsid, bytes(4), bytes(8), bytes(8), -1, 0), made, inner or [])
+
+
 def compound_file(streams: dict[str, bytes], sector: int = 512, clsid: bytes = INSTALLER) -> bytes:
     """streams: name → content; `folder/name` lies in a storage."""
     made, folders, held = [], {}, {}
@@ -24,8 +28,7 @@ def compound_file(streams: dict[str, bytes], sector: int = 512, clsid: bytes = I
         held[one] = content
         (folders.setdefault(folder[0], []) if folder else made).append(one)
     inner = [Directory(entry(name, kind=STORAGE), members, []) for name, members in folders.items()]
-    root = Directory(Entry(b"", ROOT, clsid, bytes(4), bytes(8), bytes(8), -1, 0), made, inner)
-    return b"".join(write_compound(root, sector, lambda one: iter((held[one],))))
+    return b"".join(write_compound(compound_root(made, inner, clsid), sector, lambda one: iter((held[one],))))
 
 
 def msi_file(fill: bytes = b"product") -> bytes:
@@ -39,11 +42,21 @@ def msi_file(fill: bytes = b"product") -> bytes:
 
 def cab_file(content: bytes = b"content of a cabinet") -> bytes:
     """One folder, not compressed, one file in it."""
-    folder, block = 36 + 8, struct.pack("<IHH", 0, len(content), len(content)) + content
-    file = struct.pack("<IIHHHH", len(content), 0, 0, 0x5D76, 0x62D9, 0x20) + b"a.txt\0"
-    start, total = folder + len(file), folder + len(file) + len(block)
+    return cab_head(len(content), 1) + cab_block(len(content)) + content
+
+
+def cab_head(block: int, count: int) -> bytes:
+    """All before the blocks of a cabinet with so many, each of so many bytes."""
+    folder, size = 36 + 8, block * count
+    file = struct.pack("<IIHHHH", size, 0, 0, 0x5D76, 0x62D9, 0x20) + b"a.txt\0"
+    start, total = folder + len(file), folder + len(file) + size + count * len(cab_block(block))
     head = struct.pack("<4sIIIIIBBHHHHH", b"MSCF", 0, total, 0, folder, 0, 3, 1, 1, 1, 0, 0, 0)
-    return head + struct.pack("<IHH", start, 1, 0) + file + block
+    return head + struct.pack("<IHH", start, count, 0) + file
+
+
+def cab_block(size: int) -> bytes:
+    """What stands before each block, without a checksum."""
+    return struct.pack("<IHH", 0, size, size)
 
 
 def tlv(tag: int, *parts: bytes) -> bytes:

@@ -11,14 +11,16 @@ from typing import Self
 
 
 class RawServer:
-    """answer: bytes written after the head of a request arrived; endless: then repeated for ever.
+    """answer: bytes written after the head of a request arrived; endless: then repeated for ever, one each `every`
+    seconds.
 
     trickle: writes one byte, then waits until `close`.
     """
 
-    def __init__(self, answer: bytes, *, endless: bytes = b"", trickle: bool = False,
+    def __init__(self, answer: bytes, *, endless: bytes = b"", every: float = 0, trickle: bool = False,
                  tls: ssl.SSLContext | None = None) -> None:  # fmt: skip
-        self._answer, self._endless, self._trickle, self._tls = answer, endless, trickle, tls
+        self.answer, self._endless, self._trickle, self._tls = answer, endless, trickle, tls
+        self._every = every
         self._done = threading.Event()
         self.received: list[bytes] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -46,10 +48,10 @@ class RawServer:
                     break
                 data += piece
             self.received.append(data)
-            connection.sendall(self._answer)
+            connection.sendall(self.answer)
             if self._trickle:
                 self._done.wait(60)
-            while self._endless and not self._done.is_set():
+            while self._endless and not self._done.wait(self._every):
                 connection.sendall(self._endless)
 
     def __enter__(self) -> Self:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx
-import msgspec
 
 from hsmpub.client.address import is_loopback, trusting
+from hsmpub.client.oci.answers import address_in, token_in
 from hsmpub.client.oci.login import Login
 from hsmpub.client.oci.reference import Reference
 from hsmpub.errors import Forbidden, TooLarge, Unavailable
@@ -49,13 +49,12 @@ class TokenHostForeign(Forbidden):
     advice = "If that host does give the registry's tokens, say --token-host HOST."
 
 
+class BlobHostForeign(Forbidden):
+    advice = "If that host does keep the registry's blobs, say --blob-host HOST; it gets no login."
+
+
 class AnswerEndless(TooLarge):
     advice = "Manifests have up to 4 MiB; look at the registry before you go on."
-
-
-class _Token(msgspec.Struct):
-    token: str = ""
-    access_token: str = ""
 
 
 class RegistryHttp:
@@ -64,16 +63,20 @@ class RegistryHttp:
     Args:
         login: None: as anybody. ca_file: certificates to trust instead of the usual ones, PEM.
         token_host: gives this registry's tokens, beside the registry itself. patience: seconds for one answer.
+        blob_hosts: keep this registry's blobs. may_push: to ask for tokens that can.
     """
 
     def __init__(self, reference: Reference, login: Login | None = None, *, ca_file: Path | None = None,
-                 token_host: str = "", patience: float = PATIENCE) -> None:  # fmt: skip
+                 token_host: str = "", blob_hosts: Iterable[str] = (), may_push: bool = True,
+                 patience: float = PATIENCE) -> None:  # fmt: skip
         self.origin = reference.url
         self.host = urlsplit(reference.url).netloc
         self._repository = reference.repository
         self._login = login
         self._authorization = b""
         self._token_hosts = {self.host, token_host, _TOKEN_HOSTS.get(self.host, self.host)} - {""}
+        self._blob_hosts = {self.host, *blob_hosts}
+        self._actions = "pull,push" if may_push else "pull"
         self._patience = patience
         self._client = httpx.Client(
             verify=trusting(ca_file) if ca_file else True, trust_env=False, follow_redirects=False,
@@ -138,6 +141,18 @@ class RegistryHttp:
                 raise RegistryUnreachable(f"The answer of {self.host} takes more than {self._patience:.0f} seconds.")
         return bytes(held)
 
+    def get_elsewhere(self, url: str, most: int) -> bytes:
+        """What lies at an address that the registry gave: asked once, as anybody. Raises BlobHostForeign, too."""
+        parts = urlsplit(url)
+        if parts.netloc not in self._blob_hosts or not self._is_safe(parts.scheme):
+            raise BlobHostForeign(f"{self.host} sends its callers to {parts.netloc[:100]!r} for blobs.")
+        with self._stream("GET", url, None, {}) as answer:
+            self._check(answer, {200})
+            return self.body(answer, most)
+
+    def _is_safe(self, scheme: str) -> bool:
+        return scheme == "https" or (scheme == "http" and is_loopback(self.host.partition(":")[0]))
+
     def _log_in(self, challenge: str) -> None:
         """Sets what the next call carries: the login itself, or a token for this repository."""
         scheme = challenge.partition(" ")[0].lower()
@@ -147,21 +162,15 @@ class RegistryHttp:
         if scheme != "bearer":
             raise RegistryRefuses(f"{self.host} wants a login, and there is none for it.")
         said = dict(_PARAMETER.findall(challenge))
-        realm = urlsplit(said.get("realm", ""))
-        plain = realm.scheme == "https" or (realm.scheme == "http" and is_loopback(self.host.partition(":")[0]))
-        if not plain or realm.netloc not in self._token_hosts - {""}:
+        realm = urlsplit(address_in(said.get("realm", "")))
+        if not self._is_safe(realm.scheme) or realm.netloc not in self._token_hosts - {""}:
             raise TokenHostForeign(f"{self.host} sends its callers to {realm.netloc[:100]!r} for tokens.")
-        asked = {"service": said.get("service", ""), "scope": f"repository:{self._repository}:pull,push"}
+        asked = {"service": said.get("service", ""), "scope": f"repository:{self._repository}:{self._actions}"}
         url = httpx.URL(said["realm"]).copy_merge_params(asked)
         own: dict[str, str | bytes] = {} if self._login is None else {"authorization": self._login.header()}
         with self._stream("GET", str(url), None, own) as answer:
             self._check(answer, {200})
-            held = self.body(answer, _MAX_TOKEN_BYTES)
-        try:
-            given = msgspec.json.decode(held, type=_Token)
-        except msgspec.MsgspecError:
-            given = _Token()
-        token = given.token or given.access_token
-        if not token.isascii() or not token.isprintable() or not token or " " in token:
+            token = token_in(self.body(answer, _MAX_TOKEN_BYTES))
+        if not token:
             raise RegistryAnswersOddly(f"{realm.netloc} gave no token.")
-        self._authorization = b"Bearer " + token.encode()
+        self._authorization = b"Bearer " + token
