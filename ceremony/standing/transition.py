@@ -10,7 +10,8 @@ import secrets
 
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.standing.held import Held
-from hsmpub.formats.format import Artifact, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change import assemble_vouching, prepare_vouching
 from hsmpub.formats.openpgp_change_read import check_vouching

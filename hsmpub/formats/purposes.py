@@ -8,6 +8,8 @@ what is hashed, and no input fits two. OpenPGP's versions differ in the sixth by
 openpgp-v6 signs a digest, 32 bytes, and all else that it signs here is longer. The attestations differ by a type that
 no requester chooses; oci-signature is JSON to its last byte, which OpenPGP's trailer is not.
 
+Whoever relies on a key for bare formats must expect nothing but signatures over files.
+
 Formats with an X.509 chain have keys of their own too: `cms` signs any file's digest in CMS attributes, which for a
 chosen file is what other CMS formats sign of theirs, while Authenticode names its own content type and so keeps apart
 from it, on keys of its own. One certificate signs all that Windows runs, so `authenticode`, `msi`, `cab` and `cat`

@@ -37,7 +37,8 @@ from ceremony.standing.reshare import RESHARE
 from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.client.public_key import public_form
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching

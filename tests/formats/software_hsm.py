@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from hsmpub.formats.format import Artifact, Context, Format, Prepared, RevokedSoFar, digests_of
+from hsmpub.formats.context import Context, RevokedSoFar
+from hsmpub.formats.format import Artifact, Format, Prepared, digests_of
 from hsmpub.formats.purposes import CA_FORMATS
 from hsmpub.formats.salted import Salted
 from hsmpub.formats.sha256state import Sha256State
