@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import secrets
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, detail_of
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_signature import BINARY_DOCUMENT
@@ -25,7 +28,6 @@ from hsmpub.formats.openpgp_v6_signature import (
     v6_head,
     v6_trailer,
 )
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
@@ -42,7 +44,6 @@ class OpenPgpV6(Detached):
     name = "openpgp-v6"
     suffix = ".v6.asc"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
     detail_limit = SALT_BYTES + STATE_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -68,9 +69,6 @@ class OpenPgpV6(Detached):
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         salt, state = _salted(artifact, self)
         return read_v6_document(output, salt, state, key, context.at if context else None)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _salted(artifact: Artifact, form: OpenPgpV6) -> tuple[bytes, Sha256State]:

@@ -15,7 +15,8 @@ from soak import AT_LEAST
 from software_hsm import CONTEXT, CREATED_AT, SALT, artifact_of, key_record, make, sign_raw
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.openpgp_read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers
 from hsmpub.formats.openpgp_v6 import OpenPgpV6, SaltedHashOfAnother
 from hsmpub.formats.openpgp_v6_certificate import (
