@@ -4,7 +4,7 @@
     file was uploaded         the service draws it, in the child that looks into the file
 
 What is to be checked was hashed after the salt that the signature names, so the file is hashed again after that one.
-docs/adr/0017-salts-are-drawn-by-who-hashes.md says why it is not the service that draws every salt.
+docs/adr/0018-salts-are-drawn-by-who-hashes.md says why it is not the service that draws every salt.
 """
 
 from __future__ import annotations
