@@ -6,9 +6,12 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 
+from api.body import json_body
 from api.logs import JsonLog
 from api.metrics import Metrics
 from api.served_log import ServedLog
@@ -19,6 +22,8 @@ from api.uploads import UploadPlaces
 from hsmpub.artifact import LocalStore
 from hsmpub.wire import messages as m
 from hsmpub.wire.client import Channel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,15 @@ class Front:
         """Before work that an unauthenticated asker causes. Raises TooManyRequests."""
         client = request.scope.get("client")
         self.costly.check(asker(client))
+
+    async def costly_body(self, request: Request, decoder: msgspec.json.Decoder[T], *, cap: int) -> T:
+        """The small JSON body of an unauthenticated asker, read after their rate is checked. cap: the most bytes.
+
+        Raises:
+            TooManyRequests, and what json_body raises.
+        """
+        self.check_costly(request)
+        return await json_body(request, decoder, cap=cap, timeout=self.settings.front.body_timeout)
 
     def check_session_rate(self, session: bytes, client: tuple[str, int] | None) -> None:
         """A session that the keeper opened has a bucket of its own; others share that of their address.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ceremony.gather import ShareAtHand
@@ -22,25 +23,24 @@ class OptionMalformed(Invalid):
 
 def read_file(path: Path, size: int = _MAX_BYTES) -> bytes:
     """The first `size` bytes of a file. Raises CeremonyInputMissing, CeremonyInputUnreadable."""
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except (FileNotFoundError, NotADirectoryError):
-        raise CeremonyInputMissing(f"There is no file {path}.") from None
-    except IsADirectoryError:
-        raise CeremonyInputMissing(f"{path} is a folder, not a file.") from None
-    except OSError as error:
-        raise CeremonyInputUnreadable(f"The file {path} cannot be read: {error.strerror}.") from None
+    with _refusing(path), path.open("rb") as file:
+        return file.read(size)
 
 
 def read_secret_file(path: Path) -> bytearray:
     """A holder's private key, read without another copy. Raises as read_file does."""
+    with _refusing(path), path.open("rb", buffering=0) as file:
+        data = bytearray(1 << 16)
+        size = file.readinto(data) or 0
+        del data[size:]
+        return data
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    """Raises CeremonyInputMissing, CeremonyInputUnreadable, where this file cannot be read."""
     try:
-        with path.open("rb", buffering=0) as file:
-            data = bytearray(1 << 16)
-            size = file.readinto(data) or 0
-            del data[size:]
-            return data
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise CeremonyInputMissing(f"There is no file {path}.") from None
     except IsADirectoryError:

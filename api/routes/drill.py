@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.body import json_body
 from api.front import front_of
 from api.openapi import operation
 from api.reply import json_reply
@@ -42,9 +41,7 @@ async def drill(request: Request, quorum: str) -> Response:
 async def hand_in(request: Request, quorum: str) -> Response:
     """Accepted or refused at once, with the holder's name. The last one needed ends the drill."""
     front = front_of(request)
-    front.check_costly(request)
-    caps = front.settings.front
-    share = await json_body(request, decode_share, cap=16 * 1024, timeout=caps.body_timeout)
+    share = await front.costly_body(request, decode_share, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.HandInDrill(_known(quorum), share.attempt, share.holder, share.box)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from api.body import json_body
 from api.front import front_of
 from api.openapi import operation
 from api.reply import json_reply
@@ -72,8 +71,7 @@ async def nonce(request: Request) -> Response:
 async def seal(request: Request) -> Response:
     """One holder is enough to seal; a quorum of them unseals again."""
     front = front_of(request)
-    front.check_costly(request)
-    body = await json_body(request, _seal, cap=16 * 1024, timeout=front.settings.front.body_timeout)
+    body = await front.costly_body(request, _seal, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.SealAsHolder(body.holder, body.nonce, body.reason, body.signature)))
 
 
@@ -86,8 +84,7 @@ async def seal(request: Request) -> Response:
 async def alive(request: Request) -> Response:
     """The dead-man's interval starts anew."""
     front = front_of(request)
-    front.check_costly(request)
-    body = await json_body(request, _alive, cap=16 * 1024, timeout=front.settings.front.body_timeout)
+    body = await front.costly_body(request, _alive, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.SayAlive(body.holder, body.nonce, body.signature)))
 
 
@@ -100,8 +97,7 @@ async def alive(request: Request) -> Response:
 async def confirm(request: Request) -> Response:
     """A set that a reshare made comes into force when every holder has confirmed."""
     front = front_of(request)
-    front.check_costly(request)
-    body = await json_body(request, _confirm, cap=16 * 1024, timeout=front.settings.front.body_timeout)
+    body = await front.costly_body(request, _confirm, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.Confirm(body.confirmation)))
 
 
@@ -128,6 +124,5 @@ async def upgrade(request: Request) -> Response:
 async def permit(request: Request) -> Response:
     """A quorum of holders signs the same bytes; the keeper uses the permission once."""
     front = front_of(request)
-    front.check_costly(request)
-    body = await json_body(request, _permission, cap=16 * 1024, timeout=front.settings.front.body_timeout)
+    body = await front.costly_body(request, _permission, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.PermitUpgrade(body.holder, body.body, body.signature)))

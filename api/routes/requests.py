@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from api.body import json_body, read_body
+from api.body import read_body
 from api.front import Front, front_of
 from api.headers import SIGNATURE, base64_value, ci_headers, header
 from api.openapi import operation
@@ -178,6 +178,4 @@ async def decline(request: Request, name: str) -> Response:
 async def _signed(request: Request, name: str) -> tuple[Front, SignatureBody]:
     check_request_id(name)
     front = front_of(request)
-    front.check_costly(request)
-    caps = front.settings.front
-    return front, await json_body(request, _signature, cap=64 * 1024, timeout=caps.body_timeout)
+    return front, await front.costly_body(request, _signature, cap=64 * 1024)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from api.body import json_body
 from api.front import front_of
 from api.openapi import operation
 from api.reply import json_reply
@@ -35,9 +34,7 @@ async def open_session(request: Request) -> Response:
     """The token's audience must be `<audience>#<base64url SHA-256 of client_key>`. The reply is signed by the keeper's
     identity: check it against the pinned key before you use the session."""
     front = front_of(request)
-    front.check_costly(request)
-    caps = front.settings.front
-    asked = await json_body(request, _decoder, cap=64 * 1024, timeout=caps.body_timeout)
+    asked = await front.costly_body(request, _decoder, cap=64 * 1024)
     reply = await front.keeper.call(OpenSession(asked.token.encode(), asked.client_key))
     if isinstance(reply, SessionReply):
         front.sessions.learn(reply.session, reply.expires_at)

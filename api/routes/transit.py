@@ -52,8 +52,7 @@ _TO_VERIFY = {**_EXAMPLE, "signature": "vault:v1:MEUCIQ…"}
 async def login(request: Request) -> Response:
     """`role` is the project. Only for issuers that the policy says `bearer = true` of."""
     front = front_of(request)
-    front.check_costly(request)
-    asked = await json_body(request, _login, cap=64 * 1024, timeout=front.settings.front.body_timeout)
+    asked = await front.costly_body(request, _login, cap=64 * 1024)
     reply = await front.keeper.call(m.OpenBearer(asked.jwt.encode(), asked.role))
     assert isinstance(reply, m.BearerReply)
     front.sessions.learn(bucket_of(reply.bearer), reply.expires_at)

@@ -7,7 +7,6 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
-from api.body import json_body
 from api.front import front_of
 from api.openapi import operation
 from api.reply import json_reply
@@ -62,7 +61,5 @@ async def attempt(
 async def hand_in(request: Request) -> Response:
     """Accepted or refused at once, with the holder's name."""
     front = front_of(request)
-    front.check_costly(request)
-    caps = front.settings.front
-    share = await json_body(request, decode_share, cap=16 * 1024, timeout=caps.body_timeout)
+    share = await front.costly_body(request, decode_share, cap=16 * 1024)
     return json_reply(await front.keeper.call(m.HandIn(share.attempt, share.holder, share.box, share.terms)))

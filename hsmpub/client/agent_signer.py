@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import sha256
 
 from hsmpub.client.client import Client
@@ -20,12 +20,7 @@ from hsmpub.model.trust import known_keys
 from hsmpub.wire.messages import SignReply
 
 _RSA_SHA2_512 = 4
-_FAILURE, _LIST, _LISTED, _SIGN, _SIGNED = 5, 11, 12, 13, 14
-_MOST_BYTES = 16 * 1024
-_IDLE_SECONDS = 60
 AGENT_FORMATS = frozenset(name for name, form in FORMATS.items() if isinstance(form, SshAgentSig))
-
-Say = Callable[[str], None]
 
 
 class NoAgentKey(Invalid):

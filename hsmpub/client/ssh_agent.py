@@ -11,23 +11,19 @@ from __future__ import annotations
 import os
 import socket
 import socketserver
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from hsmpub.client.agent_signer import Signer
 from hsmpub.errors import HsmpubError, Invalid
-from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.ssh_wire import Reader, WireMalformed
 from hsmpub.formats.sshsig import string
-from hsmpub.formats.sshsig_agent import SshAgentSig
+from hsmpub.wire.peer import peer_of
 
-_RSA_SHA2_512 = 4
 _FAILURE, _LIST, _LISTED, _SIGN, _SIGNED = 5, 11, 12, 13, 14
 _MOST_BYTES = 16 * 1024
 _IDLE_SECONDS = 60
-AGENT_FORMATS = frozenset(name for name, form in FORMATS.items() if isinstance(form, SshAgentSig))
 
 Say = Callable[[str], None]
 
@@ -47,8 +43,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
     def verify_request(self, request: socket.socket, client_address: object) -> bool:  # type: ignore[override]
         """Whoever is not this user is not answered, whatever the socket's mode."""
-        raw = request.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return bool(struct.unpack("3i", raw)[1] == os.getuid())
+        return peer_of(request).uid == os.getuid()
 
 
 class _Connection(socketserver.StreamRequestHandler):

@@ -9,7 +9,6 @@ import msgspec
 from hsmpub.envelope.rules import HeaderMalformed
 
 Form = Literal["age", "openpgp", "cms"]
-FORMS: tuple[Form, ...] = ("age", "openpgp", "cms")
 
 #: Some hundred recipients. It goes into one request, and is kept by the keeper until that is over.
 MAX_HEADER_BYTES = 64 * 1024

@@ -8,9 +8,10 @@ Source: RFC 3279, section 2.2.3 (Ecdsa-Sig-Value); RFC 8017, section 8.2 (PKCS#1
 
 from __future__ import annotations
 
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, OutputMalformed, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.format import Artifact, Claim, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -25,21 +26,22 @@ class DerSignature(Detached):
     name = "der-signature"
     suffix = ".sig.der"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
         return Prepared(artifact.state.digest(), "sha256", key.kind)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        return ecdsa_der(signature) if prepared.kind == "p256" else signature
+        return bare_signature(prepared, signature)
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(artifact.state.digest(), "sha256", read_bare(output, key.kind, DerMalformed))
 
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
+
+def bare_signature(prepared: Prepared, signature: bytes) -> bytes:
+    """A raw signature as most formats hold it: ECDSA in DER, the others as they are. Raises RawSignatureMalformed."""
+    check_raw(prepared, signature)
+    return ecdsa_der(signature) if prepared.kind == "p256" else signature
 
 
 def ecdsa_der(raw: bytes) -> bytes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hsmpub.formats.context import Context
 from hsmpub.formats.dsse_read import read_attestation
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.formats.intoto.envelope import InToto
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord

@@ -9,9 +9,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
+from hsmpub.formats.compact_json import members, read_base64, read_json
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, OutputForAnother, OutputMalformed
-from hsmpub.formats.strict_json import members, read_base64, read_json
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, OutputMalformed
 from hsmpub.model.key import KeyRecord
 
 _TYPE = "application/vnd.in-toto+json"

@@ -7,8 +7,9 @@ Source: RFC 8032.
 
 from __future__ import annotations
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, OutputMalformed, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, OutputMalformed, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import MOST_BYTES, extract_whole, whole_of
@@ -25,7 +26,6 @@ class Ed25519Signature(Detached):
     name = "ed25519-signature"
     suffix = ".sig.ed25519"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -44,6 +44,3 @@ class Ed25519Signature(Detached):
         if len(output) != 64:
             raise Ed25519Malformed(f"An Ed25519 signature has 64 bytes, not {len(output)}.")
         return Claim(whole_of(artifact, self), "none", output)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -8,33 +8,27 @@
 
 The *output* is what the service makes, logs by digest and gives away. A detached format's output is a file of its own;
 an embedded format's output is put into the file by whoever holds it. The *detail* is the little that `prepare` must
-know of a file beside its SHA-256: made by `extract` on the client where the file stays there, in the keeper where it
-was uploaded; `prepare` trusts none of it and builds what is signed itself.
+know of a file beside its SHA-256: made by `extract` on the client where the file stays there, in a child of the keeper
+where it was uploaded; `prepare` trusts none of it and builds what is signed itself.
 
 `prepare` and `assemble` build; `read` is written apart from them and shares no code with them, so that a mistake in
-one is seen by the other. `check` is `read` and the verification of its claim.
-
-A *bare* format signs the file's own SHA-256, with nothing around it. Whoever may choose the file then chooses the
-signed bytes, and those can be what another format would have signed: a key certification of OpenPGP, a DSSE
-envelope's encoding, a certificate. So a key that makes a bare format makes no other format
-but bare ones (hsmpub.formats.purposes), and whoever relies on the key must expect nothing but signatures over files.
+one is seen by the other. `check` is `read` and the verification of its claim: the same for all, in
+hsmpub.formats.base with what else formats have in common.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Literal, Protocol
 
 import msgspec
 
 from hsmpub.errors import Broken, Invalid
+from hsmpub.formats.context import Context
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Details, Source
-from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.key import KeyKind, KeyRecord
-from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
-from hsmpub.model.said import Revoked, Said
-from hsmpub.model.statement import SshProfile
+from hsmpub.model.said import Said
 
 HashName = Literal["sha256", "sha512", "none"]
 
@@ -50,43 +44,6 @@ class Artifact(msgspec.Struct, frozen=True):
     state: FileHash
     details: Details = {}
     image: str = ""
-
-
-class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a signature may say beside the file. One context serves a whole batch.
-
-    at: seconds since 1970, the time that the signature carries; service, request, project, version, commit,
-    policy_sha256 (hex) and requester (claims) go into attestations; ssh, jwt, certificate and crl into certificates,
-    tokens and lists of revoked certificates. revoked: what a list says beside what it adds; None: not known here.
-    tuf_longest (seconds, 0: nothing said) bounds the expiry of TUF metadata; attest and build go into the attestations
-    that are made for them.
-    """
-
-    at: int
-    service: str = ""
-    request: str = ""
-    project: str = ""
-    version: str = ""
-    commit: str = ""
-    policy_sha256: str = ""
-    requester: Mapping[str, str] = {}
-    ssh: SshProfile | None = None
-    attest: Attestation | None = None
-    build: Build | None = None
-    jwt: JwtProfile | None = None
-    certificate: CertificateProfile | None = None
-    crl: CrlProfile | None = None
-    revoked: RevokedSoFar | None = None
-    tuf_longest: int = 0
-
-
-class RevokedSoFar(msgspec.Struct, frozen=True):
-    """What a CA's next list of revoked certificates begins with. number: the new list's own; issued: serial numbers
-    (hex) of the certificates that can be revoked."""
-
-    number: int
-    certificates: tuple[Revoked, ...]
-    issued: Collection[str] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, gc=False):
@@ -140,10 +97,6 @@ class Format(Protocol):
     def key_kinds(self) -> frozenset[KeyKind]: ...
 
     @property
-    def bare(self) -> bool:
-        """It signs the file's own digest; see the module's docstring."""
-
-    @property
     def detail_limit(self) -> int: ...
 
     @property
@@ -184,35 +137,6 @@ class Format(Protocol):
         """The output that a signed file holds; None: it holds none, or the format is detached."""
 
 
-class SignedOnce:
-    """What holds for nearly every format: no signature of it covers another, and a signed file keeps its name."""
-
-    def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
-        return None
-
-    def signed_name(self, name: str) -> str:
-        return name
-
-
-class Detached(SignedOnce):
-    """What a format is that makes a file of its own from the file's hash alone."""
-
-    detail_limit = 0
-    embedded = False
-
-    def recognises(self, name: str, head: bytes) -> bool:
-        return False
-
-    def extract(self, source: Source) -> bytes:
-        return b""
-
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
-        yield output
-
-    def detach(self, source: Source) -> bytes | None:
-        return None
-
-
 class RawSignatureMalformed(Broken):
     advice = "The HSM gave a signature of another shape than its key's: look at the module."
 
@@ -221,16 +145,6 @@ class OutputMalformed(Invalid):
     """Family of what is wrong with the form of a signature file."""
 
     advice = "The signature file was altered or comes from another program."
-
-
-class DetailMissing(Invalid):
-    advice = "Sign with 'hsmpub sign', which sends what the format needs, or upload the file."
-
-
-class DetailMalformed(Invalid):
-    """Family of what is wrong with the detail that came for a file."""
-
-    advice = "Sign with 'hsmpub sign' of the service's version, or upload the file."
 
 
 class OutputForAnother(Invalid):
@@ -256,29 +170,3 @@ def digests_of(prepared: Prepared) -> list[bytes]:
         return [prepared.payload]
     size = len(prepared.payload) // prepared.count
     return [prepared.payload[at : at + size] for at in range(0, len(prepared.payload), size)]
-
-
-class Detailed(Protocol):
-    """What `detail_of` asks of a format."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def detail_limit(self) -> int: ...
-
-
-def detail_of(artifact: Artifact, format_: Detailed) -> bytes:
-    """The detail of a file for a format.
-
-    Raises:
-        DetailMissing, DetailMalformed: there is none, or more than the format's limit.
-    """
-    detail = artifact.details.get(format_.name)
-    if detail is None:
-        raise DetailMissing(f"The format {format_.name!r} needs more of {artifact.name!r} than its hash.")
-    if len(detail) > format_.detail_limit:
-        raise DetailMalformed(
-            f"The detail of {artifact.name!r} for {format_.name!r} has over {format_.detail_limit} bytes."
-        )
-    return detail

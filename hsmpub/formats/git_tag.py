@@ -20,7 +20,8 @@ from typing import Literal
 import msgspec
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.git_tag_read import check_tag
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.purposes import check_may_make

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hsmpub.formats.format import DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.sha256state import HashStateMalformed, Sha256State
 from hsmpub.model.submission import HashState
 

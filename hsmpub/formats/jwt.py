@@ -15,10 +15,12 @@ from base64 import urlsafe_b64encode
 from typing import Any
 
 from hsmpub.errors import Forbidden, Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, check_raw
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.jwt_claims import check_claim_values, fixed_claims
 from hsmpub.formats.jwt_read import read_token
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of
@@ -49,7 +51,6 @@ class JsonWebToken(Detached):
     name = "jwt"
     suffix = ".jwt"
     key_kinds: frozenset[KeyKind] = frozenset(_ALGORITHMS)
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -70,10 +71,7 @@ class JsonWebToken(Detached):
         header = {"alg": _ALGORITHMS[key.kind], "kid": profile.kid, "typ": profile.type}
         payload = _spelled(_payload(asked, profile, context, artifact.name))
         signed = _encoded(_spelled(header)) + b"." + _encoded(payload)
-        said = TokenSaid(payload.decode())
-        if key.kind == "ed25519":
-            return Prepared(signed, "none", key.kind, (signed,), said=said)
-        return Prepared(hashlib.sha256(signed).digest(), "sha256", key.kind, (signed,), said=said)
+        return prepare_message(signed, key, signed, said=TokenSaid(payload.decode()))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)
@@ -81,9 +79,6 @@ class JsonWebToken(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_token(output, whole_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _payload(asked: dict[str, Any], profile: JwtProfile, context: Context, name: str) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from fnmatch import translate
 from re import compile as pattern_of
 from typing import Any
 
-from hsmpub.formats.format import SIGNATURE_BYTES, Claim, Context, OutputForAnother, OutputMalformed
-from hsmpub.formats.strict_json import members, read_json
+from hsmpub.formats.compact_json import members, read_json
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import SIGNATURE_BYTES, Claim, OutputForAnother, OutputMalformed
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.profiles import JwtProfile
 

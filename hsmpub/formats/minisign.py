@@ -18,19 +18,12 @@ import hashlib
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import (
-    Artifact,
-    Claim,
-    Context,
-    Detached,
-    DetailMalformed,
-    Prepared,
-    check_raw,
-    claim_of,
-    detail_of,
-)
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw, claim_of
 from hsmpub.formats.minisign_read import read_minisign
-from hsmpub.formats.public_key import check_claim, load_public
+from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -42,7 +35,6 @@ class Minisign(Detached):
     name = "minisign"
     suffix = ".minisig"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = 64
 
     def extract(self, source: Source) -> bytes:
@@ -78,9 +70,6 @@ class Minisign(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_minisign(output, artifact.name, _hash_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _hash_of(artifact: Artifact, form: Minisign) -> bytes:

@@ -9,7 +9,8 @@ import re
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Claim, Context, OutputForAnother, OutputMalformed
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import load_public
 from hsmpub.model.key import KeyRecord
 

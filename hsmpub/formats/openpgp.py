@@ -6,7 +6,9 @@ document and never a certification, whatever the client sends.
 
 from __future__ import annotations
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature
 from hsmpub.formats.openpgp_signature import (
@@ -16,7 +18,6 @@ from hsmpub.formats.openpgp_signature import (
     signature_head,
     trailer,
 )
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -27,7 +28,6 @@ class OpenPgp(Detached):
     name = "openpgp"
     suffix = ".asc"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -39,6 +39,3 @@ class OpenPgp(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_document_signature(output, artifact.state, key, context.at if context else None)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

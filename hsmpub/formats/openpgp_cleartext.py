@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, detail_of
+from hsmpub.formats.base import FormatBase
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, load_states
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_read import read_document_signature
@@ -21,21 +24,19 @@ from hsmpub.formats.openpgp_signature import (
     trailer,
 )
 from hsmpub.formats.openpgp_text import canonical, framed, read_text
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class OpenpgpCleartext(SignedOnce):
+class OpenpgpCleartext(FormatBase):
     """Around the text, as Debian's .dsc and .changes have it, with RSA-3072 or ECDSA on P-256, SHA-256; a signature
     that is there is replaced."""
 
     name = "openpgp-cleartext"
     suffix = ".cleartext"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = STATE_BYTES
 
@@ -60,9 +61,6 @@ class OpenpgpCleartext(SignedOnce):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_document_signature(output, self._state(artifact), key, context.at if context else None, kind=0x01)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         yield framed(self.text_of(source)[0], output)

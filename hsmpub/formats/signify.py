@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import base64
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.minisign import key_id
 from hsmpub.formats.minisign_read import read_signify
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import MOST_BYTES, extract_whole, whole_of
@@ -27,7 +28,6 @@ class Signify(Detached):
     name = "signify"
     suffix = ".signify"
     key_kinds: frozenset[KeyKind] = frozenset({"ed25519"})
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -47,6 +47,3 @@ class Signify(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_signify(output, whole_of(artifact, self), key)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -11,9 +11,11 @@ import base64
 
 import msgspec
 
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim, spki_sha256
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Claim, Prepared
+from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sigstore_bundle_read import read_bundle
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -27,7 +29,6 @@ class SigstoreBundle(Detached):
     name = "sigstore-bundle"
     suffix = ".sigstore.json"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -35,22 +36,16 @@ class SigstoreBundle(Detached):
         return Prepared(artifact.state.digest(), "sha256", key.kind, (hint,))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        if prepared.kind == "p256":
-            signature = ecdsa_der(signature)
         return msgspec.json.encode(
             {
                 "mediaType": MEDIA_TYPE,
                 "verificationMaterial": {"publicKey": {"hint": prepared.parts[0].decode()}},
                 "messageSignature": {
                     "messageDigest": {"algorithm": "SHA2_256", "digest": prepared.payload},
-                    "signature": signature,
+                    "signature": bare_signature(prepared, signature),
                 },
             }
         )
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_bundle(output, artifact.state.digest(), key)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 
+from hsmpub.formats.compact_json import members, read_base64, read_json
 from hsmpub.formats.der_read import read_bare
 from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import spki_sha256
-from hsmpub.formats.strict_json import members, read_base64, read_json
 from hsmpub.model.key import KeyRecord
 
 

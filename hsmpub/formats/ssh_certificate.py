@@ -12,8 +12,10 @@ import base64
 import hashlib
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_certificate_read import read_certificate
@@ -38,7 +40,6 @@ class SshCertificate(Detached):
     name = "ssh-certificate"
     suffix = "-cert.pub"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
     detail_limit = _MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -52,9 +53,7 @@ class SshCertificate(Detached):
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
         blob = _unsigned(_key_of(artifact, self), key, context)
-        if key.kind == "ed25519":
-            return Prepared(blob, "none", key.kind, (blob,))
-        return Prepared(hashlib.sha256(blob).digest(), "sha256", key.kind, (blob,))
+        return prepare_message(blob, key, blob)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         check_raw(prepared, signature)
@@ -64,9 +63,6 @@ class SshCertificate(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_certificate(output, _key_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _unsigned(subject: SshPublicKey, key: KeyRecord, context: Context) -> bytes:

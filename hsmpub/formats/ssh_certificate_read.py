@@ -11,7 +11,8 @@ import hashlib
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Claim, Context, OutputForAnother, OutputMalformed
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.ssh_key import SshPublicKey
 from hsmpub.formats.ssh_wire import Reader, WireMalformed

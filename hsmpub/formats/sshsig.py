@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import binascii
 import functools
-import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, HashName, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim, load_public
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, HashName, Prepared, check_raw
+from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sshsig_read import read_sshsig
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -33,7 +34,6 @@ class SshSig(Detached):
     name = "sshsig"
     suffix = ".sig"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -45,17 +45,10 @@ class SshSig(Detached):
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_sshsig(output, artifact.state.digest(), key, FILE_NAMESPACE)
 
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
-
 
 def prepare_sshsig(digest: bytes, key: KeyRecord, namespace: str) -> Prepared:
     """digest: SHA-256 of the message, 32 bytes."""
-    to_be_signed = _to_be_signed(namespace) + digest
-    parts = (head(key, namespace),)
-    if key.kind == "ed25519":
-        return Prepared(to_be_signed, "none", key.kind, parts)
-    return Prepared(hashlib.sha256(to_be_signed).digest(), "sha256", key.kind, parts)
+    return prepare_message(_to_be_signed(namespace) + digest, key, head(key, namespace))
 
 
 def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:

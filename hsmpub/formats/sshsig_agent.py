@@ -16,8 +16,10 @@ import base64
 import hashlib
 from typing import NamedTuple
 
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.ssh_wire import Reader, WireMalformed
@@ -43,7 +45,6 @@ class SshAgentSig(Detached):
     """Armoured SSHSIG of one namespace, with P-256, Ed25519 or RSA-3072 (rsa-sha2-512, as ssh-keygen asks for)."""
 
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
     detail_limit = _MOST_BYTES
 
     def __init__(self, namespace: str) -> None:
@@ -76,9 +77,6 @@ class SshAgentSig(Detached):
         blob, asked = self._asked(artifact)
         digest = blob[-_DIGEST_BYTES[asked.hash_name] :]
         return read_sshsig(output, digest, key, self.namespace, asked.hash_name, rsa_hash="sha512")
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def _asked(self, artifact: Artifact) -> tuple[bytes, Asked]:
         blob = whole_of(artifact, self)

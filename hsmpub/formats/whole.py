@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, DetailMalformed, Format, detail_of
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.source import Source
 
 #: A list of the checksums of some six hundred files.

@@ -90,6 +90,7 @@ class Signers:
 
     @property
     def pids(self) -> tuple[int, ...]:
+        """Of the signers that are there now: by them a test looks into one, or kills it."""
         return tuple(lane.pid for lane in self._dispatch.crew.lanes)
 
     async def whole(self) -> None:

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken
-from hsmpub.formats.format import Artifact, Context, Format, HashName, Prepared, claim_of, digests_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.hsm.pool import Signers
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
@@ -27,6 +28,11 @@ class Work(NamedTuple):
     key: KeyRecord
     format: Format
     prepared: Prepared
+
+    @property
+    def output_name(self) -> str:
+        """No two outputs of a request share one: the policy has each format of a project made by one key."""
+        return self.artifact.name + self.format.suffix
 
 
 @dataclass
@@ -49,11 +55,11 @@ async def sign_batch(batch: Batch, signers: Signers, context: Context) -> None:
     while todo:
         todo = await _round(todo, signers, context, outputs)
     for work, output in zip(batch.work, outputs, strict=True):
-        name, form = work.artifact.name, work.format
         batch.outputs.append(sha256_hex(output))
         if work.prepared.said is not None:
             batch.said.append(work.prepared.said)
-        batch.made.append(m.MadeSignature(name, form.name, work.key.name, name + form.suffix, output))
+        made = m.MadeSignature(work.artifact.name, work.format.name, work.key.name, work.output_name, output)
+        batch.made.append(made)
 
 
 async def _round(todo: dict[int, Work], signers: Signers, context: Context, outputs: list[bytes]) -> dict[int, Work]:

@@ -86,7 +86,7 @@ class Executing:
 
     @property
     def under_way(self) -> set[asyncio.Task[None]]:
-        """What is being carried out now."""
+        """What is being carried out now: by them a test waits for the end of it."""
         return set(self._tasks)
 
     def _is_ready(self, request: Request) -> bool:

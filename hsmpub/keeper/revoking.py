@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 import msgspec
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Context, RevokedSoFar
+from hsmpub.formats.context import Context, RevokedSoFar
 from hsmpub.keeper.book import Book
 
 _FORMAT = "x509-crl"

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import msgspec
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.formats.context import context_of
-from hsmpub.formats.format import Artifact, Context
+from hsmpub.formats.context import Context, context_of
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper.allowed import Allowed, keys_for
 from hsmpub.keeper.answering import check_answerable, sealed_for

@@ -8,7 +8,7 @@ Source: in-toto attestation framework v1.1, "Statement"; DSSE protocol v1.0.2, "
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -240,8 +240,3 @@ def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """DSSE pre-authentication encoding: what is really signed."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-
-
-def as_json(statement: Statement) -> Any:
-    """Plain JSON values, for rendering."""
-    return msgspec.to_builtins(statement)

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from itertools import combinations
 
-from hsmpub.formats.purposes import ROUTINE_FORMATS, PurposesMixed, check_purposes
+from hsmpub.formats.purposes import PurposesMixed, check_purposes
 from hsmpub.formats.registry import FORMATS
 from hsmpub.identity.ci import REGISTERED, RESERVED
-from hsmpub.model.glob import is_wild, may_both_match
+from hsmpub.model.glob import is_wild
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.model.toml_walk import Path
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.address import check_tag, check_url
+from hsmpub.policy.bypass import check_no_bypass, may_both_be
 from hsmpub.policy.lists import GIVEN_PREDICATE, IMAGE_FORMATS
 from hsmpub.policy.model import Approvals, PolicyFile, Project, Requester, Target
 from hsmpub.policy.profile_check import check_profiles
@@ -41,9 +42,7 @@ def check_policy(
     for kind, table in policy.administration:
         if table is not None:
             check.approvals(("administration", kind), table.approvals)
-    check.requesters_across_projects()
-    check.tag_keys()
-    check.release_keys()
+    check_no_bypass(policy, toml)
     check.timestamping()
 
 
@@ -184,45 +183,6 @@ class _Check:
                 people = len(self.groups[quorum.group])
                 raise rule.QuorumOutOfReach(f"Group {quorum.group!r} has {people}, not {quorum.count}.", line=line)
 
-    def requesters_across_projects(self) -> None:
-        """One job, two projects, one key or target, and approvals for one only: a way around the approvals."""
-        for (name, a), (other, b) in combinations(self.policy.projects.items(), 2):
-            if set(a.approvals) == set(b.approvals) or not _share_something(a, b):
-                continue
-            for i, requester in enumerate(b.requesters):
-                if any(may_both_be(requester, earlier) for earlier in a.requesters):
-                    raise rule.AmbiguousRequester(
-                        f"a job that fits this requester may ask for {name!r} too, which has a key or target in "
-                        f"common with {other!r} and takes other approvals.",
-                        line=self._line("project", other, "requesters", i),
-                    )
-
-    def tag_keys(self) -> None:
-        """A signed tag is a signature over bytes that anybody can write down: a job that has files signed without
-        approval would have tags of any version signed."""
-        tagging = {target.key: name for name, target in self.policy.targets.items() if target.kind == "git"}
-        for name, project in self.policy.projects.items():
-            for i, signs in enumerate(project.sign):
-                if signs.key in tagging and not project.approvals:
-                    raise rule.TagKeyWithoutApprovals(
-                        f"{signs.key!r} signs the tags of {tagging[signs.key]!r}, and project {name!r} takes no"
-                        " approvals for what it has signed.",
-                        line=self._line("project", name, "sign", i, "key"),
-                    )
-
-    def release_keys(self) -> None:
-        """What a key signs without approval looks like what it signs with: whoever trusts the key cannot tell. A CA's
-        list of revoked certificates looks like no certificate, so it may go without."""
-        approved = {signs.key: name for name, p in self.policy.projects.items() if p.approvals for signs in p.sign}
-        for name, project in self.policy.projects.items():
-            for i, signs in enumerate(project.sign):
-                if signs.key in approved and not project.approvals and not ROUTINE_FORMATS.issuperset(signs.formats):
-                    raise rule.ReleaseKeyWithoutApprovals(
-                        f"{signs.key!r} signs what is approved for {approved[signs.key]!r}, and project {name!r} takes"
-                        " no approvals for what it has signed.",
-                        line=self._line("project", name, "sign", i, "key"),
-                    )
-
     def timestamping(self) -> None:
         """Its key signs for nobody else, and those who ask need nobody's approval."""
         table = self.policy.timestamping
@@ -241,16 +201,3 @@ class _Check:
                 raise rule.UnknownReference(f"The policy has no project {asking!r}.", line=line)
             if self.policy.projects[asking].approvals:
                 raise rule.TimestampAskerUnfit(f"Project {asking!r} takes approvals.", line=line)
-
-
-def may_both_be(a: Requester, b: Requester) -> bool:
-    """Whether one token can match both rules."""
-    shared = set(a.claims) & set(b.claims)
-    return a.issuer == b.issuer and all(may_both_match(a.claims[name], b.claims[name]) for name in shared)
-
-
-def _share_something(a: Project, b: Project) -> bool:
-    def made(project: Project) -> set[tuple[str, str]]:
-        return {(s.key, name) for s in project.sign for name in s.formats}
-
-    return bool(made(a) & made(b) or set(a.publish) & set(b.publish))

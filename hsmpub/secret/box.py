@@ -12,9 +12,6 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
 from hsmpub.errors import Invalid
 
-#: How much longer a box is than what it holds, in bytes.
-BOX_OVERHEAD = 48
-
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 

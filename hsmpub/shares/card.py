@@ -25,10 +25,6 @@ _TO_DO = {
     "unseal": "It is one of the shares that open the service after a restart.",
     "recovery": "It is one of the shares that restore the keys from a backup.",
 }
-_HAND_IN = {
-    "unseal": "hsmpub unseal --holder {} --share -",
-    "recovery": "hsmpub-ceremony restore ... --share {}=-",
-}
 
 
 class CardNotProven(Broken):

@@ -70,14 +70,6 @@ def fold_right(nodes: Sequence[bytes]) -> bytes:
     return root
 
 
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Root over leaf hashes."""
-    tree = CompactRange()
-    for leaf in leaves:
-        tree.append(leaf)
-    return tree.root()
-
-
 def _complete_subtrees(start: int, stop: int) -> Iterable[tuple[int, int]]:
     """(level, index) of the complete subtrees that make up [start, stop), where `start` is aligned to them."""
     while start < stop:
@@ -112,32 +104,6 @@ def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
-def consistency_ranges(old: int, new: int) -> list[tuple[int, int]]:
-    """The leaf ranges whose roots prove the tree of `old` a prefix of the tree of `new`. Source: RFC 6962, 2.1.2."""
-    if not 0 <= old <= new:
-        raise ValueError(f"a tree of {new} has no prefix of {old}")
-    if old in (0, new):
-        return []
-    ranges: list[tuple[int, int]] = []
-    start, stop, whole = 0, new, True
-    while old != stop:
-        middle = start + _split(stop - start)
-        if old <= middle:
-            ranges.append((middle, stop))
-            stop = middle
-        else:
-            ranges.append((start, middle))
-            start, whole = middle, False
-    if not whole:
-        ranges.append((start, stop))
-    return ranges[::-1]
-
-
 def inclusion_proof(index: int, size: int, node: NodeReader) -> list[bytes]:
     """Audit path of entry `index` in the tree of `size`: the leaf's sibling first. Source: RFC 6962, 2.1.1."""
     return [range_root(start, stop, node) for start, stop in inclusion_ranges(index, size)]
-
-
-def consistency_proof(old: int, new: int, node: NodeReader) -> list[bytes]:
-    """Proof that the tree of `old` leaves is a prefix of the tree of `new`. Source: RFC 6962, 2.1.2."""
-    return [range_root(start, stop, node) for start, stop in consistency_ranges(old, new)]

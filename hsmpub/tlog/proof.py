@@ -1,4 +1,4 @@
-"""Transparency log proofs: an inclusion proof and its checkpoint in one text, checked offline. Pure.
+"""Transparency log proofs: an inclusion proof and its checkpoint in one text, to be checked offline. Pure.
 
 Source: C2SP tlog-proof v1.
 """
@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import Invalid
-from hsmpub.tlog.checkpoint import Checkpoint, check_checkpoint
-from hsmpub.tlog.merkle import HASH_BYTES, leaf_hash
-from hsmpub.tlog.merkle_check import check_inclusion
-from hsmpub.tlog.note import MAX_NOTE_BYTES, VerifierKey, load_base64
+from hsmpub.tlog.merkle import HASH_BYTES
+from hsmpub.tlog.note import MAX_NOTE_BYTES, load_base64
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PATH = 63
@@ -68,19 +66,3 @@ def _load_base64(line: str) -> bytes:
         return load_base64(line)
     except ValueError:
         raise ProofMalformed("A line of the proof is not plain base64.") from None
-
-
-def check_proof(text: str, entry: bytes, key: VerifierKey) -> tuple[int, Checkpoint]:
-    """Checks offline that the log with this pinned key holds exactly `entry`.
-
-    Returns: the entry's index, and the checkpoint that covers it.
-
-    Raises:
-        ProofMalformed, NoteMalformed, CheckpointMalformed: not a proof.
-        NoteUntrusted, CheckpointOfAnotherLog: a checkpoint that the pinned key did not sign.
-        ProofMismatch: the entry is not in that log.
-    """
-    proof = load_proof(text)
-    checkpoint = check_checkpoint(proof.checkpoint, key)
-    check_inclusion(leaf_hash(entry), proof.index, checkpoint.size, proof.path, checkpoint.root)
-    return proof.index, checkpoint

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hsmpub.tlog.bundle import dump_bundle
-from hsmpub.tlog.merkle import HASH_BYTES, consistency_proof, inclusion_proof
+from hsmpub.tlog.merkle import HASH_BYTES, inclusion_proof
 from hsmpub.tlog.proof import dump_proof
 from hsmpub.tlog.rules import CheckpointPending, LogDamaged, NotInLog
 from hsmpub.tlog.sqlite_rows import SqliteRows
@@ -92,19 +92,8 @@ class LogReader:
             raise NotInLog(f"A log of {size} entries has no entry {index}.")
         return inclusion_proof(index, size, node_reader(lambda level, tile: self._pyramid(level, tile, size)))
 
-    def consistency(self, old: int, new: int) -> list[bytes]:
-        """Proof that the log of `old` entries is a prefix of the log of `new`. Raises NotInLog."""
-        if not 0 <= old <= new:
-            raise NotInLog(f"A log of {new} entries has no prefix of {old}.")
-        return consistency_proof(old, new, node_reader(lambda level, tile: self._pyramid(level, tile, new)))
-
-    def log_proof(self, index: int) -> str:
-        """C2SP tlog-proof of an entry under the newest checkpoint. Raises NotInLog, CheckpointPending."""
-        size, note = self._checkpoint()
-        return dump_proof(index, self.proof(index, size), note)
-
     def log_proofs(self, indexes: Sequence[int]) -> tuple[bytes, list[str]]:
-        """The newest checkpoint, and the proofs of several entries all under it."""
+        """The newest checkpoint, and C2SP tlog-proofs of entries all under it. Raises NotInLog, CheckpointPending."""
         size, note = self._checkpoint()
         return note, [dump_proof(index, self.proof(index, size), note) for index in indexes]
 

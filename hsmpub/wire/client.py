@@ -32,15 +32,13 @@ class Channel(Generic[Message, Reply]):
     Args:
         path: the channel's socket.
         wrap: makes a call of an id and a message; answer: the type of an answer.
-        token: the channel's token (32 bytes), where the channel asks for one. It is sent first.
     """
 
-    def __init__(self, path: Path, wrap: Callable[[int, Message], Any], answer: type[Any], token: bytes = b"") -> None:
+    def __init__(self, path: Path, wrap: Callable[[int, Message], Any], answer: type[Any]) -> None:
         self._path = path
         self._wrap = wrap
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(answer).decode
-        self._token = token
         self._wire: Framed | None = None
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._next = 0
@@ -82,8 +80,6 @@ class Channel(Generic[Message, Reply]):
                 await asyncio.get_running_loop().create_unix_connection(lambda: wire, str(self._path))
             except OSError as e:
                 raise KeeperUnreachable("The keeper's socket does not answer.") from e
-            if self._token:
-                wire.send(self._token)
             self._wire = wire
             return wire
 
@@ -107,8 +103,3 @@ class Channel(Generic[Message, Reply]):
 def front_channel(path: Path) -> Channel[m.FrontMessage, m.FrontReply]:
     """What the front speaks."""
     return Channel(path, m.FrontCall, m.FrontAnswer)
-
-
-def courier_channel(path: Path, token: bytes = b"") -> Channel[m.CourierMessage, m.CourierReply]:
-    """What the courier and its children speak. token: 32 bytes, or empty where uids tell them apart."""
-    return Channel(path, m.CourierCall, m.CourierAnswer, token)

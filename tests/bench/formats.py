@@ -14,7 +14,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from hsmpub.formats.format import Artifact, Context, Format
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

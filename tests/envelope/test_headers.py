@@ -7,6 +7,7 @@ import os
 import subprocess
 import tracemalloc
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,13 +19,14 @@ from hsmpub.envelope import rules
 from hsmpub.envelope.age_recipient import load_age_recipient
 from hsmpub.envelope.bech32 import read_bech32
 from hsmpub.envelope.forms import check_ours, find_header, form_of, load_header, load_recipient
-from hsmpub.envelope.header import FORMS, MAX_HEADER_BYTES, Form
+from hsmpub.envelope.header import MAX_HEADER_BYTES, Form
 from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
 from hsmpub.errors import HsmpubError
 from hsmpub.model.trust import Trust
 from tests.envelope import team as makers
 from tests.envelope.team import Gpg, Team, run
 
+FORMS = get_args(Form)
 PERSON = "age1r74g8yzsh7zcywlnppfw8yhld2f5hdm6s7ufw5p6658mmpkzldxs0e9yca"
 
 

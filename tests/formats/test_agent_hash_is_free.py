@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from software_hsm import CREATED_AT, artifact_of, key_record, sign_raw
 
-from hsmpub.formats.format import Context
+from hsmpub.formats.context import Context
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_packet import armor
 from hsmpub.formats.openpgp_signature import (

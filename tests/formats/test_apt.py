@@ -21,7 +21,8 @@ from hsmpub.cli.own_outputs import part_outputs
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.embedding import write_signed
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.linux.apt import ReleaseFileUnfit
 from hsmpub.formats.openpgp_parse import OpenpgpMalformed
 from hsmpub.formats.openpgp_text import MAX_TEXT_BYTES, TextUnfit, canonical, framed, read_text

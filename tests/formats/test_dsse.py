@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from software_hsm import CONTEXT, artifact_of, key_record, make, pem_of, sign_raw
 
+from hsmpub.formats.context import Context
 from hsmpub.formats.dsse_read import DsseMalformed, DssePredicateDiffers, DsseSubjectDiffers
-from hsmpub.formats.format import Context
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from software_hsm import CONTEXT, artifact_of, chain_of, key_record, make
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, DetailMalformed, OutputForAnother
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, OutputForAnother
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

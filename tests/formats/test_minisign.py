@@ -12,7 +12,8 @@ from software_hsm import CONTEXT, artifact_of, key_record, make, pem_of, private
 
 from hsmpub.cli.main import run as run_command
 from hsmpub.client.public_key import FormUnfit, public_form
-from hsmpub.formats.format import Artifact, DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.minisign_read import MinisignForAnother
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from software_hsm import CONTEXT, IMAGE, artifact_of, key_record, make, pem_of, sign_raw
 
+from hsmpub.formats.context import Context
 from hsmpub.formats.dsse_read import DssePredicateDiffers
-from hsmpub.formats.format import Context
 from hsmpub.formats.intoto.given import PredicateMissing
 from hsmpub.formats.intoto.provenance import BuildUnknown
 from hsmpub.formats.oci.attachment import BUNDLE, layers_of, referrer, tag_of, tagged

@@ -12,7 +12,7 @@ from samples import SAMPLES
 from soak import AT_LEAST, has_short_number
 from software_hsm import CREATED_AT, artifact_of, key_record, sign_raw
 
-from hsmpub.formats.format import Context
+from hsmpub.formats.context import Context
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 

@@ -18,7 +18,7 @@ from samples import ssh_public_key
 from software_hsm import CONTEXT, artifact_of, key_record, sign_raw
 
 from hsmpub.client.public_key import public_form
-from hsmpub.formats.format import DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh_certificate import SshProfileMissing

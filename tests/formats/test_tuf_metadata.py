@@ -18,7 +18,7 @@ from software_hsm import CONTEXT, artifact_of, key_record, pem_of, private_key
 from tuf_samples import compact_json, tuf_metadata
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.tuf import rules as rule

@@ -15,7 +15,8 @@ from windows_samples import SHA1, cab_file, cat_list, cat_of, compound_file, msi
 from hsmpub.client.choosing import choose_formats
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.pe import pe_digest
-from hsmpub.formats.format import DetailMalformed, OutputForAnother
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import OutputForAnother
 from hsmpub.formats.purposes import family_of
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource

@@ -19,7 +19,7 @@ from software_hsm import CONTEXT, artifact_of, key_record, private_key, root_of,
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.cms.chain import CertificateMissing
-from hsmpub.formats.format import RevokedSoFar
+from hsmpub.formats.context import RevokedSoFar
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.x509.asked import NamesMalformed, RequestMalformed, RequestNotProven, read_request

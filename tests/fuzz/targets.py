@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -18,7 +19,7 @@ from samples import SAMPLES
 from software_hsm import CONTEXT, key_record, make
 
 from hsmpub.envelope.forms import find_header, load_recipient
-from hsmpub.envelope.header import FORMS
+from hsmpub.envelope.header import Form
 from hsmpub.envelope.openpgp_keyring import recipient_of_certificate
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.certificate_chain import check_chain
@@ -34,7 +35,12 @@ from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
 from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
 from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
-from hsmpub.formats.openpgp_v6_read import check_v6_certificate, check_v6_signature
+from hsmpub.formats.openpgp_v6_certificate_read import (
+    check_v6_certificate,
+    check_v6_revocation,
+    check_v6_vouching,
+)
+from hsmpub.formats.openpgp_v6_read import salt_of_v6
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
@@ -54,7 +60,6 @@ from hsmpub.shares.confirmation import load_confirmation
 from hsmpub.shares.pgp_certificate import read_certificate
 from hsmpub.shares.record import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import canonical, read_share
-from hsmpub.tlog.bundle import load_bundle
 from hsmpub.tlog.note import load_note
 from hsmpub.tlog.proof import load_proof
 
@@ -128,12 +133,12 @@ def _targets() -> Iterator[tuple[str, Target]]:
     yield "tuf", Target((*tuf, load_canonical), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
     yield "signature-files", outputs(*(name for name in FORMATS if name != "pdf"))
     armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
-                check_v6_certificate)  # fmt: skip
-    keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1}
+                check_v6_certificate, check_v6_revocation, check_v6_vouching)  # fmt: skip
+    keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1, check_v6_revocation: 1}
     readers = [_text(lambda text, r=r: r(text, *[key_for("openpgp")] * keys.get(r, 2))) for r in armoured]
     more = (
         _openpgp,
-        lambda data: check_v6_signature(data, b"x", key_for("openpgp")),
+        salt_of_v6,
         _keyring,
         _text(read_certificate),
     )
@@ -146,13 +151,13 @@ def _targets() -> Iterator[tuple[str, Target]]:
     tag = b"object 0\n\nx\n-----BEGIN PGP SIGNATURE-----\n"
     yield "git", Target((split_signature,), seeds=lambda: [tag])
     yield "certificate-chain", Target((_chain,), seeds=lambda: [key_for("cms").certificates.encode()])
-    headers = [lambda data, form=form: find_header(data, form, _decryption()) for form in FORMS]
-    names = [_text(functools.partial(load_recipient, form=form)) for form in FORMS]
+    headers = [lambda data, form=form: find_header(data, form, _decryption()) for form in get_args(Form)]
+    names = [_text(functools.partial(load_recipient, form=form)) for form in get_args(Form)]
     yield "envelope", Target((*headers, *names), seeds=lambda: [b"age-encryption.org/v1\n-> X25519 a\n\n--- \n"])
     yield "shares", _records(read_message, lambda data: read_reply(data, Accepted), _share)
     yield "records", _records(load_unseal_record, load_recovery_record, load_confirmation, load_statement, load_entry,
                               load_ci_submission, load_personal_submission, load_receipt, load_key_history)  # fmt: skip
-    yield "log", Target((load_bundle, load_note, _text(load_proof)), seeds=lambda: [b"a\n\n\xe2\x80\x94 b AAAA\n"])
+    yield "log", Target((load_note, _text(load_proof)), seeds=lambda: [b"a\n\n\xe2\x80\x94 b AAAA\n"])
 
 
 def _keyring(data: bytes) -> None:

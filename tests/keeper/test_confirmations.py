@@ -100,7 +100,7 @@ def test_no_other_confirmation_counts(keeper: Kept, new: Holders, wrong: str) ->
         "another set": (NoSuchSet, {"quorum": "00" * 32}),
         "another holder": (HolderSignatureWrong, {"holder": "holder-1"}),
         "a stranger": (UnknownHolder, {"holder": "holder-9"}),
-        "a byte": (HolderSignatureWrong, {"signature": "00" + good.signature[2:]}),
+        "a byte": (HolderSignatureWrong, {"signature": f"{int(good.signature[:2], 16) ^ 1:02x}{good.signature[2:]}"}),
     }
     if wrong == "no confirmation":
         with pytest.raises(ConfirmationMalformed):

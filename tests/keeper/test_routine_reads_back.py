@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.format import Artifact, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper.batch import Work, assemble_and_read

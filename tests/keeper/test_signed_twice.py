@@ -7,7 +7,8 @@ import asyncio
 import msgspec
 from keeping import Kept
 
-from hsmpub.formats.format import Artifact, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

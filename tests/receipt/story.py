@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.format import Artifact, Context, Prepared
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.git_tag import GitTag, assemble_tag, prepare_tag
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State

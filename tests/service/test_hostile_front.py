@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from deploy.demo.people import ssh_person
 from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import World
+from hsmpub.courier import line
 from hsmpub.errors import Refused
 from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
 from hsmpub.wire import messages as m
-from hsmpub.wire.client import KeeperUnreachable, courier_channel, front_channel
+from hsmpub.wire.client import KeeperUnreachable, front_channel
 from hsmpub.wire.session import bound_audience
 from tests.service.jobs import AUDIENCE, NIGHTLY, RELEASE, Front, Job, release, routine, store
 
@@ -208,10 +209,10 @@ def test_the_courier_channel_is_closed_to_the_front(service: World) -> None:
 
     async def scenario(front: Front) -> None:
         for token in (b"", b"\x00" * 32):
-            courier = courier_channel(service.home / "run" / "courier.sock", token)
-            with pytest.raises(KeeperUnreachable):
-                await courier.call(m.GetJobs(), timeout=5)
-            courier.close()
+            with pytest.raises(line.KeeperUnreachable):
+                await asyncio.to_thread(
+                    line.ask, str(service.home / "run" / "courier.sock"), token, m.GetJobs(), timeout=5
+                )
         with pytest.raises(KeeperUnreachable):
             await front.call(m.GetJobs(), timeout=5)  # type: ignore[arg-type]
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hsmpub.tlog.checkpoint import Checkpoint, check_checkpoint
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.memory import MemoryStore
-from hsmpub.tlog.merkle import EMPTY_ROOT
+from hsmpub.tlog.merkle import EMPTY_ROOT, CompactRange, leaf_hash
+from hsmpub.tlog.merkle_check import check_inclusion
 from hsmpub.tlog.note import VerifierKey
+from hsmpub.tlog.proof import load_proof
 from hsmpub.tlog.store import Commit, make_stamp
 
 SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -29,6 +33,31 @@ def entry(index: int) -> bytes:
 
 def entries(start: int, stop: int) -> list[bytes]:
     return [entry(i) for i in range(start, stop)]
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """Root over leaf hashes."""
+    tree = CompactRange()
+    for leaf in leaves:
+        tree.append(leaf)
+    return tree.root()
+
+
+def check_proof(text: str, entry: bytes) -> tuple[int, Checkpoint]:
+    """Checks offline that the log of `KEY` holds the entry: its index, and the checkpoint that covers it."""
+    proof = load_proof(text)
+    checkpoint = check_checkpoint(proof.checkpoint, KEY)
+    check_inclusion(leaf_hash(entry), proof.index, checkpoint.size, proof.path, checkpoint.root)
+    return proof.index, checkpoint
+
+
+def bundled(bundle: bytes) -> Iterator[bytes]:
+    """The entries of a bundle, as C2SP tlog-tiles has them."""
+    while bundle:
+        stop = 2 + int.from_bytes(bundle[:2], "big")
+        assert stop <= len(bundle)
+        yield bundle[2:stop]
+        bundle = bundle[stop:]
 
 
 @dataclass

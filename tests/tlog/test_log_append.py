@@ -7,12 +7,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from logs import KEY, Place, entries, entry, memory_log, sign
+from logs import KEY, Place, entries, entry, memory_log, root_of, sign
 
 from hsmpub.model.entry import EntryTooLarge
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.memory import MemoryStore
-from hsmpub.tlog.merkle import EMPTY_ROOT, leaf_hash, root_of
+from hsmpub.tlog.merkle import EMPTY_ROOT, leaf_hash
 from hsmpub.tlog.rules import LogAbsent, LogClosed, LogExists, LogInUse, NotInLog
 from hsmpub.tlog.store import Commit
 

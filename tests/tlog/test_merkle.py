@@ -7,17 +7,10 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from logs import root_of
 
-from hsmpub.tlog.merkle import (
-    EMPTY_ROOT,
-    CompactRange,
-    consistency_proof,
-    inclusion_proof,
-    leaf_hash,
-    node_hash,
-    root_of,
-)
-from hsmpub.tlog.merkle_check import ProofMismatch, check_consistency, check_inclusion
+from hsmpub.tlog.merkle import CompactRange, inclusion_proof, leaf_hash, node_hash
+from hsmpub.tlog.merkle_check import ProofMismatch, check_inclusion
 
 # Inputs and answers of the certificate transparency project's reference tests for RFC 6962.
 INPUTS = [bytes.fromhex(h) for h in (
@@ -40,10 +33,8 @@ _6B47 = "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4"
 _BC1A = "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b"
 _CA85 = "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0"
 _D37E = "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7"
-_0EBC = "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a"
 PATHS = {(0, 1): [], (0, 8): [_96A2, _5F08, _6B47], (5, 8): [_BC1A, _CA85, _D37E],
          (2, 3): [ROOTS[2]], (1, 5): [ROOTS[1], _5F08, _BC1A]}  # fmt: skip
-CONSISTENCY = {(1, 1): [], (1, 8): [_96A2, _5F08, _6B47], (6, 8): [_0EBC, _CA85, _D37E], (2, 5): [_5F08, _BC1A]}
 
 
 def defined_root(leaves: list[bytes]) -> bytes:
@@ -93,12 +84,6 @@ def test_known_inclusion_proofs(index: int, size: int) -> None:
     check_inclusion(leaves[index], index, size, path, bytes.fromhex(ROOTS[size]))
 
 
-@pytest.mark.parametrize(("old", "new"), CONSISTENCY)
-def test_known_consistency_proofs(old: int, new: int) -> None:
-    proof = [bytes.fromhex(node) for node in CONSISTENCY[old, new]]
-    check_consistency(old, bytes.fromhex(ROOTS[old]), new, bytes.fromhex(ROOTS[new]), proof)
-
-
 def test_roots_of_all_sizes_are_as_defined() -> None:
     assert TREE.roots == [defined_root(TREE.rows[0][:n]) for n in range(301)]
 
@@ -108,12 +93,6 @@ def test_every_inclusion_proof_of_every_size_up_to_300_verifies() -> None:
         for index in range(size):
             path = inclusion_proof(index, size, TREE.node)
             check_inclusion(TREE.rows[0][index], index, size, path, TREE.roots[size])
-
-
-def test_every_consistency_proof_of_every_pair_up_to_150_verifies() -> None:
-    for new in range(151):
-        for old in range(new + 1):
-            check_consistency(old, TREE.roots[old], new, TREE.roots[new], consistency_proof(old, new, TREE.node))
 
 
 @settings(max_examples=300, deadline=None)
@@ -139,37 +118,6 @@ def test_refuses_an_inclusion_proof_with_any_change(data: st.DataObject) -> None
         root = bytes(32)
     with pytest.raises(ProofMismatch):
         check_inclusion(leaf, other, size, changed, root)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.data())
-def test_refuses_a_consistency_proof_with_any_change(data: st.DataObject) -> None:
-    new = data.draw(st.integers(2, 300))
-    old = data.draw(st.integers(1, new - 1))
-    proof = consistency_proof(old, new, TREE.node)
-    old_root, new_root = TREE.roots[old], TREE.roots[new]
-    what = data.draw(st.sampled_from(["node", "shorter", "longer", "old root", "new root", "swapped sizes"]))
-    if what == "node":
-        at = data.draw(st.integers(0, len(proof) - 1))
-        proof[at] = bytes([proof[at][0] ^ 1]) + proof[at][1:]
-    elif what == "shorter":
-        proof.pop(data.draw(st.integers(0, len(proof) - 1)))
-    elif what == "longer":
-        proof.insert(data.draw(st.integers(0, len(proof))), bytes(32))
-    elif what == "old root":
-        old_root = bytes(32)
-    elif what == "new root":
-        new_root = bytes(32)
-    else:
-        old, new = new, old
-    with pytest.raises(ProofMismatch):
-        check_consistency(old, old_root, new, new_root, proof)
-
-
-def test_refuses_an_empty_older_log_with_another_root() -> None:
-    check_consistency(0, EMPTY_ROOT, 5, TREE.roots[5], [])
-    with pytest.raises(ProofMismatch):
-        check_consistency(0, bytes(32), 5, TREE.roots[5], [])
 
 
 @settings(deadline=None)

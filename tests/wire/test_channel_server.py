@@ -12,10 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from hsmpub.courier import line
 from hsmpub.errors import Refused
 from hsmpub.wire import messages as m
 from hsmpub.wire import server as wire_server
-from hsmpub.wire.client import KeeperUnreachable, courier_channel, front_channel
+from hsmpub.wire.client import KeeperUnreachable, front_channel
 from hsmpub.wire.frame import MAX_FRAME_BYTES, frame
 from hsmpub.wire.server import ChannelServer
 
@@ -129,15 +130,13 @@ def test_calls_after_a_wrong_token_are_not_answered(before: bytes, tmp_path: Pat
             tmp_path / "s", m.CourierCall, m.CourierAnswer, handle, uids={os.getuid()}, token=b"t" * 32
         )
         await server.start()
-        channel = courier_channel(server.path, before)
-        with pytest.raises(KeeperUnreachable):
-            await channel.call(m.GetJobs(), timeout=5)
+        with pytest.raises(line.KeeperUnreachable):
+            await asyncio.to_thread(line.ask, str(server.path), before, m.GetJobs(), timeout=5)
         reader, writer = await asyncio.open_unix_connection(str(server.path))
         call = msgspec.msgpack.encode(m.CourierCall(1, m.GetJobs()))
         writer.write(frame(before) + frame(b"t" * 32) + frame(call))  # all in one read
         assert await reader.read() == b""
         writer.close()
-        channel.close()
         await server.close()
 
     asyncio.run(scenario())

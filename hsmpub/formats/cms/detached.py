@@ -5,13 +5,14 @@ Source: RFC 5652; RFC 8551 (`.p7s`).
 
 from __future__ import annotations
 
+from hsmpub.formats.base import Detached
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.der_check import MAX_BYTES
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -23,7 +24,6 @@ class Cms(Stamped, Detached):
     name = "cms"
     suffix = ".p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -39,9 +39,6 @@ class Cms(Stamped, Detached):
             raise CmsMalformed("The signature is of another kind of content than a file.")
         check_same(found, artifact.state.digest(), context.at if context else None)
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def held(self, source: Source) -> bytes | None:
         """A signature file is its own; with a timestamp in it, it is another file than the one that was logged."""

@@ -14,8 +14,9 @@ from hsmpub.formats.cms.der import context, octets, oid, sequence
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import SHA256, attribute, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, OutputForAnother, Prepared, detail_of
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -34,14 +35,7 @@ class Windows(Stamped):
 
     name: str
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
-
-    def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
-        raise NotImplementedError
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
         return signed_data(prepared, signature)

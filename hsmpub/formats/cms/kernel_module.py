@@ -12,24 +12,16 @@ from collections.abc import Iterator
 from asn1crypto import cms as asn1_cms
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import Chain, load_chain
 from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
 from hsmpub.formats.cms.read import CmsMalformed, check_algorithms, raw_of
 from hsmpub.formats.cms.signed_data import ALGORITHMS, DATA, SHA256, SIGNED_DATA
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import (
-    Artifact,
-    Claim,
-    Context,
-    DetailMalformed,
-    OutputForAnother,
-    Prepared,
-    SignedOnce,
-    check_raw,
-    detail_of,
-)
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.context import Context
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source, hash_ranges, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -45,13 +37,12 @@ class ModuleMalformed(Invalid):
     advice = "Only kernel modules (.ko) are signed so, uncompressed; build it again."
 
 
-class KernelModule(SignedOnce):
+class KernelModule(FormatBase):
     """Appended to the module, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "kernel-module"
     suffix = ".kmod.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = True
     embedded = True
     detail_limit = 32
 
@@ -71,17 +62,13 @@ class KernelModule(SignedOnce):
         return Prepared(_digest_of(artifact, self), "sha256", key.kind, (signer,))
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        raw = octets(ecdsa_der(signature) if prepared.kind == "p256" else signature)
+        raw = octets(bare_signature(prepared, signature))
         signer = sequence(integer(1), prepared.parts[0], SHA256, ALGORITHMS[prepared.kind], raw)
         signed = sequence(integer(1), set_of(SHA256), sequence(DATA), set_of(signer))
         return sequence(SIGNED_DATA, context(0, signed))
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(_digest_of(artifact, self), "sha256", _read(output, load_chain(key), key.kind))
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         yield from pieces(source, 0, _end_of(source))

@@ -10,8 +10,8 @@ import hashlib
 
 from hsmpub.formats.cms.chain import Chain
 from hsmpub.formats.cms.der import NULL, context, integer, octets, oid, sequence, set_of, utc_time
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Prepared, check_raw
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Prepared
 from hsmpub.model.key import KeyKind
 
 DATA = oid("1.2.840.113549.1.7.1")
@@ -59,7 +59,6 @@ def prepare_attributes(attributes: bytes, kind: KeyKind, chain: Chain, content: 
 def signed_data(prepared: Prepared, raw: bytes, version: int = 1) -> bytes:
     """DER of a ContentInfo with the SignedData in it, by default version 1 as PKCS #7 had it; 3 is for content that is
     not data. Raises RawSignatureMalformed."""
-    check_raw(prepared, raw)
     attributes, signer, certificates, content = prepared.parts
     info = sequence(
         integer(1),
@@ -67,7 +66,7 @@ def signed_data(prepared: Prepared, raw: bytes, version: int = 1) -> bytes:
         SHA256,
         b"\xa0" + attributes[1:],  # [0] IMPLICIT instead of SET: only the tag differs
         ALGORITHMS[prepared.kind],
-        octets(ecdsa_der(raw) if prepared.kind == "p256" else raw),
+        octets(bare_signature(prepared, raw)),
     )
     chain = context(0, certificates) if certificates else b""  # timestamps go without where none was asked for
     signed = sequence(integer(version), set_of(SHA256), sequence(content), chain, set_of(info))

@@ -7,12 +7,13 @@ Source: RFC 3161, appendix A; RFC 5652, section 5.3; for Authenticode, Microsoft
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import NamedTuple
 
+from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.der import context, oid, sequence, set_of, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import CmsMalformed
-from hsmpub.formats.format import SignedOnce
 from hsmpub.formats.source import Source
 
 _SIGNATURE_TIME_STAMP = oid("1.2.840.113549.1.9.16.2.14")
@@ -38,14 +39,14 @@ class _Opened(NamedTuple):
     signer: list[bytes]
 
 
-class Stamped(SignedOnce):
+class Stamped(FormatBase):
     """A format whose output can hold a timestamp; what it detaches is the output as it was logged, without."""
 
     name: str
 
+    @abstractmethod
     def held(self, source: Source) -> bytes | None:
         """The signature that a file holds, as it is there."""
-        raise NotImplementedError
 
     def detach(self, source: Source) -> bytes | None:
         held = self.held(source)

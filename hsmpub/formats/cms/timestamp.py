@@ -16,14 +16,15 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.base import Detached
 from hsmpub.formats.cms.chain import Chain, load_chain
 from hsmpub.formats.cms.der import context as tagged
 from hsmpub.formats.cms.der import integer, octets, oid, sequence, tlv
 from hsmpub.formats.cms.der_check import check_der, contents, members
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import SHA256, prepare_attributes, signed_attributes, signed_data
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, OutputForAnother, Prepared
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -43,7 +44,6 @@ class OwnTimestamp(Detached):
     name = "timestamp"
     suffix = ".tsr"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -76,9 +76,6 @@ class OwnTimestamp(Detached):
         if context is not None and said["serial_number"] != _serial(artifact, context):
             raise OutputForAnother("The timestamp has the number of another one.")
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _serial(artifact: Artifact, context: Context) -> int:

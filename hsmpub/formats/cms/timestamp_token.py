@@ -94,15 +94,6 @@ def token_of(response: bytes) -> bytes:
     return token
 
 
-def check_token(token: bytes, data: bytes, pins: Sequence[x509.Certificate]) -> int:
-    """Verifies a token that is in a signature; the time that it says, seconds since 1970.
-
-    Raises:
-        TimestampMalformed, TimestampForAnother, TimestampUntrusted.
-    """
-    return _read_token(token, _sha256_of(data), pins)[1].at
-
-
 def see_token(token: bytes, digest_of: Callable[[str], bytes], pins: Sequence[x509.Certificate]) -> Seen:
     """Verifies a token wherever it comes from. digest_of: digest of what was stamped under sha256, sha384 or sha512.
 

@@ -7,14 +7,15 @@ Source: in-toto attestation framework v1.1 (Statement v1); DSSE protocol v1.0.2 
 
 from __future__ import annotations
 
-import hashlib
+from abc import abstractmethod
 from typing import Any
 
 import msgspec
 
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 from hsmpub.model.statement import PAYLOAD_TYPE, STATEMENT_TYPE, pae
@@ -28,11 +29,10 @@ class InToto(Detached):
     name: str
     suffix: str
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
+    @abstractmethod
     def said(self, artifact: Artifact, context: Context) -> tuple[str, Any]:
         """The predicate's type and the predicate. Raises the format's own rules under Invalid."""
-        raise NotImplementedError
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -41,25 +41,13 @@ class InToto(Detached):
         statement = _encoder.encode(
             {"_type": STATEMENT_TYPE, "subject": [subject], "predicateType": kind, "predicate": predicate}
         )
-        encoded = pae(statement)
-        if key.kind == "ed25519":
-            return Prepared(encoded, "none", key.kind, (statement,))
-        return Prepared(hashlib.sha256(encoded).digest(), "sha256", key.kind, (statement,))
+        return prepare_message(pae(statement), key, statement)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        if prepared.kind == "p256":
-            signature = ecdsa_der(signature)
         envelope = {
             "payload": prepared.parts[0],
             "payloadType": PAYLOAD_TYPE,
             # cosign skips a signature whose key id is another than it computed itself; the empty one fits all
-            "signatures": [{"keyid": "", "sig": signature}],
+            "signatures": [{"keyid": "", "sig": bare_signature(prepared, signature)}],
         }
         return msgspec.json.encode(envelope) + b"\n"
-
-    def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
-        raise NotImplementedError
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

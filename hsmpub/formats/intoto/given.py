@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.formats.intoto.envelope import InToto
 from hsmpub.formats.intoto.given_read import read_given
 from hsmpub.model.attested import check_attestation

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from hsmpub.formats.context import Context
 from hsmpub.formats.dsse_read import DsseMalformed, DssePredicateDiffers, check_subject, read_envelope
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.model.key import KeyRecord
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.formats.intoto.envelope import InToto
 from hsmpub.formats.intoto.image_signature_read import read_image_signature
 from hsmpub.formats.oci.simple_signing_read import image_of

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.formats.intoto.envelope import InToto
 from hsmpub.formats.intoto.provenance_read import read_provenance
 from hsmpub.model.key import KeyRecord

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hsmpub.formats.compact_json import members
+from hsmpub.formats.context import Context
 from hsmpub.formats.dsse_read import DsseMalformed, DssePredicateDiffers, check_subject, read_envelope
-from hsmpub.formats.format import Artifact, Claim, Context
-from hsmpub.formats.strict_json import members
+from hsmpub.formats.format import Artifact, Claim
 from hsmpub.model.key import KeyRecord
 
 

@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, detail_of
+from hsmpub.formats.base import FormatBase
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
 from hsmpub.formats.linux.deb_parts import check_parts
@@ -24,7 +27,6 @@ from hsmpub.formats.openpgp_signature import (
     signature_head,
     trailer,
 )
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
@@ -35,14 +37,13 @@ _ORIGIN = b"_gpgorigin"
 _MAX_SIGNATURE_BYTES = 1 << 16
 
 
-class Deb(SignedOnce):
+class Deb(FormatBase):
     """At the end of the package, with RSA-3072 or ECDSA on P-256, SHA-256; an origin's signature there is replaced,
     signatures of other roles stay."""
 
     name = "deb"
     suffix = ".gpgorigin"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = STATE_BYTES
 
@@ -68,9 +69,6 @@ class Deb(SignedOnce):
         if len(found) != 1 or found[0][0] != 2:
             raise OpenpgpMalformed("It is not one OpenPGP signature.")
         return read_document_packet(found[0][1], _state(artifact, self), key, context.at if context else None)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         yield MAGIC

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, SignedOnce, check_raw, detail_of
+from hsmpub.formats.base import FormatBase
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.rpm_header import Value, lead_of, read_package, signature_header
 from hsmpub.formats.openpgp_packet import RSA, SIGNATURE_TAG, packet
@@ -23,7 +26,6 @@ from hsmpub.formats.openpgp_signature import (
     signature_head,
     trailer,
 )
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
@@ -38,13 +40,12 @@ _ROOM = (999, 1008)
 _BIN = 7
 
 
-class Rpm(SignedOnce):
+class Rpm(FormatBase):
     """In the package's signature header, with RSA-3072 or ECDSA on P-256, SHA-256; signatures there are replaced."""
 
     name = "rpm"
     suffix = ".rpmsig"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 2 * STATE_BYTES
 
@@ -88,9 +89,6 @@ class Rpm(SignedOnce):
         if _head(found[0][1]) != _head(found[1][1]):
             raise OpenpgpTimeDiffers("The two signatures of the package carry different times.")
         return Claim(first.payload + second.payload, "sha256", first.signature + second.signature)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         found = read_package(source)

@@ -9,14 +9,13 @@ Source: containers-signature(5), "JSON data format"; cosign, specs/SIGNATURE_SPE
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.oci.simple_signing_read import image_of, read_simple_signing
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.model.key import KeyKind, KeyRecord
 
@@ -29,7 +28,6 @@ class OciSignature(Detached):
     name = "oci-signature"
     suffix = ".oci-signature.json"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    bare = False
 
     def prepare(self, artifact: Artifact, key: KeyRecord, context: Context) -> Prepared:
         check_may_make(self, key)
@@ -43,21 +41,14 @@ class OciSignature(Detached):
                 "optional": optional(context),
             }
         )
-        if key.kind == "ed25519":
-            return Prepared(payload, "none", key.kind, (payload,))
-        return Prepared(hashlib.sha256(payload).digest(), "sha256", key.kind, (payload,))
+        return prepare_message(payload, key, payload)
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        if prepared.kind == "p256":
-            signature = ecdsa_der(signature)
-        return msgspec.json.encode({"Base64Signature": signature, "Payload": prepared.parts[0]}) + b"\n"
+        bare = bare_signature(prepared, signature)
+        return msgspec.json.encode({"Base64Signature": bare, "Payload": prepared.parts[0]}) + b"\n"
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_simple_signing(output, artifact, key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def optional(context: Context) -> dict[str, str] | None:

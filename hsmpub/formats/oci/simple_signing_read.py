@@ -9,9 +9,10 @@ import hashlib
 from typing import Any
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.compact_json import members, read_base64, read_json
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_read import read_bare
-from hsmpub.formats.format import Artifact, Claim, Context, OutputForAnother, OutputMalformed
-from hsmpub.formats.strict_json import members, read_base64, read_json
+from hsmpub.formats.format import Artifact, Claim, OutputForAnother, OutputMalformed
 from hsmpub.model.image import check_image_name
 from hsmpub.model.key import KeyRecord
 

@@ -14,10 +14,11 @@ from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.pdf.hole import content_of, digest_around, find_hole
 from hsmpub.formats.pdf.room import ROOM_BYTES, PdfMalformed, with_room
-from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import BytesSource, Source, pieces
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -29,7 +30,6 @@ class Pdf(Stamped):
     name = "pdf"
     suffix = ".pdf.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 32
 
@@ -62,9 +62,6 @@ class Pdf(Stamped):
             raise CmsMalformed("The signature is of another kind of content than a document.")
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         hole = find_hole(source)

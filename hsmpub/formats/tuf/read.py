@@ -7,10 +7,10 @@ import re
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hsmpub.formats.compact_json import members, read_json
 from hsmpub.formats.der_read import read_bare
 from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import load_public
-from hsmpub.formats.strict_json import members, read_json
 from hsmpub.model.key import KeyRecord
 
 

@@ -11,12 +11,12 @@ Source: TUF specification 1.0, section 4.2.
 
 from __future__ import annotations
 
-import hashlib
 import json
 
-from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared, check_raw
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached, prepare_message
+from hsmpub.formats.context import Context
+from hsmpub.formats.der_signature import bare_signature
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.tuf.key import TUF_KINDS, tuf_key_id
@@ -38,7 +38,6 @@ class TufRole(Detached):
     """`.tuf-ROLE`, P-256 or Ed25519."""
 
     key_kinds = TUF_KINDS
-    bare = False
     detail_limit = MOST_BYTES
 
     def __init__(self, role: Role) -> None:
@@ -65,18 +64,11 @@ class TufRole(Detached):
         """Raises also TufExpiryRefused and other rules under TufRefused."""
         check_may_make(self, key)
         check_expiry(self.metadata(artifact), context.at, context.tuf_longest)
-        payload, parts = whole_of(artifact, self), (tuf_key_id(key).encode(),)
-        if key.kind == "ed25519":
-            return Prepared(payload, "none", key.kind, parts)
-        return Prepared(hashlib.sha256(payload).digest(), "sha256", key.kind, parts)
+        return prepare_message(whole_of(artifact, self), key, tuf_key_id(key).encode())
 
     def assemble(self, prepared: Prepared, signature: bytes) -> bytes:
-        check_raw(prepared, signature)
-        sig = ecdsa_der(signature) if prepared.kind == "p256" else signature
+        sig = bare_signature(prepared, signature)
         return json.dumps({"keyid": prepared.parts[0].decode(), "sig": sig.hex()}, separators=(",", ":")).encode()
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_signature(output, whole_of(artifact, self), key)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hsmpub.formats.format import DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
 
 
 class TufRefused(DetailMalformed):

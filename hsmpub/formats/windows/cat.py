@@ -16,7 +16,9 @@ from hsmpub.formats.cms.der_check import MAX_BYTES, check_der, contents, members
 from hsmpub.formats.cms.indirect_data import Windows, check_attributes, prepare_content
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same
 from hsmpub.formats.cms.signed_data import SIGNED_DATA
-from hsmpub.formats.format import Artifact, Claim, Context, Prepared, detail_of
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.windows.catalogue import CatalogueMalformed, check_catalogue

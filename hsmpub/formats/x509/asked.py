@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import DetailMalformed
+from hsmpub.formats.detail import DetailMalformed
 
 MOST_BYTES = 8192
 MOST_NAMES = 64

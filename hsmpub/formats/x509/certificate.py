@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, Prepared
-from hsmpub.formats.public_key import check_claim, spki_sha256
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Artifact, Claim, Prepared
+from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of
@@ -67,7 +69,6 @@ class X509Certificate(Detached):
     name = "x509-certificate"
     suffix = ".crt"
     key_kinds = KINDS
-    bare = False
     detail_limit = MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -93,9 +94,6 @@ class X509Certificate(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_issued(output, whole_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def _granted(request: bytes, key: KeyRecord, profile: CertificateProfile, at: int) -> tuple[Asked, Granted]:

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from hsmpub.formats.format import Claim, Context, OutputForAnother, OutputMalformed
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.x509.signed_read import UNREADABLE, issuer_of, read_signed
 from hsmpub.model.glob import is_match
 from hsmpub.model.key import KeyRecord

@@ -14,8 +14,10 @@ from datetime import UTC, datetime
 from cryptography import x509
 
 from hsmpub.errors import Conflict, Invalid
-from hsmpub.formats.format import Artifact, Claim, Context, Detached, DetailMalformed, Prepared, RevokedSoFar
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.base import Detached
+from hsmpub.formats.context import Context, RevokedSoFar
+from hsmpub.formats.detail import DetailMalformed
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.whole import whole_of
@@ -57,7 +59,6 @@ class X509Crl(Detached):
     name = "x509-crl"
     suffix = ".crl"
     key_kinds = KINDS
-    bare = False
     detail_limit = _MOST_BYTES
 
     def extract(self, source: Source) -> bytes:
@@ -94,9 +95,6 @@ class X509Crl(Detached):
 
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return read_list(output, whole_of(artifact, self), key, context)
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
 
 def parse_revocations(data: bytes) -> list[tuple[str, str]]:

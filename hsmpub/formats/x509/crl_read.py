@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from cryptography import x509
 
-from hsmpub.formats.format import Claim, Context, OutputForAnother, OutputMalformed
+from hsmpub.formats.context import Context
+from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.x509.signed_read import UNREADABLE, issuer_of, read_signed
 from hsmpub.model.key import KeyRecord
 

@@ -12,20 +12,13 @@ from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import load_chain
+from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import ecdsa_der
-from hsmpub.formats.format import (
-    SIGNATURE_BYTES,
-    Artifact,
-    Claim,
-    Context,
-    DetailMalformed,
-    Prepared,
-    SignedOnce,
-    check_raw,
-    detail_of,
-)
-from hsmpub.formats.public_key import check_claim, load_public
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import SIGNATURE_BYTES, Artifact, Claim, Prepared, check_raw
+from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
 from hsmpub.formats.zip.apk_block import apk_digest, block_of, signing_block, with_block
@@ -41,13 +34,12 @@ _STRIPPING, _SCHEME_3 = 0xBEEFF00D, 3
 _SDKS = (28).to_bytes(4, "little") + (0x7FFFFFFF).to_bytes(4, "little")
 
 
-class Apk(SignedOnce):
+class Apk(FormatBase):
     """In the package's signing block, RSA-3072 or ECDSA on P-256; a block that is there is replaced as a whole."""
 
     name = "apk"
     suffix = ".apk.sigblock"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = 32
 
@@ -80,9 +72,6 @@ class Apk(SignedOnce):
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         digest, certificate = _digest_of(artifact, self), load_chain(key).ders[0]
         return read_block(output, Expected(digest, certificate, _public(key), key.kind))
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         return with_block(source, output)

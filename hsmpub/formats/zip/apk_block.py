@@ -17,7 +17,6 @@ _MAGIC = b"APK Sig Block 42"
 #: At its end: its size once more, without the first size, and the magic.
 _TAIL = 8 + len(_MAGIC)
 MAX_BLOCK_BYTES = 1 << 20
-_CHUNK = 1 << 20
 
 
 class ApkBlockMalformed(ZipMalformed):

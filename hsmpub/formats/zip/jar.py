@@ -15,8 +15,9 @@ from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.cms.read import CmsMalformed, ReadSignedData, check_same, signs_with_rsa
 from hsmpub.formats.cms.signed_data import DATA, prepare_attributes, signed_attributes, signed_data
 from hsmpub.formats.cms.stamp import Stamped
-from hsmpub.formats.format import Artifact, Claim, Context, DetailMalformed, Prepared, detail_of
-from hsmpub.formats.public_key import check_claim
+from hsmpub.formats.context import Context
+from hsmpub.formats.detail import DetailMalformed, detail_of
+from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source
@@ -50,7 +51,6 @@ class Jar(Stamped):
     name = "jar"
     suffix = ".jar.p7s"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072"})
-    bare = False
     embedded = True
     detail_limit = _WORDS + _SIZE + 63
 
@@ -78,9 +78,6 @@ class Jar(Stamped):
             raise CmsMalformed("The signature is of another kind of content than a signature file.")
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
-
-    def check(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> None:
-        check_claim(self.read(output, artifact, key, context), key)
 
     def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
         jar = read_jar(source)
