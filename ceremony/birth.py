@@ -16,10 +16,6 @@ from ceremony.keys import LOG_KEY
 from ceremony.module_check import first_so_pin
 from ceremony.place import Place
 from ceremony.softhsm import find_softhsm
-from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_encryption import subkey_fingerprint
-from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.home import Home
 from hsmpub.hsm.config import BornKey, HsmConfig
 from hsmpub.hsm.custody import import_keys
@@ -27,7 +23,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token, new_pin
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.key import DECRYPTS, KeyRecord
+from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.facts import QuorumFacts, facts_of
@@ -132,27 +128,6 @@ def quorum_facts(purpose: Purpose, facts: QuorumFacts) -> dict[str, object]:
     fingerprint of it all, in hex and in words."""
     told: dict[str, object] = msgspec.to_builtins(facts)
     return told | {"sha256": facts.digest(purpose), "words": facts.words(purpose)}
-
-
-def certify(keys: Sequence[KeyRecord], user_id: str, at: int, signer: TokenSigner) -> tuple[KeyRecord, ...]:
-    """The keys, with an OpenPGP certificate for each that makes OpenPGP signatures, checked after it is made."""
-    done = []
-    for key in keys:
-        if OPENPGP_FORMATS.intersection(key.formats):
-            prepared = prepare_certificate(key, user_id, at=at)
-            signature = signer.sign(key.name, prepared.payload, prepared.hash)
-            key = msgspec.structs.replace(key, openpgp=assemble_certificate(prepared, signature))
-            check_certificate(key.openpgp, key)
-        done.append(key)
-    return tuple(done)
-
-
-def certificate_facts(keys: Sequence[KeyRecord]) -> list[dict[str, str]]:
-    return [
-        {"key": key.name, "fingerprint": subkey_fingerprint(key).hex().upper() if key.kind == DECRYPTS
-         else openpgp_fingerprint(key)}
-        for key in keys if key.openpgp
-    ]  # fmt: skip
 
 
 def recovery_record(split: NewRecovery, secrets: Secrets, born: Sequence[BornKey]) -> RecoveryRecord:

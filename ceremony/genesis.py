@@ -28,6 +28,7 @@ from ceremony.home_files import config_toml, make_folders
 from ceremony.keys import BACKUP_CERTIFIER, BACKUP_KEY, LOG_KEY, key_records, key_specs
 from ceremony.log_write import begin_log
 from ceremony.module_check import check_module
+from ceremony.openpgp_certificates import certificate_facts, certify
 from ceremony.place import Place, check_free
 from ceremony.plan import Plan
 from ceremony.softhsm import find_softhsm
@@ -134,7 +135,7 @@ class _Ceremony:
         self._write_recovery(recovery, born)
         with TokenSigner(hsm, self._secrets.pin) as signer:
             user_id = plan.file.service.openpgp_user_id
-            keys = birth.certify(key_records(born, self._at), user_id, self._at, signer)
+            keys = certify(key_records(born, self._at), user_id, self._at, signer)
             keys = self._certify_backup_key(keys, signer)
             trust = Trust(plan.file.service.name, self._log_key(keys), keeper_key, keys)
             self._write_public(trust, hsm)
@@ -201,7 +202,7 @@ class _Ceremony:
         self._output(
             self._home.config, config_toml(hsm, self._plan.file.front.listen, self._plan.file.hsm.vendor_backup)
         )
-        self._recorder.record("public keys", log_key=trust.log_key, openpgp=birth.certificate_facts(trust.keys))
+        self._recorder.record("public keys", log_key=trust.log_key, openpgp=certificate_facts(trust.keys))
 
     def _begin_log(self, trust: Trust, transcript: bytes, signer: TokenSigner) -> None:
         plan, at = self._plan, self._at

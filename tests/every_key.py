@@ -51,6 +51,7 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mini": ("ed25519", ("minisign",)),
     "lists": ("ed25519", ("signify",)),
     "raw": ("ed25519", ("ed25519-signature",)),
+    "six": ("ed25519", ("openpgp-v6",)),
     "commits": ("ed25519", ("ssh-agent-git",)),
     "logins": ("p256", ("ssh-certificate",)),
 }
@@ -59,7 +60,7 @@ AT_ONCE = 16
 #: One of the genesis makes the rest.
 BORN = {"routine": ("openpgp", "sshsig", "dsse")}
 CERTIFIED = ("module", "documents", "windows", "java", "android", "papers", "time")
-_OPENPGP = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
+_OPENPGP = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm", "openpgp-v6"})
 _POLICY = """
 [project.{project}]
 requesters = [{{ issuer = "ci", repository = "{repository}" }}]

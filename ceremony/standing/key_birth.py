@@ -13,6 +13,7 @@ import msgspec
 from ceremony import birth
 from ceremony.backup_certificates import certifier_among, certify_backup_key, known_user_id
 from ceremony.fingerprint import fingerprint_words, public_key_der
+from ceremony.openpgp_certificates import certificate_facts, certify
 from ceremony.softhsm import find_softhsm
 from ceremony.standing.held import Held
 from ceremony.standing.key_announce import KeyNameTaken, announce, check_new_name, existing
@@ -24,7 +25,8 @@ from ceremony.standing.transition import make_transition
 from hsmpub.errors import Conflict
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
-from hsmpub.formats.purposes import OPENPGP_FORMATS
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
+from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, KeySpec
 from hsmpub.hsm.custody import destroy_keys, find_keys, import_keys
@@ -72,7 +74,7 @@ def _as_before(held: Held, one: Successor, old: KeyRecord) -> NewKey:
         raise SuccessorUnfit(f"{one.name!r} is to be {kind}, and {old.name!r} is {old.kind}.")
     user_id = one.openpgp_user_id
     if user_id is None:
-        user_id = _user_id(held, old) if kind == DECRYPTS or OPENPGP_FORMATS.intersection(formats) else ""
+        user_id = _user_id(held, old) if kind == DECRYPTS or OPENPGP_CERTIFIED.intersection(formats) else ""
     made = NewKey.model_validate({"name": one.name, "kind": kind, "formats": formats, "openpgp_user_id": user_id})
     check_new_key(made)
     return made
@@ -80,7 +82,7 @@ def _as_before(held: Held, one: Successor, old: KeyRecord) -> NewKey:
 
 def _user_id(held: Held, key: KeyRecord) -> str:
     if not key.openpgp:
-        return ""
+        return check_v6_certificate(key.openpgp_v6, key).user_id if key.openpgp_v6 else ""
     if key.kind == DECRYPTS:
         return check_encryption_certificate(key.openpgp, certifier_among(held.state.keys.active), key)
     return check_certificate(key.openpgp, key).user_id
@@ -134,15 +136,17 @@ def _certified(
         record = KeyRecord(key.name, key.kind, key.public_pem, held.at, one.formats)
         if record.kind == DECRYPTS:
             record = _certified_for_backups(held, signer, one, record)
-        [record] = birth.certify([record], one.openpgp_user_id, held.at, signer)
+        [record] = certify([record], one.openpgp_user_id, held.at, signer)
         if record.openpgp:
             held.output(f"{record.name}.asc", record.openpgp.encode())
+        if record.openpgp_v6:
+            held.output(f"{record.name}.v6.asc", record.openpgp_v6.encode())
         held.output(f"{record.name}.pem", record.public.encode())
         records.append(record)
     birth.record_keys(held.recorder, "keys born", records)
     held.recorder.record("backup of the keys", sealed=["wrapping key"], wrapped=[key.name for key in born])
-    if any(record.openpgp for record in records):
-        held.recorder.record("certificates", openpgp=birth.certificate_facts(records))
+    if any(record.openpgp or record.openpgp_v6 for record in records):
+        held.recorder.record("certificates", openpgp=certificate_facts(records))
     return records
 
 

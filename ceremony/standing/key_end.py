@@ -6,6 +6,8 @@ those, too.
 
 from __future__ import annotations
 
+import secrets
+
 from ceremony.backup_certificates import certifier_among
 from ceremony.standing.held import Held
 from ceremony.standing.key_announce import announce, existing, policy_uses
@@ -17,6 +19,9 @@ from hsmpub.formats.openpgp_change import assemble_revocation, prepare_revocatio
 from hsmpub.formats.openpgp_change_read import check_revocation
 from hsmpub.formats.openpgp_subkey import assemble_subkey_revocation, prepare_subkey_revocation
 from hsmpub.formats.openpgp_subkey_read import check_subkey_revocation
+from hsmpub.formats.openpgp_v6_certificate import assemble_v6_revocation, prepare_v6_revocation
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_revocation
+from hsmpub.formats.openpgp_v6_signature import SALT_BYTES
 from hsmpub.hsm.custody import destroy_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
@@ -47,7 +52,9 @@ def run_retire(held: Held, papers: Papers[KeyRetireFile], shares: AtHand) -> Non
 
 
 def revoke(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.RetirementReason, said: str) -> None:
-    """Writes the key's OpenPGP revocation, if it has a certificate, for whoever verifies with gpg."""
+    """Writes the key's OpenPGP revocation of each version of which it has a certificate, for whoever verifies."""
+    if key.openpgp_v6:
+        _revoke_v6(held, signer, key, reason, said)
     if not key.openpgp:
         return
     if key.kind == DECRYPTS:  # it signs nothing: its certifier says so
@@ -57,6 +64,14 @@ def revoke(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.Retirement
     revocation = assemble_revocation(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
     check_revocation(revocation, key)
     held.output(f"{key.name}-revocation.asc", revocation.encode())
+
+
+def _revoke_v6(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.RetirementReason, said: str) -> None:
+    prepared = prepare_v6_revocation(key, reason, said, secrets.token_bytes(SALT_BYTES), at=held.at)
+    raw = signer.sign(key.name, prepared.payload, prepared.hash)
+    revocation = assemble_v6_revocation(key, prepared, raw)
+    check_v6_revocation(revocation, key)
+    held.output(f"{key.name}-revocation.v6.asc", revocation.encode())
 
 
 def _revoke_subkey(held: Held, signer: TokenSigner, key: KeyRecord, reason: e.RetirementReason) -> None:

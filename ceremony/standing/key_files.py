@@ -25,7 +25,7 @@ from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from hsmpub.errors import HsmpubError, Invalid
 from hsmpub.formats.openpgp_certificate import check_user_id
-from hsmpub.formats.purposes import OPENPGP_FORMATS
+from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.formats.registry import check_key
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText
@@ -126,7 +126,7 @@ def check_new_key(key: NewKey) -> None:
         UserIdMalformed, UserIdMissing, UnknownFormat, KeyKindUnfit, PurposesMixed.
     """
     check_key(KeyRecord(key.name, key.kind, "", 0, key.formats))
-    made = [name for name in key.formats if name in OPENPGP_FORMATS]
+    made = [name for name in key.formats if name in OPENPGP_CERTIFIED]
     if made and not key.openpgp_user_id:
         raise UserIdMissing(f"The key {key.name!r} is to make {made[0]}, and so has a certificate.")
     if key.openpgp_user_id:

@@ -11,6 +11,7 @@ from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.keys import Key, Keys
 
@@ -36,4 +37,6 @@ def _new(key: KeyRecord, certifier: Key | None) -> dict[str, object]:
         user_id = check_encryption_certificate(key.openpgp, certifier.record, key)
     elif key.openpgp:
         user_id = check_certificate(key.openpgp, key).user_id
+    elif key.openpgp_v6:
+        user_id = check_v6_certificate(key.openpgp_v6, key).user_id
     return {"name": key.name, "kind": key.kind, "formats": key.formats, "openpgp_user_id": user_id}

@@ -6,6 +6,7 @@ A key that others may know vouches for nothing: then the new one signs alone.
 from __future__ import annotations
 
 import hashlib
+import secrets
 
 from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.standing.held import Held
@@ -14,14 +15,18 @@ from hsmpub.formats.format import Artifact
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change import assemble_vouching, prepare_vouching
 from hsmpub.formats.openpgp_change_read import check_vouching
+from hsmpub.formats.openpgp_v6_certificate import assemble_v6_vouching, prepare_v6_vouching
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_vouching
+from hsmpub.formats.openpgp_v6_signature import SALT_BYTES
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.key import KeyRecord
 
 #: Formats that sign any file as it is.
-_FOR_TEXTS = ("openpgp", "sshsig", "dsse", "sigstore-bundle", "der-signature")
+_FOR_TEXTS = ("openpgp", "openpgp-v6", "sshsig", "dsse", "sigstore-bundle", "der-signature")
 
 
 def make_transition(held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRecord, *, by_old: bool) -> None:
@@ -35,10 +40,13 @@ def make_transition(held: Held, signer: TokenSigner, old: KeyRecord, new: KeyRec
     text = _statement(held, old, new).encode()
     held.output(name, text)
     signed = [key.name for key in ([old, new] if by_old else [new]) if _sign(held, signer, key, name, text)]
+    pairs = [(old, new), (new, old)] if by_old else [(new, old)]
     if old.openpgp and new.openpgp:
-        pairs = [(old, new), (new, old)] if by_old else [(new, old)]
         for by, certified in pairs:
             _vouch(held, signer, by, certified)
+    if old.openpgp_v6 and new.openpgp_v6:
+        for by, certified in pairs:
+            _vouch_v6(held, signer, by, certified)
     held.recorder.record("transition", old=old.name, new=new.name, statement=hashlib.sha256(text).hexdigest(),
                          signed_by=signed)  # fmt: skip
 
@@ -60,7 +68,8 @@ def _sign(held: Held, signer: TokenSigner, key: KeyRecord, name: str, text: byte
     if not name_of_format:
         return False
     form = get_format(name_of_format)
-    artifact, context = Artifact(name, Sha256State.of(text)), Context(at=held.at, service=held.trust.service)
+    details = {form.name: form.extract(BytesSource(text))} if form.detail_limit else {}
+    artifact, context = Artifact(name, Sha256State.of(text), details), Context(at=held.at, service=held.trust.service)
     prepared = form.prepare(artifact, key, context)
     output = form.assemble(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
     form.check(output, artifact, key, context)
@@ -73,3 +82,12 @@ def _vouch(held: Held, signer: TokenSigner, by: KeyRecord, key: KeyRecord) -> No
     certificate = assemble_vouching(key.openpgp, prepared, signer.sign(by.name, prepared.payload, prepared.hash))
     check_vouching(certificate, key, by)
     held.output(f"{key.name}-vouched-by-{by.name}.asc", certificate.encode())
+
+
+def _vouch_v6(held: Held, signer: TokenSigner, by: KeyRecord, key: KeyRecord) -> None:
+    user_id, salt = check_v6_certificate(key.openpgp_v6, key).user_id, secrets.token_bytes(SALT_BYTES)
+    prepared = prepare_v6_vouching(by, key, user_id, salt, at=held.at)
+    raw = signer.sign(by.name, prepared.payload, prepared.hash)
+    certificate = assemble_v6_vouching(key.openpgp_v6, prepared, raw)
+    check_v6_vouching(certificate, key, by)
+    held.output(f"{key.name}-vouched-by-{by.name}.v6.asc", certificate.encode())

@@ -17,13 +17,14 @@ app = typer.Typer(no_args_is_help=True, help="Show the service's public keys.")
 
 
 class Form(StrEnum):
-    """minisign, signify: a public key file; ssh: one line; openpgp: a certificate; pem: the public key alone; chain:
-    its X.509 certificate and those of its issuers."""
+    """minisign, signify: a public key file; ssh: one line; openpgp, openpgp-v6: a certificate; pem: the public key
+    alone; chain: its X.509 certificate and those of its issuers."""
 
     minisign = "minisign"
     signify = "signify"
     ssh = "ssh"
     openpgp = "openpgp"
+    openpgp_v6 = "openpgp-v6"
     pem = "pem"
     chain = "chain"
 

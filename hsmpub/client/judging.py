@@ -21,6 +21,7 @@ from hsmpub.formats.cms.certificates import with_its_certificates
 from hsmpub.formats.cms.stamp import STAMPED, without_timestamp
 from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.oci.named import image_named_in
+from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.source import Source
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
@@ -110,7 +111,7 @@ def _maker(found: Found, file: GivenFile, keys: Keys) -> tuple[Format, bytes, by
 def _check(form: Format, output: bytes, file: GivenFile, record: KeyRecord) -> KeyRecord:
     """Raises the rules of the format, SignatureDoesNotVerify. Returns: the record that it verifies with."""
     source = _source_of(file)
-    details = {form.name: form.extract(source)} if form.detail_limit else {}
+    details = details_to_check(form, source, output)
     artifact = Artifact(file.name, file.hash, details, image_named_in(form.name, output))
     try:
         form.check(output, artifact, record)

@@ -7,17 +7,19 @@ from typing import Literal
 from hsmpub.errors import Invalid
 from hsmpub.formats.minisign import key_id, public_key_line
 from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.purposes import OPENPGP_FORMATS
+from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
+from hsmpub.formats.purposes import OPENPGP_FORMATS, OPENPGP_V6_FORMATS
 from hsmpub.formats.sshsig import ssh_public_line
 from hsmpub.model.key import KeyRecord
 
-PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "pem", "chain"]
+PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "openpgp-v6", "pem", "chain"]
 #: What a key must make for its public half to be of use in a form: one of these.
 _MAKES: dict[PublicForm, frozenset[str]] = {
     "minisign": frozenset({"minisign"}),
     "signify": frozenset({"signify"}),
     "ssh": frozenset({"sshsig", "ssh-agent-file", "ssh-agent-git", "ssh-certificate"}),
     "openpgp": OPENPGP_FORMATS,
+    "openpgp-v6": OPENPGP_V6_FORMATS,
 }
 
 
@@ -30,7 +32,7 @@ def public_form(key: KeyRecord, form: PublicForm) -> str:
 
     Raises:
         FormUnfit: nothing that the key makes is verified with that form.
-        PublicKeyUnfit, and for OpenPGP the rules of `check_certificate`.
+        PublicKeyUnfit, and for OpenPGP the rules of `check_certificate` and `check_v6_certificate`.
     """
     makes = _MAKES.get(form)
     if not key.public or (makes is not None and not makes.intersection(key.formats)):
@@ -46,6 +48,9 @@ def public_form(key: KeyRecord, form: PublicForm) -> str:
         case "openpgp":
             check_certificate(key.openpgp, key)
             return key.openpgp
+        case "openpgp-v6":
+            check_v6_certificate(key.openpgp_v6, key)
+            return key.openpgp_v6
         case "pem":
             return key.public
         case "chain":

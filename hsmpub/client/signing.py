@@ -12,14 +12,16 @@ from pathlib import Path
 
 import msgspec
 
+from hsmpub.artifact.source import PathSource
 from hsmpub.client.session import CiSession
 from hsmpub.client.sha256 import hash_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Broken, HsmpubError, Problem
-from hsmpub.formats.format import Artifact
+from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.salted import Salted, details_to_check
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Details
 from hsmpub.model.submission import FileRef, HashState, check_file_name
@@ -126,5 +128,15 @@ def _checked(
     output, key = found[0].output, pinned_key(trust, found[0].key)
     if found[0].format in BEARER_FORMATS:
         output = session.open_answer(output, request, work.path.name)
-    get_format(found[0].format).check(output, Artifact(work.path.name, work.hash, work.details, work.ask.image), key)
+    form, details = get_format(found[0].format), work.details
+    if isinstance(form, Salted) and form.name not in details:  # uploaded: the salt is the service's
+        details = {**details, **_after_its_salt(work.path, form, output)}
+    form.check(output, Artifact(work.path.name, work.hash, details, work.ask.image), key)
     return output
+
+
+def _after_its_salt(path: Path, form: Format, output: bytes) -> Details:
+    try:
+        return details_to_check(form, PathSource(path), output)
+    except OSError as e:
+        raise FileUnreadable(f"{path} cannot be read any more: {e.strerror}.") from None

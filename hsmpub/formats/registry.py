@@ -22,6 +22,7 @@ from hsmpub.formats.minisign import Minisign
 from hsmpub.formats.oci.simple_signing import OciSignature
 from hsmpub.formats.openpgp import OpenPgp
 from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
+from hsmpub.formats.openpgp_v6 import OpenPgpV6
 from hsmpub.formats.pdf.document import Pdf
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.signify import Signify
@@ -42,6 +43,7 @@ from hsmpub.model.key import KeyRecord
 
 _ALL: tuple[Format, ...] = (
     OpenPgp(),
+    OpenPgpV6(),
     SshSig(),
     Dsse(),
     SigstoreBundle(),

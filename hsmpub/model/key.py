@@ -23,6 +23,7 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
         formats: what the ceremony allows this key to make (purpose pinning), names of `hsmpub.formats`.
         openpgp: armoured OpenPGP certificate, where one was made for the key.
         certificates: X.509 chain in PEM, the key's own first, where one was imported or made at genesis.
+        openpgp_v6: armoured OpenPGP certificate of version 6, likewise.
     """
 
     name: str
@@ -32,3 +33,4 @@ class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     formats: tuple[str, ...] = ()
     openpgp: str = ""
     certificates: str = ""
+    openpgp_v6: str = ""

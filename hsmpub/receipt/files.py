@@ -11,6 +11,7 @@ from hsmpub.formats.cms.stamp import Stamped
 from hsmpub.formats.context import context_of
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
+from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import FileHash, Sha256State
 from hsmpub.formats.source import Source
 from hsmpub.model import entry as e
@@ -119,7 +120,7 @@ def _see(
     checked = bool(content) and (source is not None if form.detail_limit else file is not None)
     if checked:
         try:
-            details = {form.name: form.extract(source)} if form.detail_limit and source is not None else {}
+            details = details_to_check(form, source, content) if source is not None else {}
             state = file.hash if file else Sha256State.of(b"")  # a format with a detail asks for nothing else
             image = next((s.image for s in statement.subject if s.name == output.artifact), "")
             artifact = Artifact(output.artifact, state, details, image)

@@ -35,6 +35,7 @@ from ceremony.standing.openpgp_subkey import OPENPGP_SUBKEY, PrimaryUnfit, Subke
 from ceremony.standing.quorum import AtHand, SharesNeeded
 from ceremony.standing.reshare import RESHARE
 from ceremony.standing.reshare_finish import RESHARE_FINISH
+from hsmpub.client.public_key import public_form
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Claim
@@ -42,9 +43,17 @@ from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
 from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
 from hsmpub.formats.openpgp_subkey_read import check_signing_certificate
+from hsmpub.formats.openpgp_v6_certificate import openpgp_v6_fingerprint
+from hsmpub.formats.openpgp_v6_certificate_read import (
+    check_v6_certificate,
+    check_v6_revocation,
+    check_v6_vouching,
+)
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import Sha256State
+from hsmpub.formats.source import BytesSource
 from hsmpub.home import Home
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import KeySpec
@@ -67,7 +76,8 @@ GENERATE = (
 [[key]]
 name = "nightly"
 kind = "ed25519"
-formats = ["sshsig"]
+formats = ["openpgp-v6", "sshsig"]
+openpgp_user_id = "Nightly Builds"
 [[key]]
 name = "windows"
 kind = "rsa3072"
@@ -145,6 +155,30 @@ def test_the_new_key_has_a_certificate_and_both_keys_speak_for_the_change(born: 
     )
     signed = {path.name for path in folder.glob("release-to-release-2027.txt.*")}
     assert signed == {f"release-to-release-2027.txt.{name}.asc" for name in ("release", "release-2027")}
+
+
+def test_certificates_and_revocations_of_version_6_are_made_as_those_of_version_4(
+    born: Born, lived: Lived, tmp_path: Path
+) -> None:
+    """By an Ed25519 key, which has none of version 4; the statement of the change is signed in version 6, too."""
+    home, table = copy_home(lived.home, tmp_path / "home"), '[[key]]\nreplaces = "nightly"\nname = "nightly-2027"\n'
+    done = hold(KEY_ROTATE, HEAD.format("key-rotate") + table, born, home, tmp_path / "papers")
+    keys, folder = known_keys(load_trust(home.trust.read_bytes())).by_name, done.folder
+    old, new = keys["nightly"].record, keys["nightly-2027"].record
+    assert (old.openpgp, new.openpgp) == ("", "")
+    assert (lived.generated.folder / "nightly.v6.asc").read_text() == old.openpgp_v6
+    assert check_v6_certificate((folder / "nightly-2027.v6.asc").read_text(), new).user_id == "Nightly Builds"
+    assert check_v6_revocation((folder / "nightly-revocation.v6.asc").read_text(), old)[0] == 1
+    check_v6_vouching((folder / "nightly-2027-vouched-by-nightly.v6.asc").read_text(), new, old)
+    check_v6_vouching((folder / "nightly-vouched-by-nightly-2027.v6.asc").read_text(), old, new)
+    assert public_form(new, "openpgp-v6") == new.openpgp_v6
+    [told] = check_transcript(done.transcript, born.done.trust).facts("certificates")["openpgp"]
+    assert told == {"key": "nightly-2027", "fingerprint": openpgp_v6_fingerprint(new)}
+    text, form = folder / "nightly-to-nightly-2027.txt", get_format("openpgp-v6")
+    for key in (old, new):
+        output = (folder / f"{text.name}.{key.name}.v6.asc").read_bytes()
+        details = details_to_check(form, BytesSource(text.read_bytes()), output)
+        form.check(output, Artifact(text.name, Sha256State.of(text.read_bytes()), details), key)
 
 
 def test_the_token_holds_what_the_log_says_and_the_new_keys_sign(born: Born, lived: Lived) -> None:

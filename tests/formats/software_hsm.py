@@ -14,6 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hsmpub.formats.context import Context, RevokedSoFar
 from hsmpub.formats.format import Artifact, Format, Prepared, digests_of
 from hsmpub.formats.purposes import CA_FORMATS
+from hsmpub.formats.salted import Salted
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.x509.root import make_root
@@ -28,6 +29,8 @@ CREATED_AT = 1_780_000_000
 TEN_YEARS = timedelta(days=3650)
 #: Formats that need a certificate chain.
 CERTIFIED = frozenset({"cms", "authenticode", "msi", "cab", "cat", "kernel-module", "jar", "apk", "pdf", "timestamp"})
+#: Of signatures of salted formats.
+SALT = bytes(range(16))
 IMAGE = "registry.example:5000/acme/web"
 CONTEXT = Context(
     at=1_790_000_000,
@@ -159,7 +162,11 @@ def _sign_one(prepared: Prepared, payload: bytes, number: int) -> bytes:
 
 def artifact_of(data: bytes, name: str = "x.whl", format_: Format | None = None) -> Artifact:
     """As it comes from a client: by its hash state, and what the format needs beside it."""
-    details = {format_.name: format_.extract(BytesSource(data))} if format_ and format_.detail_limit else {}
+    details = {}
+    if format_ and format_.detail_limit:
+        source = BytesSource(data)
+        salted = isinstance(format_, Salted)  # else no two artifacts of one file would be the same
+        details = {format_.name: format_.extract_after(SALT, source) if salted else format_.extract(source)}
     image = IMAGE if format_ and format_.name in IMAGE_FORMATS else ""
     return Artifact(name, Sha256State.of_state(Sha256State.of(data).to_state(name)), details, image)
 

@@ -16,12 +16,12 @@ from samples import SAMPLES
 from soak import AT_LEAST, has_short_number, soaking
 from software_hsm import CONTEXT, artifact_of, key_record, pem_of, sign_all
 
-from hsmpub.formats.purposes import OPENPGP_FORMATS
+from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.formats.registry import FORMATS
 
 pytestmark = pytest.mark.soak
 SLOW = frozenset({"cms", "authenticode", "jar", "pdf", "timestamp"})
-NAMES = sorted(name for name, form in FORMATS.items() if "p256" in form.key_kinds and name not in OPENPGP_FORMATS)
+NAMES = sorted(name for name, form in FORMATS.items() if "p256" in form.key_kinds and name not in OPENPGP_CERTIFIED)
 
 
 @pytest.mark.parametrize("name", NAMES)

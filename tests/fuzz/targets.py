@@ -35,7 +35,12 @@ from hsmpub.formats.openpgp_certificate_read import check_certificate
 from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
 from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
 from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
-from hsmpub.formats.openpgp_v6_read import check_v6_certificate, check_v6_signature
+from hsmpub.formats.openpgp_v6_certificate_read import (
+    check_v6_certificate,
+    check_v6_revocation,
+    check_v6_vouching,
+)
+from hsmpub.formats.openpgp_v6_read import salt_of_v6
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
@@ -128,12 +133,12 @@ def _targets() -> Iterator[tuple[str, Target]]:
     yield "tuf", Target((*tuf, load_canonical), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
     yield "signature-files", outputs(*(name for name in FORMATS if name != "pdf"))
     armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
-                check_v6_certificate)  # fmt: skip
-    keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1}
+                check_v6_certificate, check_v6_revocation, check_v6_vouching)  # fmt: skip
+    keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1, check_v6_revocation: 1}
     readers = [_text(lambda text, r=r: r(text, *[key_for("openpgp")] * keys.get(r, 2))) for r in armoured]
     more = (
         _openpgp,
-        lambda data: check_v6_signature(data, b"x", key_for("openpgp")),
+        salt_of_v6,
         _keyring,
         _text(read_certificate),
     )

@@ -3,6 +3,7 @@ by its own tool, `hsmpub sign` for all of them in one command, and what the worl
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from tests.every_key import EveryKey
 from tests.formats.foreign_tool import accepts, needs, run
 from tests.service import built
 
-DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature", "signify")
+DETACHED = ("cms", "minisign", "timestamp", "openpgp", "sshsig", "der-signature", "signify", "openpgp-v6")
 _DEBSIG = """<?xml version="1.0"?>
 <!DOCTYPE Policy SYSTEM "https://www.debian.org/debsig/1.0/policy.dtd">
 <Policy xmlns="https://www.debian.org/debsig/1.0/"><Origin Name="Acme" id="{id}" Description="Acme"/>
@@ -33,12 +34,14 @@ _DEBSIG = """<?xml version="1.0"?>
 
 @dataclass(frozen=True)
 class Signed:
-    """folder: with every file and its signature; said: by the command that signed them; home: for gpg, a short path."""
+    """folder: with every file and its signature; said: by the command that signed them; home: for gpg, a short path;
+    verified: what was said of an uploaded file by its receipt."""
 
     folder: Path
     keys: dict[str, KeyRecord]
     said: str
     home: Path
+    verified: str
 
     def accepts(self, *words: object) -> bool:
         return accepts(*words, cwd=self.folder, env={"HOME": str(self.home)})
@@ -66,10 +69,13 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
         try:
             with running(place.world):
                 said = place.sign_refused(*files, folder / "broken.deb")
+                place.sign("--upload", "--format", "openpgp-v6", folder / "thing.whl")
+                named = (folder / f"thing.whl{end}" for end in (".receipt.json", "", ".v6.asc"))
+                verified = place.world.hsmpub("verify", *named, "--json")
                 place.sign(*(word for name in DETACHED for word in ("--format", name)), folder / "thing.whl")
                 place.sign("--format", "ssh-certificate", folder / "id.pub")
             (folder / "root.pem").write_text(place.root)
-            yield Signed(folder, place.keys, said, home)
+            yield Signed(folder, place.keys, said, home, verified)
         finally:
             place.close()
             shutil.rmtree(home, ignore_errors=True)
@@ -85,6 +91,13 @@ def test_one_bad_file_of_a_mixed_command_fails_alone(signed: Signed) -> None:
         "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
     together = receipts - {"thing.whl", "id.pub"}  # which were signed by commands of their own
     assert len({(signed.folder / f"{name}.receipt.json").read_bytes() for name in together}) == 1
+
+
+def test_what_was_signed_of_an_upload_after_the_service_s_salt_verifies_by_receipt_and_pins(signed: Signed) -> None:
+    told = json.loads(signed.verified)
+    [seen], [judged] = told["signatures"], told["judged"]
+    assert (seen["name"], seen["key"], seen["checked"], seen["given"]) == ("thing.whl.v6.asc", "six", True, True)
+    assert (judged["format"], judged["key"], judged["sha256"]) == ("openpgp-v6", "six", seen["sha256"])
 
 
 def deb(it: Signed) -> bool:
@@ -159,6 +172,14 @@ def openpgp(it: Signed) -> bool:
     return it.accepts(*it.keyring("routine"), "thing.whl.asc", "thing.whl")
 
 
+def openpgp_v6(it: Signed) -> bool:
+    sequoia = pytest.importorskip("pysequoia")
+    certificate = sequoia.Cert.from_bytes(it.public("six", "openpgp-v6").read_bytes())
+    signature = sequoia.Sig.from_bytes((it.folder / "thing.whl.v6.asc").read_bytes())
+    data = (it.folder / "thing.whl").read_bytes()
+    return len(sequoia.verify(bytes=data, store=lambda _: [certificate], signature=signature).valid_sigs) == 1
+
+
 def sshsig(it: Signed) -> bool:
     (it.folder / "signers").write_text(f"acme {public_form(it.keys['routine'], 'ssh')}")
     verify = ("ssh-keygen", "-Y", "verify", "-f", "signers", "-I", "acme", "-n", "file", "-s", "thing.whl.sig")
@@ -180,8 +201,8 @@ def ssh_certificate(it: Signed) -> bool:
 
 
 VERIFIERS: tuple[Callable[[Signed], bool], ...] = (
-    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, sshsig, minisign, signify,
-    ssh_certificate,
+    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, openpgp_v6, sshsig,
+    minisign, signify, ssh_certificate,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from hsmpub.client.steps import Steps, locally
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Invalid
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.salted import Salted
 from hsmpub.formats.source import Details
 from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
@@ -82,7 +83,8 @@ class FileAsks(CiAsks, AnybodyAsks):
         formats = tuple(dict.fromkeys(name for work in works for name in work.formats))
         states, files = asks_of(works, formats)
         reply = yield from self.sign(project, formats, key=key, states=states, files=files, attest=attest)
-        return [made_of(work, reply, self.trust, self.session) for work in works]
+        trust, session = self.trust, self.session
+        return (yield from locally(lambda: [made_of(work, reply, trust, session) for work in works]))
 
     def receipt_of(self, made: Sequence[Made]) -> Steps[bytes]:
         """The receipt of one batch, which records every output of it.
@@ -98,4 +100,6 @@ class FileAsks(CiAsks, AnybodyAsks):
 
 
 def _details(path: Path, formats: Sequence[str]) -> Details:
-    return {form.name: form.extract(PathSource(path)) for form in map(get_format, formats) if form.detail_limit}
+    """Of salted formats the service draws the salt: what they need is made when their signature is there."""
+    forms = [form for form in map(get_format, formats) if form.detail_limit and not isinstance(form, Salted)]
+    return {form.name: form.extract(PathSource(path)) for form in forms}
