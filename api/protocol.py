@@ -1,4 +1,8 @@
-"""uvicorn's HTTP protocol with what it lacks: a cap on headers, a time for them, and refusals as problem documents."""
+"""uvicorn's HTTP protocol with what it lacks: a cap on headers, a time for them, and refusals as problem documents.
+
+What comes beside a chunked body, trailers and extensions of chunks, is nothing that anybody here reads: it is dropped,
+and whoever sends more of it than headers may have is hung up on.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ class FrontProtocol(HttpToolsProtocol):
         self.transport = cast(asyncio.Transport, Outbox(self.transport))  # head and body of an answer in one packet
         self._heading = True  # waiting for, or within, the head of a request
         self._head_bytes = 0
+        self._beside_bytes = 0  # came since the last byte of a body, and is none
         self._head_timer: asyncio.TimerHandle | None = None
         self._refusal: HsmpubError | None = None
         self._wait_for_head()
@@ -32,9 +37,17 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._heading = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._heading:  # a trailer would join the headers of a request that is being answered already
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_bytes = 0
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         self._heading = False
-        self._head_bytes = 0
+        self._head_bytes = self._beside_bytes = 0
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.max_header_bytes:
             self._refusal = self._too_large()
             raise self._refusal  # the parser stops, and asks for send_400_response
@@ -45,13 +58,17 @@ class FrontProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
+        self._beside_bytes += len(data)
         super().data_received(data)
         if self._heading:  # an unfinished head: rare, since most arrive in one piece
             self._head_bytes += len(data)
             if self._head_bytes > self.max_header_bytes:
                 self._refuse(self._too_large())
             self._wait_for_head()
-        elif self._head_timer is not None:
+            return
+        if self._beside_bytes > self.max_header_bytes:
+            self.transport.close()
+        if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
 

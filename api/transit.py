@@ -99,6 +99,11 @@ def to_sign(item: Item, body: TransitBody, kind: str) -> bytes:
     return data
 
 
+def name_in_log(item: bytes, kind: str) -> str:
+    """What the keeper calls an item that it was asked to sign: its SHA-256."""
+    return (hashlib.sha256(item).digest() if kind == "ed25519" else item).hex()
+
+
 def spell(output: bytes, body: TransitBody, kind: str) -> str:
     """A signature as Vault spells it: `vault:v1:…`; jws: r‖s in base64url, for ECDSA."""
     if body.marshaling_algorithm == "jws":

@@ -25,6 +25,7 @@ from api.transit import (
     check_options,
     describe_key,
     is_valid,
+    name_in_log,
     results,
     spell,
     to_sign,
@@ -102,9 +103,10 @@ async def sign_under(request: Request, name: str, hash_name: str) -> Response:
     unlike = tuple(dict.fromkeys(items))
     reply = await front.keeper.call(m.SignDigests(bearer, name, unlike))
     assert isinstance(reply, m.SignReply)
-    made = dict(zip(unlike, reply.made, strict=True))
-    told = [_told(made[item], body, record.kind) for item in items]
-    if body.batch_input is None and (problem := made[items[0]].problem) is not None:
+    by_name = {one.artifact: one for one in reply.made}  # what was refused comes first
+    made = [by_name[name_in_log(item, record.kind)] for item in items]
+    told = [_told(one, body, record.kind) for one in made]
+    if body.batch_input is None and (problem := made[0].problem) is not None:
         raise problem.as_error()
     return json_reply(DataReply(data=results(body.items, told, body.batch_input is not None)))
 

@@ -16,7 +16,7 @@ from typing import IO
 import msgspec
 
 from hsmpub.artifact.extractor import Extract, Extracted
-from hsmpub.errors import Broken, Problem, TooLarge
+from hsmpub.errors import Broken, Problem, TooLarge, Unavailable
 from hsmpub.formats.format import Format
 from hsmpub.formats.source import Details
 from hsmpub.sandbox import python_command
@@ -25,6 +25,8 @@ from hsmpub.wire.pipe import receive_frame, send_frame
 PROGRAM = "hsmpub.artifact.extractor"
 #: For any file, and for each 16 MiB of it: hashing takes a twentieth of that, unpacking a third.
 SECONDS, BYTES_A_SECOND = 15.0, 16 << 20
+#: A copy takes one part of so many of what is free.
+PARTS_OF_THE_DISK = 4
 
 
 class ExtractionTooLong(TooLarge):
@@ -34,6 +36,10 @@ class ExtractionTooLong(TooLarge):
 class ExtractorLost(Broken):
     advice = "Report the file's kind and size; other files are signed as before."
     retry_is_safe = True
+
+
+class NoRoomToLook(Unavailable):
+    advice = "Free some space on the keeper's disk, or sign the file by its digest, without --upload."
 
 
 class Extraction:
@@ -102,3 +108,14 @@ class Extraction:
 
 
 _answers: msgspec.msgpack.Decoder[Extracted | Problem] = msgspec.msgpack.Decoder(Extracted | Problem)
+
+
+def check_room(copy: IO[bytes], size: int, name: str) -> None:
+    """Asked before a file is copied: the log lies on that disk, and a file with a hole in it costs its sender nothing.
+
+    Raises:
+        NoRoomToLook.
+    """
+    disk = os.fstatvfs(copy.fileno())
+    if size > disk.f_bavail * disk.f_frsize // PARTS_OF_THE_DISK:
+        raise NoRoomToLook(f"There is no room to look into {name}, which has {size:,} bytes.")

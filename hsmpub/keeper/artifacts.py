@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from hsmpub.artifact.extraction import SECONDS, Extraction
+from hsmpub.artifact.extraction import SECONDS, Extraction, NoRoomToLook, check_room
 from hsmpub.errors import Conflict, NotFound, Refused
 from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.sha256state import HeldSha256
@@ -77,8 +77,8 @@ class Artifacts:
             sha256: what the file must hash to, 64 hex characters; name: for messages.
 
         Raises:
-            ArtifactMissing, ArtifactReplaced, ManyFilesWait; Refused with the rule of a format's `extract`;
-            ExtractionTooLong, ExtractorLost.
+            ArtifactMissing, ArtifactReplaced, ManyFilesWait, NoRoomToLook; Refused with the rule of a format's
+            `extract`; ExtractionTooLong, ExtractorLost.
         """
         if curious := [form for form in formats if form.detail_limit]:
             return await self._looked_into(sha256, name, curious)
@@ -101,7 +101,7 @@ class Artifacts:
                 async with self._hashing:
                     state = await asyncio.to_thread(self._hash, sha256, name, child.empty())
                 details = await asyncio.to_thread(child.extract, name, formats, state.size)
-            except (Refused, ArtifactReplaced, ArtifactMissing, ManyFilesWait):
+            except (Refused, ArtifactReplaced, ArtifactMissing, ManyFilesWait, NoRoomToLook):
                 self._keep(child)
                 raise
             except BaseException:  # it is still busy, or lost
@@ -140,6 +140,8 @@ class Artifacts:
             found = os.fstat(fd)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE_BYTES:
                 raise ArtifactReplaced(f"The stored file {name} was replaced by something that is no file.")
+            if copy is not None:
+                check_room(copy, found.st_size, name)
             while chunk := os.read(fd, _CHUNK):
                 state.update(chunk)
                 if copy is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
@@ -10,6 +12,8 @@ import msgspec
 from hsmpub.errors import Invalid
 from hsmpub.formats.context import Context, RevokedSoFar
 from hsmpub.keeper.book import Book
+from hsmpub.model.profiles import CrlProfile
+from hsmpub.model.statement import Signing
 
 _FORMAT = "x509-crl"
 
@@ -23,18 +27,24 @@ class Revoking:
 
     def __init__(self, book: Book) -> None:
         self._book = book
-        self._turn = asyncio.Lock()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def turn(self, formats: tuple[str, ...]) -> AbstractAsyncContextManager[object]:
-        """Held until a list is in the log, so that the next one goes on from there; other formats need no turn."""
-        return self._turn if _FORMAT in formats else nullcontext()
+    def turn(self, sign: Sequence[Signing]) -> AbstractAsyncContextManager[object]:
+        """Held until a list is in the log, so that the next one of this CA goes on from there; other CAs and other
+        formats need no turn. Nothing that its sender can draw out is done meanwhile."""
+        maker = next((one.key for one in sign if _FORMAT in one.formats), None)
+        return nullcontext() if maker is None else self._turns[maker]
 
-    def with_log(self, context: Context, key: str, files: int) -> Context:
-        """What the list of this CA's key begins with. Raises OneListAtATime."""
+    def with_log(self, context: Context, key: str) -> Context:
+        """What the list of this CA's key begins with."""
         if context.crl is None:
             return context
-        if files != 1:
-            raise OneListAtATime(f"The request asks for {files} lists.")
         of = self._book.state.authorities
         so_far = RevokedSoFar(of.next_number(key, context.at), of.revoked(key), of.issued(key).keys())
         return msgspec.structs.replace(context, revoked=so_far)
+
+
+def check_one_list(crl: CrlProfile | None, files: int) -> None:
+    """Raises OneListAtATime."""
+    if crl is not None and files != 1:
+        raise OneListAtATime(f"The request asks for {files} lists.")

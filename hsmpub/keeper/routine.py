@@ -20,9 +20,9 @@ from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.batch import Batch, Work, sign_batch
 from hsmpub.keeper.book import Book
-from hsmpub.keeper.revoking import Revoking
+from hsmpub.keeper.revoking import Revoking, check_one_list
 from hsmpub.keeper.sessions import Session
-from hsmpub.keeper.submitting import PolicyChanged, requester_of, uri_of
+from hsmpub.keeper.submitting import check_policy_still, requester_of, uri_of
 from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
@@ -33,9 +33,12 @@ from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
 ROUTINE_SECONDS = 60
-
+#: A job asks the same few things again and again; more are not remembered.
+MOST_DECISIONS = 32
 
 _Given = s.HashState | s.FileRef | Artifact
+#: A file with what is allowed of it, or why it is not signed.
+_Read = tuple[Artifact, Allowed] | m.MadeSignature
 
 
 class Routine:
@@ -57,13 +60,19 @@ class Routine:
             PolicyChanged: another policy was adopted meanwhile; nothing leaves.
         """
         check_answerable(session, body.formats)
-        async with self._revoking.turn(body.formats):
-            return await self._sign(session, body, artifacts)
-
-    async def _sign(self, session: Session, body: s.AskSign, artifacts: Sequence[Artifact]) -> m.SignReply:
         allowed, policy = self._allowed(session, body), self._book.state.policies[-1]
         check_predicate(allowed.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
+        everything: list[_Given] = [*body.everything, *artifacts]
+        check_one_list(allowed.profiles.crl, len(everything))
+        read = [await self._read(given, body.project, allowed) for given in everything]
+        async with self._revoking.turn(allowed.signing):
+            check_policy_still(self._book, policy, self._book.state.size)
+            return await self._sign(session, body, policy, allowed, read)
+
+    async def _sign(
+        self, session: Session, body: s.AskSign, policy: int, allowed: Allowed, read: Sequence[_Read]
+    ) -> m.SignReply:
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
             request=names[:16],
@@ -81,35 +90,21 @@ class Routine:
             **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
-        everything: list[_Given] = [*body.everything, *artifacts]
-        context = self._revoking.with_log(context, allowed.signing[0].key, len(everything))
-        batch = await self._prepare(everything, allowed, context)
+        context = self._revoking.with_log(context, allowed.signing[0].key)
+        batch = self._prepare(read, allowed, context)
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
-        self._check_policy(policy, self._book.state.size)
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
             await sign_batch(batch, signers, context)
             if batch.tuf:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
-            self._check_policy(policy, self._book.state.size)
+            check_policy_still(self._book, policy, self._book.state.size)
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
                 e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs), tuple(batch.said))
             )
-            self._check_policy(policy, index)
+            check_policy_still(self._book, policy, index)
         return m.SignReply(predicate.request, index, sealed_for(session, predicate.request, batch.made))
-
-    def _check_policy(self, decided: int, index: int) -> None:
-        """Files take minutes to be read, if their sender wants it so; what was allowed then may be forbidden now.
-
-        Args:
-            decided: index of the policy that allowed it; index: of the entry that says what was signed, or will.
-
-        Raises:
-            PolicyChanged.
-        """
-        if self._book.policy_at(index) != decided:
-            raise PolicyChanged("Another policy was adopted while the files were read or signed.")
 
     def _allowed(self, session: Session, body: s.AskSign) -> Allowed:
         """The policy's decision, kept for the session until another policy is adopted.
@@ -128,26 +123,39 @@ class Routine:
         build = decide_build(policy, session.who, signing)
         allowed = Allowed(policy, makes, signing, refused, requester_of(session), profiles, build, longest)
         if not refused:  # of formats that no policy knows, there is no end
+            if len(session.decisions) >= MOST_DECISIONS:  # formats can be named in very many orders
+                session.decisions.clear()
             session.decisions[question] = allowed
         elif body.attest is not None or not any(allowed.covers(file.formats) for file in body.everything):
             raise next(iter(refused.values()))  # a predicate is for all or for none
         return allowed
 
-    async def _prepare(self, everything: Sequence[_Given], allowed: Allowed, context: Context) -> Batch:
+    async def _read(self, given: _Given, project: str, allowed: Allowed) -> _Read:
+        """It can take minutes, so nobody else waits for it."""
+        try:
+            own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
+            artifact = await self._artifact(given, own)
+            check_images(own.policy, project, own.signing, [artifact.image])
+        except HsmpubError as error:
+            return _not_made(given.name, error)
+        return artifact, own
+
+    def _prepare(self, read: Sequence[_Read], allowed: Allowed, context: Context) -> Batch:
         batch = Batch()
-        for given in everything:
+        for one in read:
+            if isinstance(one, m.MadeSignature):
+                batch.made.append(one)
+                continue
+            artifact, own = one
             try:
-                own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
-                artifact = await self._artifact(given, own)
-                check_images(own.policy, context.project, own.signing, [artifact.image])
                 work = [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in own.makes]
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
             except HsmpubError as error:
-                batch.made.append(m.MadeSignature(given.name, "", "", "", b"", Problem.of(error)))
+                batch.made.append(_not_made(artifact.name, error))
                 continue
             digest = {"sha256": artifact.state.digest().hex()}
             only = None if len(work) == len(allowed.makes) else Annotations(tuple(one.format.name for one in work))
-            batch.subjects.append(Subject(given.name, digest, uri_of(artifact.image), only))
+            batch.subjects.append(Subject(artifact.name, digest, uri_of(artifact.image), only))
             batch.work += work
             batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
@@ -159,3 +167,7 @@ class Routine:
             return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
         forms = [form for _, form in own.makes]
         return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)
+
+
+def _not_made(name: str, error: HsmpubError) -> m.MadeSignature:
+    return m.MadeSignature(name, "", "", "", b"", Problem.of(error))

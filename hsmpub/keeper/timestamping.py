@@ -29,6 +29,7 @@ from hsmpub.formats.format import claim_of
 from hsmpub.keeper.bearers import Bearers
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.clock import TimeGuard, TimeNotAvailable
+from hsmpub.keeper.submitting import check_policy_still
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
@@ -92,7 +93,7 @@ class TimestampAuthority:
 
         Raises:
             NoTimestampAuthority, TimestampAskerUnknown, TimestampsNotForProject, TimestampsNotUnsealed; BearerUnknown,
-            Sealed, KeyRetired; the rules of the unsealing's terms, of hsmpub.hsm and of the log.
+            Sealed, KeyRetired, PolicyChanged; the rules of the unsealing's terms, of hsmpub.hsm and of the log.
         """
         rules = self._book.policy.timestamping
         if rules is None:
@@ -129,7 +130,7 @@ class TimestampAuthority:
             raise TimestampsNotUnsealed("The service is unsealed for a number of signatures.")
 
     async def _stamp(self, rules: Timestamping, query: Query, asked: bytes, session: str, project: str) -> bytes:
-        key = self._book.signing_key(rules.key)
+        key, policy = self._book.signing_key(rules.key), self._book.state.policies[-1]
         with self._unsealing.signing(project, 1 if session else 0) as signers:
             stamp = self._next(rules)
             prepared = prepare_answer(query, key, stamp)
@@ -141,11 +142,13 @@ class TimestampAuthority:
                 raise TimestampDiffers("The timestamp says something else than was decided.")
             if not self._unsealing.is_unsealed:
                 raise Sealed("The service was sealed meanwhile.")
-            await self._book.record_routine(
+            check_policy_still(self._book, policy, self._book.state.size)
+            index = await self._book.record_routine(
                 e.Timestamped(
                     self._book.now(), key.name, stamp.at, f"{stamp.serial:x}", sha256_hex(found.token), session
                 )
             )
+            check_policy_still(self._book, policy, index)
         return answer
 
     def _next(self, rules: Timestamping) -> Stamp:

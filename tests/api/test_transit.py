@@ -72,6 +72,16 @@ def raw(signature: str) -> bytes:
     return base64.b64decode(signature.removeprefix("vault:v1:"))
 
 
+def test_of_a_batch_each_result_is_of_its_own_input(place: Place, vault: Any) -> None:
+    """A message that is too long for Ed25519 fails alone, and gives its place to no other."""
+    batch = [{"input": b64(b"short")}, {"input": b64(bytes(70_000))}, {"input": b64(b"other")}]
+    made = vault.secrets.transit.sign_data("bare-ed", batch_input=batch)["data"]["batch_results"]
+    public = KEYS["bare-ed"][0].public_key()
+    public.verify(raw(made[0]["signature"]), b"short")
+    public.verify(raw(made[2]["signature"]), b"other")
+    assert made[1]["error"].startswith("detail-malformed")
+
+
 def test_hvac_signs_a_digest_and_it_is_in_the_log(place: Place, vault: Any) -> None:
     made = vault.secrets.transit.sign_data("bare", hash_input=b64(DIGEST), prehashed=True, hash_algorithm="sha2-256")
     pem = vault.secrets.transit.read_key("bare")["data"]["keys"]["1"]["public_key"]

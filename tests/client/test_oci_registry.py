@@ -123,6 +123,21 @@ def test_redirects_are_not_followed(server, registry, status):
     assert push_failure(server, registry, (202, b"", {"Location": "http://127.0.0.1:1/upload"})) is RegistryRedirects
 
 
+@pytest.mark.parametrize("location", ["//[", "http://[::1/upload", "http://127.0.0.1:x]/"])
+def test_a_place_for_an_upload_that_is_no_address_is_refused_by_name(server, registry, location):
+    assert push_failure(server, registry, (202, b"", {"Location": location})) is RegistryRedirects
+
+
+def test_what_others_put_beside_an_image_without_a_digest_is_refused_by_name(server, registry):
+    digest = push_image(registry, "v1")
+    [image] = resolve(registry, named(server))
+    config = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": 2}
+    standing = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [{"mediaType": "x"}]}
+    server.put(tag_of(digest, "sig"), json.dumps(standing).encode(), MANIFEST)
+    with pytest.raises(ManifestRefused):
+        push(registry, image, [LAYER])
+
+
 def push_failure(server, registry, answer) -> type[HsmpubError]:
     server.own = lambda handler: answer if handler.command == "POST" else None
     with pytest.raises(HsmpubError) as failed:
@@ -250,6 +265,13 @@ def test_a_token_is_asked_for_this_repository_with_the_login(server):
 def test_the_login_goes_to_no_other_host(server, realm):
     server.own = TokenServer(realm)
     with speaking_to(server.host, login=Login(b"ci-job", SECRET)) as registry, pytest.raises(TokenHostForeign):
+        resolve(registry, named(server))
+
+
+@pytest.mark.parametrize("realm", ["https://[", "http://{host}:x/token", "http://{host}/\x7f"])
+def test_a_place_for_tokens_that_is_no_address_is_refused_by_name(server, realm):
+    server.own = TokenServer(realm)
+    with speaking_to(server.host, login=Login(b"ci-job", SECRET)) as registry, pytest.raises(HsmpubError):
         resolve(registry, named(server))
 
 

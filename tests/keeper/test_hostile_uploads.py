@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from hsmpub.artifact import extraction
-from hsmpub.artifact.extraction import ExtractionTooLong, ExtractorLost
+from hsmpub.artifact.extraction import ExtractionTooLong, ExtractorLost, NoRoomToLook
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import get_format
@@ -247,3 +247,14 @@ def test_the_hardened_keeper_has_its_uploads_looked_into(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, timeout=60, check=True, text=True)
     assert done.stdout.startswith("on ")
     assert done.stderr == ""
+
+
+def test_a_file_with_a_hole_does_not_fill_the_disk_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = put(tmp_path, b"PK\3\4")
+    monkeypatch.setattr(extraction, "PARTS_OF_THE_DISK", 1 << 62)
+    artifacts = Artifacts(tmp_path, tmp_path)
+    try:
+        with pytest.raises(NoRoomToLook):
+            asyncio.run(artifacts.hashed(digest, "x.jar", [get_format("jar")]))
+    finally:
+        artifacts.close()

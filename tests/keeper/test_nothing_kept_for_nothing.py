@@ -6,11 +6,14 @@ import asyncio
 import base64
 import os
 import time
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 from keeping import Kept, _nonce
 
+from hsmpub.formats.sha256state import Sha256State
+from hsmpub.keeper import routine
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, TooManyPending
 from hsmpub.model import submission as s
 from hsmpub.wire import messages as m
@@ -58,5 +61,23 @@ def test_a_sealed_credential_that_nobody_adopted_is_removed_and_the_others_stay(
         assert kept.keeper.book.state.credentials["index"].sealed_sha256 in {file.name for file in kept_now}
         await kept.keeper.sweep_once()
         assert sealed(kept) == kept_now - adopted
+
+    asyncio.run(scenario())
+
+
+def test_what_a_job_was_allowed_is_remembered_for_a_few_questions_only(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Formats and their order are the job's: they make more questions than there is memory."""
+    monkeypatch.setattr(routine, "MOST_DECISIONS", 2)
+
+    async def scenario() -> None:
+        await kept.unseal()
+        job = await kept.nightly()
+        state = Sha256State.of(b"a").to_state("a")
+        for formats in [("sshsig",), ("minisign",), *permutations(("sshsig", "minisign"))]:
+            await job.ask(s.AskSign("nightly", formats, states=(state,)))
+        [session] = kept.keeper.sessions._open.values()
+        assert 0 < len(session.decisions) <= 2
 
     asyncio.run(scenario())

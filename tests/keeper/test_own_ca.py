@@ -206,3 +206,28 @@ def test_a_list_is_no_release(run) -> None:
             await job.ask(release("1", store(kept.folder, "x", b"1 superseded\n"), project="revocations"))
 
     run(scenario)
+
+
+def test_a_list_whose_file_takes_long_to_read_holds_up_no_other(run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender decides how long that takes, and revocations cannot wait."""
+
+    async def scenario(kept: keeping.Kept) -> None:
+        job, reading, go = await kept.job(repository="example/pki"), asyncio.Event(), asyncio.Event()
+        artifacts, file = kept.keeper.artifacts, store(kept.folder, "large", b"")
+        check = artifacts.check
+
+        async def slowly(*words):
+            reading.set()
+            await go.wait()
+            return await check(*words)
+
+        monkeypatch.setattr(artifacts, "check", slowly)
+        asked = asyncio.ensure_future(job.ask(s.AskSign("revocations", ("x509-crl",), files=(file,))))
+        await reading.wait()
+        _, first = await asyncio.wait_for(revoke(job), 30)
+        go.set()
+        late = await asked
+        assert isinstance(late, m.SignReply)
+        assert number(x509.load_pem_x509_crl(late.made[0].output)) > number(first)
+
+    run(scenario)

@@ -15,6 +15,7 @@ from keeping import kept as keep
 from hsmpub.formats.cms.timestamp_query import NO_TIME
 from hsmpub.hsm.rules import TokenGone
 from hsmpub.keeper.clock import ClockWentBack
+from hsmpub.keeper.submitting import PolicyChanged
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.tlog.rules import LogUnavailable
@@ -100,3 +101,21 @@ def test_what_anybody_asks_for_keeps_no_idle_service_open(authority: Kept) -> No
         assert (opened.signatures, opened.last_signature_at) == (0, 0)
 
     asyncio.run(scenario())
+
+
+def test_a_timestamp_that_is_signed_while_the_policy_changes_is_not_given_out(authority: Kept) -> None:
+    async def adopt(key: str) -> None:
+        if key == "time":
+            authority.signers.before = None
+            view = await authority.ask_policy(authority.policy.replace(POLICY, ""))
+            await authority.approve(view, "release-manager", "security-officer")
+            await authority.see_as(view, "done")
+
+    async def scenario() -> None:
+        await authority.unseal()
+        authority.signers.before = adopt
+        with pytest.raises(PolicyChanged):
+            await ask(authority)
+
+    asyncio.run(scenario())
+    assert "Timestamped" not in authority.kinds()

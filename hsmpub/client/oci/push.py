@@ -102,7 +102,7 @@ def _standing(registry: Registry, under: str, member: str) -> list[Json]:
         return []
     read_manifest(found.content, found.media_type)
     listed = json.loads(found.content).get(member)
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+    if not isinstance(listed, list) or not all(isinstance(one, dict) and "digest" in one for one in listed):
         raise ManifestRefused(f"What stands under the tag {under} holds no signatures.")
     return listed
 

@@ -16,7 +16,8 @@ from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import Chain, load_chain
 from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
-from hsmpub.formats.cms.read import CmsMalformed, check_algorithms, raw_of
+from hsmpub.formats.cms.exact import signed_data_of
+from hsmpub.formats.cms.read import CmsMalformed, check_algorithms, raw_of, said_of
 from hsmpub.formats.cms.signed_data import ALGORITHMS, DATA, SHA256, SIGNED_DATA
 from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import bare_signature
@@ -103,9 +104,10 @@ def _read(output: bytes, chain: Chain, kind: KeyKind) -> bytes:
                  signer["version"].native, *(len(signed[name] or []) for name in ("certificates", "crls")),
                  *(bool(signer[name].contents) for name in ("signed_attrs", "unsigned_attrs"))]  # fmt: skip
         check_algorithms(algorithm, signer, kind)
+        exact = not same or signed_data_of(said_of(signed, signer, chain, False), kind) == output
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError):
         raise CmsMalformed("This is no signature of a kernel module that the service could have made.") from None
-    if found != ["signed_data", sequence(DATA), "v1", "v1", 0, 0, False, False]:
+    if not exact or found != ["signed_data", sequence(DATA), "v1", "v1", 0, 0, False, False]:
         raise CmsMalformed("The signature of the kernel module holds more than the service puts into one.")
     if not same:
         raise OutputForAnother("The signature names another certificate than the key's.")

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from hsmpub.formats.cms.chain import Chain
 from hsmpub.formats.cms.der_check import check_der
+from hsmpub.formats.cms.exact import Said, signed_data_of
 from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.model.key import KeyKind
 
@@ -60,6 +61,9 @@ class ReadSignedData:
         self.content: bytes = encapsulated["content"].dump()
         # the bytes as they came, taken before asn1crypto has looked inside: it would encode all of it anew, for 4 ms
         payload = hashlib.sha256(b"\x31" + signer["signed_attrs"].dump()[1:]).digest()
+        said = said_of(signed, signer, chain, certificates)
+        if signed_data_of(said, kind) != output:
+            raise ValueError("more than the service puts into one")
         self._read_attributes(signer["signed_attrs"], chain)
         self.claim = Claim(payload, "sha256", raw_of(signer["signature"].native, kind))
 
@@ -79,6 +83,16 @@ class ReadSignedData:
         [named] = values["signing_certificate_v2"]["certs"]
         if named["cert_hash"].native != hashlib.sha256(chain.ders[0]).digest():
             raise ValueError("another certificate signed")
+
+
+def said_of(signed: Any, signer: Any, chain: Chain, certificates: bool) -> Said:
+    """What of a SignedData is compared with the whole of it; signer and certificates are the chain's already."""
+    encapsulated = signed["encap_content_info"]
+    return Said(
+        int(signed["version"]), encapsulated["content_type"].dump() + encapsulated["content"].dump(),
+        b"".join(sorted(chain.ders)) if certificates else b"", chain.issuer, chain.serial,
+        signer["signed_attrs"].dump(), signer["signature"].native,
+    )  # fmt: skip
 
 
 def check_algorithms(algorithm: Any, signer: Any, kind: KeyKind) -> None:

@@ -116,6 +116,8 @@ def _read_token(
 ) -> tuple[int | None, Seen]:
     """The nonce, and what there is to see."""
     try:
+        if len(token) > MAX_RESPONSE_BYTES:  # what of it is under no signature is not bounded by anything else
+            raise ValueError("too long")
         check_der(token)
         signed = asn1_cms.ContentInfo.load(token, strict=True)["content"]
         [signer] = signed["signer_infos"]

@@ -90,8 +90,8 @@ def _read(source: Source) -> _Cabinet:
     if len(raw) < _HEADER.size or raw[:8] != b"MSCF\0\0\0\0":
         raise CabMalformed("This is no cabinet.")
     fields = list(_HEADER.unpack(raw))
-    size, files, folders, flags = fields[2], fields[4], fields[7], fields[9]
-    if flags not in (0, _RESERVED):
+    size, files, folders, flags, number = fields[2], fields[4], fields[7], fields[9], fields[11]
+    if flags not in (0, _RESERVED) or number:  # no signature covers the number
         raise CabMalformed("The cabinet is part of a set.")
     at, end, grows = _HEADER.size, size, 0
     if flags:

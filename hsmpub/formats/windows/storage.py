@@ -141,4 +141,5 @@ def _entry(row: _Row, wide: bool) -> Entry:
     if wide and row.high:
         raise CompoundMalformed("A stream of the file is longer than the file.")
     size = 0 if row.kind == STORAGE else row.size
-    return Entry(name, row.kind, row.clsid, row.state, row.created, row.modified, row.start, size)
+    clsid = bytes(16) if row.kind == STREAM else row.clsid  # a stream has none, and no signature covers it
+    return Entry(name, row.kind, clsid, row.state, row.created, row.modified, row.start, size)

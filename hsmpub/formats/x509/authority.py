@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-import textwrap
 
 import msgspec
 from cryptography import x509
@@ -109,7 +108,8 @@ def signed(prepared: Prepared, signature: bytes, label: str) -> bytes:
         r, s = signature[:32], signature[32:]
         signature = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
     der = sequence(prepared.parts[0], _ALGORITHMS[prepared.kind], tlv(0x03, b"\0", signature))
-    lines = "\n".join(textwrap.wrap(base64.b64encode(der).decode(), 64))
+    plain = base64.b64encode(der).decode()
+    lines = "\n".join(plain[at : at + 64] for at in range(0, len(plain), 64))
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n".encode()
 
 

@@ -78,15 +78,15 @@ class X509Crl(Detached):
         asked, authority = parse_revocations(whole_of(artifact, self)), load_authority(key, context.at)
         _check(asked, context.revoked)
         added = tuple(Revoked(serial, reason, context.at) for serial, reason in asked)
+        # all at once: each that is added alone copies those before it
+        entries = [_entry(one) for one in (*context.revoked.certificates, *added)]
         builder = (
-            x509.CertificateRevocationListBuilder(issuer_name=authority.name)
+            x509.CertificateRevocationListBuilder(issuer_name=authority.name, revoked_certificates=entries)
             .last_update(_time(context.at))
             .next_update(_time(context.at + context.crl.seconds))
             .add_extension(authority.identifier, critical=False)
             .add_extension(x509.CRLNumber(context.revoked.number), critical=False)
         )
-        for one in (*context.revoked.certificates, *added):
-            builder = builder.add_revoked_certificate(_entry(one))
         tbs = builder.sign(unsigned_by(key), HASH).tbs_certlist_bytes
         return prepared_of(tbs, key, CrlSaid(key.name, context.revoked.number, added))
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.utils import CryptographyDeprecationWarning
 
 from hsmpub.formats.cms.chain import load_chain
+from hsmpub.formats.cms.exact import signed_of
 from hsmpub.formats.der_read import read_bare
 from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.model.key import KeyRecord
@@ -64,7 +65,7 @@ def read_signed(
         r, s = raw[:32], raw[32:]
         if encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big")) != signature:
             raise rule("The signature is spelled in an unusual way.")
-    if len(der) - len(tbs) > len(signature) + 32:
+    if signed_of(tbs, signature, key.kind) != der:
         raise rule("There is more in it than what is signed.")
     return found, Claim(hashlib.sha256(tbs).digest(), "sha256", raw)
 

@@ -128,7 +128,9 @@ def _name_of(record: _Record) -> str:
         raise ZipNameUnfit(f"The name {name[:80]!r} is not a plain relative path.")
     if record.flags & ~_FLAGS_TAKEN or record.method not in (STORED, DEFLATED):
         raise ZipMalformed(f"The entry {name[:80]!r} is encrypted, or packed in another way than deflate.")
-    if (record.method == STORED and record.packed != record.size) or (name.endswith("/") and record.size):
+    # a folder's content is nobody's to look at, so it has none: an empty one may still be deflated, in two bytes
+    full = name.endswith("/") and (record.size or record.crc or record.packed > 2)
+    if (record.method == STORED and record.packed != record.size) or full:
         raise ZipMalformed(f"The sizes of {name[:80]!r} do not fit.")
     return name
 
