@@ -9,15 +9,19 @@ import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Url, Yes, connect
 from hsmpub.cli.person import missing_words
-from hsmpub.cli.say import console, say
+from hsmpub.cli.say import console, note, say
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
 from hsmpub.client.ssh import ssh_sign
-from hsmpub.errors import Broken
+from hsmpub.errors import Broken, Invalid
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, load_statement, pae
 from hsmpub.wire.messages import RequestView
 
 Request = Annotated[str, typer.Argument(help="The request, as 'hsmpub release list' names it.")]
+
+
+class NotAgreed(Invalid):
+    advice = "Answer 'y' at a terminal, or say --yes once you have read what is shown."
 
 
 class StatementOfAnotherRequest(Broken):
@@ -53,8 +57,18 @@ def _sign(exact: bytes, request: str, key: Path, agent: bool, namespace: str, qu
         raise StatementOfAnotherRequest("The statement that came is of another request.")
     show_statement(console(), statement, exact)
     if not yes:
-        typer.confirm(f"{question}?", abort=True, err=True)
+        _check_agreed(question)
     return ssh_sign(pae(exact), key=key, namespace=namespace, agent=agent)
+
+
+def _check_agreed(question: str) -> None:
+    try:
+        agreed = typer.confirm(f"{question}?", err=True)
+    except typer.Abort:  # nobody is there to answer
+        note("")
+        agreed = False
+    if not agreed:
+        raise NotAgreed("Nothing was signed and nothing was sent.")
 
 
 def _say_where_it_stands(view: RequestView) -> None:

@@ -7,6 +7,7 @@ It is told of the service by the variables that `hsmpub sign` reads (hsmpub.cli.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hsmpub.cli.gpg_sign import env_path, sign_by_service
 from hsmpub.cli.gpg_words import Asked, asks_to_sign, parse
 from hsmpub.cli.options import pins
 from hsmpub.cli.say import note
+from hsmpub.cli.visible import visible
 from hsmpub.client.gpg_key import find_key
 from hsmpub.client.outputs import NotWritten, write_whole
 from hsmpub.client.signing import Work
@@ -66,13 +68,21 @@ def main(words: Sequence[str]) -> int:
             return _call_gpg(words)
         answer(parse(words), pins(env_path("HSMPUB_TRUST")), sign_by_service)
     except HsmpubError as e:
-        note(f"hsmpub-gpg: {e.detail}")
-        note(f"Next: {e.next_step}" if e.next_step else "")
-        return _FAILED
+        return _failed(words, f"hsmpub-gpg: {e.detail}", f"Next: {e.next_step}" if e.next_step else "")
     except OSError as e:
-        note(f"hsmpub-gpg: {e.filename or 'input or output'}: {e.strerror}")
-        return _FAILED
+        return _failed(words, f"hsmpub-gpg: {e.filename or 'input or output'}: {e.strerror}")
     return 0
+
+
+def _failed(words: Sequence[str], *lines: str) -> int:
+    """git, which reads the status from our standard error, keeps to itself what else comes there: so the terminal is
+    told, too."""
+    for line in filter(None, lines):
+        note(line)
+        if "--status-fd=2" in words:
+            with contextlib.suppress(OSError), Path("/dev/tty").open("w", encoding="utf-8") as terminal:
+                terminal.write(f"{visible(line)}\n")
+    return _FAILED
 
 
 def answer(asked: Asked, trust: Trust, sign: Sign) -> None:

@@ -73,7 +73,18 @@ def add_piece(held: bytearray, piece: bytes) -> None:
 
 
 def unreachable(url: str, error: httpx.TransportError) -> ServiceUnreachable:
-    return ServiceUnreachable(f"{url} does not answer ({type(error).__name__}).")
+    return ServiceUnreachable(f"{url} does not answer: {silence_of(error)}.")
+
+
+def silence_of(error: httpx.HTTPError | httpx.InvalidURL) -> str:
+    """Why somebody does not answer, in words."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "no CA that is trusted here vouches for its certificate"
+    if isinstance(error, httpx.TimeoutException):
+        return "nothing came in time"
+    if isinstance(error, httpx.ConnectError):
+        return "no connection can be made"
+    return "the connection broke, or what came over it was no answer"
 
 
 def trusting(ca_file: Path) -> ssl.SSLContext:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import httpx
 from cryptography import x509
 
+from hsmpub.client.address import silence_of
 from hsmpub.errors import HsmpubError, Unavailable
 from hsmpub.formats.cms.stamp import Stamped, signature_value
 from hsmpub.formats.cms.timestamp_token import (
@@ -116,7 +117,7 @@ class Timestamps:
                         raise TimestampMalformed("Its answer does not end.")
                 return bytes(held)
         except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise AuthorityUnreachable(f"It does not answer ({type(e).__name__}).") from None
+            raise AuthorityUnreachable(f"It does not answer: {silence_of(e)}.") from None
 
 
 def token_for(output: bytes, form: Format, stamps: Timestamps | None) -> bytes | None:

@@ -82,7 +82,8 @@ class Facts:
                 raise ReceiptContradicts(told)
             raise ReceiptIncomplete(told, next_step="It never will be, so there is no receipt: ask for it anew.")
         if not done:
-            raise ReceiptIncomplete(f"The request {self.request.request} was not carried out yet.")
+            told = f"The request {self.request.request} was not carried out yet."
+            raise ReceiptIncomplete(told, next_step=f"Wait for it: hsmpub release wait {self.request.request}")
         return min(done.items())
 
 

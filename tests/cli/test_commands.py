@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
 import pyrage
 import pytest
@@ -18,6 +19,7 @@ from fake_keeper import handed_in, view
 from running import Running
 from shamir_mnemonic import generate_mnemonics
 
+from hsmpub.client.address import unreachable
 from hsmpub.errors import Conflict, Forbidden, Sealed, Unavailable
 from hsmpub.formats.sshsig_verify import verify_sshsig
 from hsmpub.model.digest import sha256_hex
@@ -184,11 +186,13 @@ def test_decline_signs_in_its_own_namespace(
     verify_sshsig(signature, pae(view().statement), "hsmpub-refusal", [ssh_key.with_suffix(".pub").read_text()])
 
 
-def test_approve_asks_first_and_no_is_no(hsmpub: Command, service: Running, ssh_key: Path) -> None:
+@pytest.mark.parametrize("answer", [b"n\n", b""], ids=["no", "nobody there to answer"])
+def test_approve_asks_first_and_no_is_no(answer: bytes, hsmpub: Command, service: Running, ssh_key: Path) -> None:
     before = len([s for s in service.keeper.seen if isinstance(s, m.Approve)])
-    said = hsmpub.with_input(b"n\n", "approve", "r-1", "--person", "p", "--key", ssh_key)
+    said = hsmpub.with_input(answer, "approve", "r-1", "--person", "p", "--key", ssh_key)
     assert said.status == 1
     assert "Approve this?" in said.err
+    assert "Nothing was signed and nothing was sent.\nNext: Answer 'y' at a terminal" in said.err
     assert len([s for s in service.keeper.seen if isinstance(s, m.Approve)]) == before
 
 
@@ -534,3 +538,16 @@ def test_verify_needs_the_pins_and_a_receipt(hsmpub: Command, tmp_path: Path) ->
     del hsmpub.env["HSMPUB_TRUST"]
     said = Command.__call__(hsmpub, "verify", file, "--trust", tmp_path / "none")
     assert "cannot be read" in said.err
+
+
+def test_a_silent_service_is_told_in_words() -> None:
+    request = httpx.Request("GET", "https://sign.example")
+    for error, why in (
+        (httpx.ConnectTimeout("x", request=request), "nothing came in time"),
+        (httpx.ConnectError("[Errno 111] Connection refused", request=request), "no connection can be made"),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] …", request=request), "no CA that is trusted here"),
+        (httpx.RemoteProtocolError("x", request=request), "the connection broke"),
+    ):
+        assert unreachable("https://sign.example", error).detail.startswith(
+            f"https://sign.example does not answer: {why}"
+        )

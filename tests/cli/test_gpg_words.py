@@ -163,3 +163,18 @@ def test_without_pins_or_a_project_it_says_what_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", Stdin(b"x"))
     assert gpg.main(["-bsa"]) == 2
     assert "pins of the service are needed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("status", "heard"), [("--status-fd=2", True), ("--status-fd=1", False)])
+def test_git_users_hear_at_their_terminal_what_git_keeps_to_itself(status: str, heard: bool, tmp_path: Path) -> None:
+    """`script` gives the command a terminal; git takes its standard error."""
+    words = f"{sys.executable} -m tests.cli.as_gpg {status} -bsau KEY </dev/null 2>{tmp_path}/git"
+    nowhere = {"HSMPUB_TRUST": str(tmp_path / "none.json"), "PATH": os.environ["PATH"]}
+    project = Path(__file__).parents[2]
+    done = subprocess.run(
+        ["script", "-qec", words, "/dev/null"], env=nowhere, cwd=project, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    kept = (tmp_path / "git").read_text()
+    assert "hsmpub-gpg: " in kept
+    assert (done.stdout.decode().replace("\r\n", "\n") == kept) is heard

@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
-from hsmpub.client.address import is_loopback, trusting
+from hsmpub.client.address import is_loopback, silence_of, trusting
 from hsmpub.client.oci.answers import address_in, token_in
 from hsmpub.client.oci.login import Login
 from hsmpub.client.oci.reference import Reference
@@ -118,7 +118,7 @@ class RegistryHttp:
             with self._client.stream(method, url, content=content, headers=sent) as answer:
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL) as e:
-            raise RegistryUnreachable(f"{self.host} does not answer ({type(e).__name__}).") from None
+            raise RegistryUnreachable(f"{self.host} does not answer: {silence_of(e)}.") from None
 
     def _check(self, answer: httpx.Response, wanted: set[int]) -> None:
         status = answer.status_code
