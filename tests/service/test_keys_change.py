@@ -118,7 +118,7 @@ def test_trust_update_brings_old_pins_to_what_the_home_has(changed: Changed, tmp
     assert mine.read_bytes() == changed.world.trust.read_bytes()
     assert "is up to date" in changed.world.hsmpub("trust", "update", "--trust", mine)
     shown = changed.world.hsmpub("trust", "show", "--trust", mine)
-    assert "routine-2027 (p256): signs" in shown
+    assert "routine-2027 (p256): makes openpgp, sshsig, dsse" in shown
 
 
 def test_a_policy_is_checked_against_the_pins_as_they_are(changed: Changed) -> None:
