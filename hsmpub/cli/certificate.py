@@ -45,7 +45,7 @@ def issue(
     what stands in them; of the request it takes the key and the names. Where the project takes approvals, ask for them
     with 'hsmpub release submit'."""
     sign(
-        requests, project, ["x509-certificate"], key, output=output, token_command=token_command,
+        requests, project, ["x509-certificate"], key=key, output=output, token_command=token_command,
         token_file=token_file, audience=audience, url=url, trust=trust, ca_file=ca_file,
     )  # fmt: skip
 

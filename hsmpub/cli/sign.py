@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +38,10 @@ def sign(
         typer.Option("--format", help=f"Which signature: {', '.join(FORMATS)}; may be given more than once. "
                      "Without it, the format that the file's content asks for."),
     ] = None,
+    otherwise: Annotated[
+        list[str] | None,
+        typer.Option("--otherwise", help="As --format, for those of the files whose content asks for no format."),
+    ] = None,
     key: Annotated[str, typer.Option("--signing-key", help="The key's name, where the policy leaves a choice.")] = "",
     send: Annotated[bool, typer.Option("--upload", help="Send the files, not only their hashes.")] = False,
     output: Annotated[
@@ -64,8 +69,9 @@ def sign(
     attest = read_predicate(predicate, predicate_type)
     formats = formats or ([GIVEN_PREDICATE] if attest else None)
     stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
+    choose = partial(choose_formats, asked=tuple(formats or ()), otherwise=tuple(otherwise or ()))
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        for batch in batches(list(_ready(client, files, tuple(formats or ()), send, failed)), attest):
+        for batch in batches(list(_ready(client, files, choose, send, failed)), attest):
             try:
                 made = client.sign_batch(batch, project, key, attest)
             except HsmpubError as e:
@@ -78,14 +84,14 @@ def sign(
 
 
 def _ready(
-    client: Client, files: Sequence[Path], asked: tuple[str, ...], send: bool, failed: list[str]
+    client: Client, files: Sequence[Path], choose: Callable[[Path], tuple[str, ...]], send: bool, failed: list[str]
 ) -> Iterator[Work]:
-    """Each file with the formats that it takes: those that were asked for, or those of its kind."""
+    """Each file with the formats that it takes."""
     problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
-                yield _work(client, path, choose_formats(path, asked), send, start)
+                yield _work(client, path, choose(path), send, start)
             except HsmpubError as e:
                 problems.append((path, _problem(e)))
     for path, problem in problems:

@@ -15,7 +15,10 @@ _HEAD_BYTES = 4096
 
 
 class NoFormatByContent(Invalid):
-    advice = "Say which signature to put beside it, as --format sshsig or --format openpgp: the policy lists them."
+    advice = (
+        "Say which signature to put beside it: --format sshsig for every file, or --otherwise sshsig for such files "
+        "alone. The policy lists a project's formats."
+    )
 
 
 class SeveralFormatsByContent(Invalid):
@@ -30,26 +33,32 @@ class TwoSignaturesInOneFile(Invalid):
     advice = "Sign once for each: what the one writes, the other then signs."
 
 
-def choose_formats(path: Path, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """The formats for a file: those that were asked for, or those whose kind of file this is.
+def choose_formats(path: Path, asked: tuple[str, ...], otherwise: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The formats for a file: those that were asked for, or those whose kind of file this is, or else `otherwise`.
 
     Raises:
         NoFormatByContent, SeveralFormatsByContent, TwoSignaturesInOneFile, TokenBesideFile; FileUnreadable,
         NotAPlainFile.
     """
     if asked:
-        if BEARER_FORMATS.intersection(asked):
-            raise TokenBesideFile("Tokens are not written beside files, where others could read them.")
-        into = [name for name in asked if name in FORMATS and FORMATS[name].embedded]
-        if len(into) > 1:
-            raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {path.name!r}.")
-        return asked
+        return _checked(path, asked)
     found = [form.name for form in _recognising(path)]
+    if not found and otherwise:
+        return _checked(path, otherwise)
     if not found:
         raise NoFormatByContent(f"No format is made for files like {path.name!r}.")
     if sum(FORMATS[name].embedded for name in found) > 1:
         raise SeveralFormatsByContent(f"{path.name!r} can be signed as {' or '.join(found)}.")
     return tuple(found)
+
+
+def _checked(path: Path, formats: tuple[str, ...]) -> tuple[str, ...]:
+    if BEARER_FORMATS.intersection(formats):
+        raise TokenBesideFile("Tokens are not written beside files, where others could read them.")
+    into = [name for name in formats if name in FORMATS and FORMATS[name].embedded]
+    if len(into) > 1:
+        raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {path.name!r}.")
+    return formats
 
 
 def _recognising(path: Path) -> list[Format]:

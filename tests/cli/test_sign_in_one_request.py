@@ -38,3 +38,17 @@ def test_many_kinds_of_files_are_one_request_and_one_that_cannot_be_read_fails_a
     assert "y.deb: The package is cut short." in said.err
     # the fake keeper's signatures are by no key of the pins, and are looked at file by file
     assert all(f"{path}: The pins do not name the key" in said.err for path in files if path.name != "y.deb")
+
+
+def test_files_of_no_kind_take_what_is_said_for_them(hsmpub: Command, service: Running, tmp_path: Path) -> None:
+    package, wheel = tmp_path / "x.deb", tmp_path / "x.whl"
+    package.write_bytes(SAMPLES["deb"])
+    wheel.write_bytes(b"PK\x03\x04 a wheel")
+    words = ("sign", package, wheel, "--project", "p", "--token-command", TOKEN)
+    before = len(service.keeper.seen)
+    hsmpub(*words, "--otherwise", "sshsig", "--otherwise", "openpgp")
+    [asked] = [load_ci_submission(one.body) for one in service.keeper.seen[before:] if isinstance(one, m.Submit)]
+    assert isinstance(asked, AskSign)
+    assert {one.name: one.formats for one in asked.everything} == {"x.deb": ("deb",), "x.whl": ("sshsig", "openpgp")}
+    said = hsmpub(*words)
+    assert "No format is made for files like 'x.whl'. Say which signature to put beside it" in said.err
