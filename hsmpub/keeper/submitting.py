@@ -29,7 +29,9 @@ class VersionAlreadyRequested(Conflict):
 
 
 class NameOfASignature(Invalid):
-    advice = "Name the release's own files only: its signatures are made by it."
+    advice = (
+        "Name the release's own files only, for it makes the signatures; and no two whose signatures have one name."
+    )
 
 
 class PolicyChanged(Conflict):
@@ -68,7 +70,7 @@ class Submitting:
             The rules of hsmpub.policy and of the artifact store.
         """
         rule = self._book.policy.decide_release(session.who, body.project, body.version)
-        _check_output_names(body.files, rule.sign)
+        check_output_names(body.files, rule.sign)
         self._check_said(session, body, rule)
         self._check_keys(rule)
         profiles = self._book.policy.profiles(body.project, rule.sign)
@@ -78,7 +80,7 @@ class Submitting:
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
             rule = self._book.policy.decide_release(session.who, body.project, body.version)
-            _check_output_names(body.files, rule.sign)
+            check_output_names(body.files, rule.sign)
             build = self._check_said(session, body, rule)
             if self._book.policy.profiles(body.project, rule.sign) != profiles:
                 raise PolicyChanged("Another policy was adopted while the files were read.")
@@ -153,13 +155,15 @@ class Submitting:
         return request
 
 
-def _check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
+def check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
     """Every name in a release means one thing. Raises NameOfASignature."""
-    suffixes = [get_format(name).suffix for signing in sign for name in signing.formats]
-    outputs = {file.name + suffix: file.name for file in files for suffix in suffixes}
+    suffixes = {get_format(name).suffix for signing in sign for name in signing.formats}
+    named = {file.name: f"the file {file.name!r}" for file in files}
     for file in files:
-        if file.name in outputs:
-            raise NameOfASignature(f"{file.name!r} is the name of a signature of {outputs[file.name]!r}.")
+        for output in [file.name + suffix for suffix in suffixes]:
+            if output in named:
+                raise NameOfASignature(f"{output!r} would be {named[output]} and a signature of {file.name!r}.")
+            named[output] = f"a signature of {file.name!r}"
 
 
 def uri_of(image: str) -> str:

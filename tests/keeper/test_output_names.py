@@ -1,0 +1,35 @@
+"""Every name in a release means one thing: a file, or one signature of one file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hsmpub.keeper.submitting import NameOfASignature, check_output_names
+from hsmpub.model.statement import Signing
+from hsmpub.model.submission import FileRef
+
+SIGN = (Signing("k", ("openpgp", "openpgp-v6")), Signing("l", ("sshsig",)))
+
+
+def files(*names: str) -> list[FileRef]:
+    return [FileRef(name, "0" * 64, 1) for name in names]
+
+
+def test_takes_files_whose_signatures_have_names_of_their_own() -> None:
+    check_output_names(files("x.whl", "x.tar.gz", "x"), SIGN)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("x", "x.asc"), "'x.asc' would be the file 'x.asc' and a signature of 'x'."),
+        (("x", "x.v6"), "'x.v6.asc' would be a signature of 'x' and a signature of 'x.v6'."),
+    ],
+)
+def test_refuses_names_that_would_mean_two_things(names: tuple[str, ...], told: Any) -> None:
+    for order in (names, names[::-1]):
+        with pytest.raises(NameOfASignature) as refused:
+            check_output_names(files(*order), SIGN)
+        assert refused.value.detail in (told, "'x.v6.asc' would be a signature of 'x.v6' and a signature of 'x'.")
