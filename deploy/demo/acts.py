@@ -167,21 +167,27 @@ def ssh_keygen(world: World, wheel: Path) -> None:
 
 
 def bundle(world: World, wheel: Path) -> None:
-    """cosign where it is installed; otherwise openssl on the bundle's own signature."""
+    """openssl on the bundle's own signature; cosign, too, where it is installed."""
     import base64
 
-    path = Path(f"{wheel}.sigstore.json")
+    stage, path = world.stage, Path(f"{wheel}.sigstore.json")
     trust = json.loads(world.trust.read_bytes())
-    pem = world.stage.root / "release-bundle.pem"
+    pem = stage.root / "release-bundle.pem"
     pem.write_text(next(key for key in trust["keys"] if key["name"] == "release-bundle")["public"])
-    if shutil.which("cosign"):
-        world.stage.run("cosign", "verify-blob", "--bundle", path, "--key", pem, "--insecure-ignore-tlog=true", wheel)
-        world.stage.say("cosign verify-blob: good sigstore bundle")
-        return
-    signature = world.stage.root / "bundle.der"
+    signature = stage.root / "bundle.der"
     signature.write_bytes(base64.b64decode(json.loads(path.read_bytes())["messageSignature"]["signature"]))
-    world.stage.run("openssl", "dgst", "-sha256", "-verify", pem, "-signature", signature, wheel)
-    world.stage.say("openssl: the sigstore bundle's signature is good (cosign is not installed)")
+    stage.run("openssl", "dgst", "-sha256", "-verify", pem, "-signature", signature, wheel)
+    if not shutil.which("cosign"):
+        stage.say("openssl: the sigstore bundle's signature is good (cosign is not installed)")
+        return
+    # cosign asks for a trusted root even where a key is given, and would look for one in the net
+    root = stage.root / "empty-root.json"
+    root.write_text('{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}')
+    stage.run(
+        "cosign", "verify-blob", "--key", pem, "--bundle", path, "--new-bundle-format", "--insecure-ignore-tlog",
+        "--trusted-root", root, wheel,
+    )  # fmt: skip
+    stage.say("openssl and cosign verify-blob: good sigstore bundle")
 
 
 def tamper(world: World, wheel: Path, receipt: Path) -> None:
