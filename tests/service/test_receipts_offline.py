@@ -41,11 +41,12 @@ raise SystemExit(hsmpub.cli.main.run())
 
 
 @pytest.fixture(scope="module")
-def published(publishing: World) -> tuple[m.RequestView, Path]:
-    """A published release, and the folder of what was fetched of it."""
+def published(publishing: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[m.RequestView, Path]:
+    """A published release, and the folder of what was fetched of it: a new one, since where a worker leaves this module
+    and comes back, the fixture is made twice and the service is the same."""
     unseal(publishing)
     view = wait_for(publishing, start_release(publishing).request, "published")
-    folder = publishing.stage.root / "fetched"
+    folder = tmp_path_factory.mktemp("fetched")
     publishing.hsmpub("release", "fetch", view.request, "--to", folder)
     wheel = next(subject for subject in json.loads(view.statement)["subject"])
     digest = wheel["digest"]["sha256"]
