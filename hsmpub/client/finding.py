@@ -99,7 +99,7 @@ def _is_cleartext(form: Format, head: bytes) -> bool:
 
 def _beside(path: Path, only: Sequence[Path] | None) -> Iterator[Found]:
     for form in _detached():
-        other = path.with_name(path.name + form.suffix)
+        other = path.with_name(form.output_name(path.name))
         if not _may_be(other.name, form) or not other.is_file():
             continue
         if only is not None and not any(one.exists() and one.samefile(other) for one in only):
