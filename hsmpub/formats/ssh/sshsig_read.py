@@ -1,6 +1,6 @@
 """Reads the service's own SSHSIG outputs and compares all that they say with the pinned key. Builds nothing.
 
-Approvals by people's keys, FIDO ones among them, are another matter: hsmpub.formats.sshsig_verify.
+Approvals by people's keys, FIDO ones among them, are another matter: hsmpub.formats.ssh.sshsig_verify.
 Source: OpenSSH, PROTOCOL.sshsig; RFC 4251, section 5 (mpint).
 """
 
