@@ -36,8 +36,8 @@ _PACKAGES = ("hsmpub", "api", "ceremony")
 _NETWORK = ("/etc", "/run/systemd/resolve")
 #: Of ceremonies, and of modules other than SoftHSM.
 _ANY_FILE = (
-    "it opens files that people or the module of the HSM name, so none is out of its reach; let nothing else run on this "
-    "machine meanwhile"
+    "it opens files that people or the HSM's module name, so none is out of its reach; "
+    "let nothing else run on this machine meanwhile"
 )
 
 
