@@ -17,8 +17,8 @@ from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
-from hsmpub.model.fold import Request
 from hsmpub.model.image import SCHEME
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Predicate, Signing, Subject, TufFacts
 from hsmpub.policy import ReleaseGrant
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
