@@ -111,7 +111,7 @@ def _records(*loads: Callable[[bytes], object]) -> Target:
 
 def _targets() -> Iterator[tuple[str, Target]]:
     for name in ("authenticode", "msi", "cab", "cat", "kernel-module", "deb", "rpm", "jar", "apk", "pdf",
-                 "openpgp-cleartext", "apt-inrelease"):  # fmt: skip
+                 "openpgp-cleartext", "openpgp-v6-cleartext", "apt-inrelease"):  # fmt: skip
         yield name, embedded(name)
     yield "zip", Target((lambda data: read_archive(BytesSource(data)), parse_manifest), seeds=lambda: [SAMPLES["jar"]])
     yield "der", Target((_der,), (ValueError,), lambda: [make(FORMATS["cms"], b"x", key_for("cms"))])
