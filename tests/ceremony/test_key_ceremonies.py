@@ -64,7 +64,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import dump_record, load_recovery_record
+from hsmpub.shares.record_file import dump_record, load_recovery_record
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.reader import LogReader

@@ -59,7 +59,7 @@ from hsmpub.receipt.model import load_receipt
 from hsmpub.shares.channel import Accepted, read_message, read_reply
 from hsmpub.shares.confirmation import load_confirmation
 from hsmpub.shares.pgp_certificate import read_certificate
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import canonical, read_share
 from hsmpub.tlog.note import load_note
 from hsmpub.tlog.proof import load_proof
