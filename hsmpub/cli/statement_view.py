@@ -14,7 +14,8 @@ from hsmpub.cli.visible import visible
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Predicate, Profiles, Statement, TufFacts
+from hsmpub.model.predicate import Decryption, Predicate, Profiles, TufFacts
+from hsmpub.model.statement import Statement
 
 _MORE = "↳ "
 

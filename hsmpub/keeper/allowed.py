@@ -11,7 +11,7 @@ from hsmpub.formats.registry import get_format
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.model.attested import Build
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Profiles, Signing, taken
+from hsmpub.model.predicate import Profiles, Signing, taken
 from hsmpub.policy import Policy
 
 

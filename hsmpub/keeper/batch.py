@@ -12,8 +12,9 @@ from hsmpub.formats.format import Artifact, Format, HashName, Prepared, claim_of
 from hsmpub.hsm.pool import Signers
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.predicate import TufFacts
 from hsmpub.model.said import Said
-from hsmpub.model.statement import Subject, TufFacts
+from hsmpub.model.statement import Subject
 from hsmpub.wire import messages as m
 
 

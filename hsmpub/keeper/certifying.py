@@ -9,7 +9,7 @@ from hsmpub.formats.x509.certificate import in_words
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.model import submission as s
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 
 _FORMAT = "x509-certificate"
 

@@ -21,7 +21,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.fold import Request
 from hsmpub.model.key import DECRYPTS, KeyRecord
-from hsmpub.model.statement import Decryption
+from hsmpub.model.predicate import Decryption
 
 #: How long the asker may fetch what was made.
 KEPT_SECONDS = 7 * 86_400

@@ -6,7 +6,8 @@ from hsmpub.errors import Throttled
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate, Subject, dump_statement
+from hsmpub.model.predicate import Predicate
+from hsmpub.model.statement import Subject, dump_statement
 
 #: Each waits in memory, in the log and on the list that approvers read.
 MAX_PENDING_OF_A_PROJECT = 64

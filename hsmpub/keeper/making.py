@@ -14,7 +14,7 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.batch import Work
 from hsmpub.model import entry as e
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 
 
 def plan(

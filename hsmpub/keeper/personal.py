@@ -14,7 +14,8 @@ from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, check_room, enter
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Decryption, Predicate, Subject
+from hsmpub.model.predicate import Decryption, Predicate
+from hsmpub.model.statement import Subject
 from hsmpub.policy import PersonalGrant
 
 

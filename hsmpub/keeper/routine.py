@@ -27,7 +27,8 @@ from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
-from hsmpub.model.statement import Annotations, Predicate, Subject, dump_statement
+from hsmpub.model.predicate import Predicate
+from hsmpub.model.statement import Annotations, Subject, dump_statement
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 

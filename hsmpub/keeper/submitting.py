@@ -19,7 +19,8 @@ from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
 from hsmpub.model.fold import Request
 from hsmpub.model.image import SCHEME
-from hsmpub.model.statement import Predicate, Signing, Subject, TufFacts
+from hsmpub.model.predicate import Predicate, Signing, TufFacts
+from hsmpub.model.statement import Subject
 from hsmpub.policy import ReleaseGrant
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 

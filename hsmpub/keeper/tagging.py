@@ -9,7 +9,7 @@ from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import Request
-from hsmpub.model.statement import Predicate
+from hsmpub.model.predicate import Predicate
 
 
 async def sign_tag(book: Book, signers: Signers, request: Request, target: str, now: int) -> e.Signed:

@@ -13,7 +13,7 @@ import msgspec
 from hsmpub.errors import Forbidden, HsmpubError, NotFound
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.glob import is_match
-from hsmpub.model.statement import Profiles, Quorum, Signing
+from hsmpub.model.predicate import Profiles, Quorum, Signing
 from hsmpub.policy.model import TUF_FORMATS, Approvals, PolicyFile, Project, Requester
 from hsmpub.policy.profile_check import JWT, SSH_CERTIFICATE, X509_CERTIFICATE, X509_CRL
 from hsmpub.policy.version import check_version

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt, StringConstraints
 from pydantic import model_validator as validates
 
-from hsmpub.model.statement import Quorum
+from hsmpub.model.predicate import Quorum
 from hsmpub.policy.lists import ImagePattern, PredicateTypeName
 from hsmpub.policy.period import Days, Period
 from hsmpub.policy.profiles import CertificateTable, CrlTable, JwtTable, SshCertificates

@@ -10,7 +10,8 @@ from hsmpub.identity.ci import CiIdentity
 from hsmpub.model import entry as e
 from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Profiles, Statement
+from hsmpub.model.predicate import Predicate, Profiles
+from hsmpub.model.statement import Statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hsmpub.keeper.submitting import NameOfASignature, check_output_names
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 from hsmpub.model.submission import FileRef
 
 SIGN = (Signing("k", ("openpgp", "openpgp-v6")), Signing("l", ("sshsig",)))

@@ -14,7 +14,7 @@ from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.keeper.making import make, plan
 from hsmpub.model import submission as s
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 from hsmpub.wire import messages as m
 
 MINISIGN = get_format("minisign")

@@ -6,7 +6,7 @@ import pytest
 from good_policy import GOOD, load
 
 from hsmpub.identity import CiIdentity
-from hsmpub.model.statement import Quorum, Signing
+from hsmpub.model.predicate import Quorum, Signing
 from hsmpub.policy import decide as rule
 from hsmpub.policy.version import VersionOutsideScheme
 
