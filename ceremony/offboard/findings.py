@@ -9,7 +9,7 @@ import msgspec
 from hsmpub.approval import Roster
 from hsmpub.model.fold import Request, ServiceState
 from hsmpub.policy import Policy
-from hsmpub.policy.model import Approvals
+from hsmpub.policy.project import Approvals
 from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import Purpose, Quorum, RecoveryRecord, UnsealRecord
 

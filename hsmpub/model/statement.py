@@ -105,10 +105,10 @@ def load_statement(data: bytes) -> Statement:
 
 
 def _check_annotations(statement: Statement) -> None:
-    """Only files of a routine request have formats of their own, some of those that the predicate asks for."""
+    """Only files that are signed have formats of their own, some of those that the predicate asks for."""
     asked = {name for signing in statement.predicate.sign for name in signing.formats}
     for formats in [subject.annotations.formats for subject in statement.subject if subject.annotations]:
-        if statement.predicate.kind != "sign" or not formats or len(set(formats)) != len(formats):
+        if statement.predicate.kind not in ("sign", "release") or not formats or len(set(formats)) != len(formats):
             raise StatementMalformed("The formats of a subject of the statement have no plain form.")
         if not asked.issuperset(formats):
             raise StatementMalformed("A subject of the statement has a format that the statement does not ask for.")

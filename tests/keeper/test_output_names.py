@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hsmpub.keeper.submitting import NameOfASignature, check_output_names
+from hsmpub.formats.output_names import NameOfASignature
+from hsmpub.keeper.submitting import check_output_names
 from hsmpub.model.predicate import Signing
 from hsmpub.model.submission import FileRef
 

@@ -10,7 +10,7 @@ from keeping import Kept
 
 from hsmpub.keeper.submitting import PolicyChanged
 from hsmpub.model import submission as s
-from hsmpub.policy.decide import NotARequester
+from hsmpub.policy.requesters import NotARequester
 from tests.service.jobs import routine, store
 
 

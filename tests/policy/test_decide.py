@@ -7,7 +7,8 @@ from good_policy import GOOD, load
 
 from hsmpub.identity import CiIdentity
 from hsmpub.model.predicate import Quorum, Signing
-from hsmpub.policy import decide as rule
+from hsmpub.policy import grants as rule
+from hsmpub.policy.requesters import NotARequester
 from hsmpub.policy.version import VersionOutsideScheme
 
 
@@ -43,7 +44,7 @@ def test_a_release_is_granted_with_what_the_policy_says() -> None:
     ],
 )
 def test_refuses_other_repositories_branches_and_issuers_and_says_which(asker: CiIdentity, in_the_way: str) -> None:
-    with pytest.raises(rule.NotARequester) as refused:
+    with pytest.raises(NotARequester) as refused:
         load().decide_release(asker, "sdk", "1.2.0")
     assert in_the_way in refused.value.detail
 
@@ -58,7 +59,7 @@ def test_refuses_unknown_projects_and_versions_outside_the_scheme() -> None:
 def test_a_rule_may_pin_the_subject() -> None:
     policy = load(GOOD.replace('repository = "acme/site"', 'sub = "system:serviceaccount:ci:*"'))
     policy.decide_release(who(subject="system:serviceaccount:ci:builder"), "site", "1")
-    with pytest.raises(rule.NotARequester):
+    with pytest.raises(NotARequester):
         policy.decide_release(who(subject="system:serviceaccount:dev:builder"), "site", "1")
 
 
@@ -69,7 +70,7 @@ def test_routine_signing_is_for_projects_without_approvals_only() -> None:
     with pytest.raises(rule.ApprovalNeeded) as refused:
         load().decide_sign(SDK, "sdk", "release-p256", ["dsse"])
     assert "release submit" in refused.value.next_step
-    with pytest.raises(rule.NotARequester):
+    with pytest.raises(NotARequester):
         load().decide_sign(SDK, "site", "", ["sshsig"])
 
 

@@ -1,0 +1,38 @@
+"""Names of the signatures of several files, which lie in one folder: each means one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hsmpub.errors import Invalid
+from hsmpub.formats.registry import FORMATS
+
+
+class NameOfASignature(Invalid):
+    advice = (
+        "Name the release's own files only, for it makes the signatures; and no two whose signatures have one name."
+    )
+
+
+class OutputNames:
+    """Names that are taken: those of `files`, and those of the signatures of each file that was `take`n."""
+
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        self._taken = {name: f"the file {name!r}" for name in files}
+
+    def take(self, file: str, formats: Iterable[str], *, next_step: str | None = None) -> None:
+        """The names of a file's signatures, all or none.
+
+        Args:
+            formats: names; what is no format is left to whoever knows them.
+
+        Raises:
+            NameOfASignature: one is taken.
+        """
+        suffixes = dict.fromkeys(FORMATS[name].suffix for name in formats if name in FORMATS)
+        outputs = [file + suffix for suffix in suffixes]
+        for output in outputs:
+            if output in self._taken:
+                detail = f"{output!r} would be {self._taken[output]} and a signature of {file!r}."
+                raise NameOfASignature(detail, next_step=next_step)
+        self._taken.update(dict.fromkeys(outputs, f"a signature of {file!r}"))
