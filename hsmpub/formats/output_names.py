@@ -9,9 +9,7 @@ from hsmpub.formats.registry import FORMATS
 
 
 class NameOfASignature(Invalid):
-    advice = (
-        "Name the release's own files only, for it makes the signatures; and no two whose signatures have one name."
-    )
+    advice = "Rename one of the files, or leave one out: signatures are made here, and lie beside their files."
 
 
 class OutputNames:
@@ -20,7 +18,7 @@ class OutputNames:
     def __init__(self, files: Iterable[str] = ()) -> None:
         self._taken = {name: f"the file {name!r}" for name in files}
 
-    def take(self, file: str, formats: Iterable[str], *, next_step: str | None = None) -> None:
+    def take(self, file: str, formats: Iterable[str]) -> None:
         """The names of a file's signatures, all or none.
 
         Args:
@@ -33,6 +31,5 @@ class OutputNames:
         outputs = [file + suffix for suffix in suffixes]
         for output in outputs:
             if output in self._taken:
-                detail = f"{output!r} would be {self._taken[output]} and a signature of {file!r}."
-                raise NameOfASignature(detail, next_step=next_step)
+                raise NameOfASignature(f"{output!r} would be {self._taken[output]} and a signature of {file!r}.")
         self._taken.update(dict.fromkeys(outputs, f"a signature of {file!r}"))

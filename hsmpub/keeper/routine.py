@@ -38,7 +38,6 @@ from hsmpub.wire import messages as m
 ROUTINE_SECONDS = 60
 #: A job asks the same few things again and again; more are not remembered.
 MOST_DECISIONS = 32
-_ONE_NAME = "Rename one of the two, or ask for fewer formats."
 
 _Given = s.HashState | s.FileRef | Artifact
 #: A file with what is allowed of it, or why it is not signed.
@@ -156,7 +155,7 @@ class Routine:
             try:
                 work = plan(artifact, own.makes, context)
                 if len(allowed.makes) > 1:  # of one format, different names make different ones
-                    names.take(artifact.name, [form.name for _, form in own.makes], next_step=_ONE_NAME)
+                    names.take(artifact.name, [form.name for _, form in own.makes])
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
             except HsmpubError as error:
                 batch.made.append(_not_made(artifact.name, error))

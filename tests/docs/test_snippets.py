@@ -75,7 +75,7 @@ def test_the_projects_of_the_policy_page_load_together_and_grant_what_it_says() 
         "github", "repo:acme/website", {"repository": "acme/website", "ref": "refs/heads/main"}, "", 0, 0
     )  # fmt: skip
     assert policy.decide_sign(job, "website", "", ("sshsig",)).key == "release"
-    assert policy.decide_release(job, "website", "2026.11").approvals == ()
+    assert policy.decide_release(job, "website", "2026.11", ["site.tar.gz"]).approvals == ()
 
 
 def test_the_examples_make_a_ceremony() -> None:
