@@ -107,11 +107,11 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
     wanted = (predicate.sign, predicate.publish, predicate.approvals)
     match predicate.kind:
         case "release":
-            names, own = [subject.name for subject in statement.subject], _own_formats(statement)
+            names = [subject.name for subject in statement.subject]
             who = _who(_session(facts, predicate))
             grant = policy.decide_release(who, predicate.project, predicate.version, names)
             granted, expires = (grant.sign, grant.publish, grant.approvals), grant.expires
-            if own != grant.files:
+            if _own_formats(statement) != [grant.files.get(name, ()) for name in names]:
                 raise PolicyGrantsOtherwise("The statement has other formats for a file than the policy.")
         case "sign":
             session = _session(facts, predicate)
@@ -133,9 +133,9 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         )
 
 
-def _own_formats(statement: Statement) -> dict[str, tuple[str, ...]]:
-    """Files that do not take all that is asked for, and what they take."""
-    return {one.name: one.annotations.formats for one in statement.subject if one.annotations is not None}
+def _own_formats(statement: Statement) -> list[tuple[str, ...]]:
+    """What each subject takes, in their order; empty: all that is asked for."""
+    return [subject.annotations.formats if subject.annotations else () for subject in statement.subject]
 
 
 def _check_files(statement: Statement, policy: Policy) -> None:

@@ -228,6 +228,14 @@ def test_a_receipt_is_refused_whose_formats_are_not_those_of_the_policy(keeper: 
         lie = msgspec.structs.replace(request, statement=request.statement.replace(old, new, 1))
         with pytest.raises(rule):
             verify_receipt(receipt_of(keeper.folder / name, [*entries[:at], lie, *entries[at + 1 :]]), str(LOG_KEY))
+    # one name twice, once with all formats
+    subject = ',{"name":"app.deb","digest":{"sha256":"' + "ab" * 32 + '"}}]'
+    lie = msgspec.structs.replace(
+        request, statement=request.statement.replace('],"predicateType"', subject + ',"predicateType"', 1)
+    )
+    assert lie != request
+    with pytest.raises(PolicyGrantsOtherwise):
+        verify_receipt(receipt_of(keeper.folder / "twice", [*entries[:at], lie, *entries[at + 1 :]]), str(LOG_KEY))
     last = entries[-1]
     assert isinstance(last, e.Signed)
     for name, outputs in (("none", ()), ("two", last.outputs * 2)):

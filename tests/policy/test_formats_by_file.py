@@ -62,6 +62,15 @@ def test_a_routine_request_may_ask_for_both_entries_of_a_key_and_for_names_that_
     assert load().patterns("site") == {}
 
 
+def test_files_tell_no_two_projects_apart_for_who_asks_chooses_the_names() -> None:
+    around = entry('"sshsig"', '["*.deb"]')
+    text = GOOD.replace(OF_SITE, f"sign = [\n{around}]\n").replace(OF_SDK, MIXED)
+    with pytest.raises(rule.ReleaseKeyWithoutApprovals):
+        load(text)
+    with pytest.raises(rule.AmbiguousRequester):
+        load(text.replace('repository = "acme/site" }', 'repository = "acme/sdk" }'))
+
+
 def entry(formats: str, files: str, key: str = "release-p256") -> str:
     return f'  {{ key = "{key}", formats = [{formats}], files = {files} }},\n'
 
