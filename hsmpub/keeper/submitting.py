@@ -61,7 +61,7 @@ class Submitting:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
             FileNotCovered: the policy does not say what a file is signed as.
-            PolicyChanged: while files were hashed, and certificates or tokens would say something else now.
+            PolicyChanged: while files were hashed; they would be signed as, or say, something else now.
             KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """
@@ -73,9 +73,10 @@ class Submitting:
         certify = await certified(self._book, self._artifacts, body.files, rule)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
-            rule = self._decide(session, body)
+            read, rule = rule, self._decide(session, body)
             build = self._check_said(session, body, rule)
-            if self._book.policy.profiles(body.project, rule.sign) != profiles:
+            others = (read.sign, read.files) != (rule.sign, rule.files)
+            if others or self._book.policy.profiles(body.project, rule.sign) != profiles:
                 raise PolicyChanged("Another policy was adopted while the files were read.")
             subjects = tuple(_subject(file, rule) for file in body.files)
             standing = self._standing(body, subjects)
@@ -112,8 +113,7 @@ class Submitting:
 
     def _decide(self, session: Session, body: s.AskRelease) -> ReleaseGrant:
         """What the policy says of it. Raises NameOfASignature and the rules of hsmpub.policy."""
-        names = [file.name for file in body.files]
-        rule = self._book.policy.decide_release(session.who, body.project, body.version, names)
+        rule = self._book.policy.decide_release(session.who, body.project, body.version, [f.name for f in body.files])
         check_output_names(body.files, rule)
         return rule
 
