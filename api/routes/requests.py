@@ -14,8 +14,9 @@ from api.headers import SIGNATURE, base64_value, ci_headers, header
 from api.openapi import operation
 from api.reply import bytes_reply, json_reply
 from hsmpub.errors import NotFound
+from hsmpub.model.personal import AskHeader, AskSeal, PersonalBody
 from hsmpub.model.statement import PAYLOAD_TYPE
-from hsmpub.model.submission import AskHeader, AskRelease, AskSeal, PersonalBody
+from hsmpub.model.submission import AskRelease
 from hsmpub.wire import messages as m
 
 router = APIRouter(default_response_class=Response)

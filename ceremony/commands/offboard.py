@@ -25,7 +25,7 @@ from hsmpub.errors import HsmpubError, NotFound
 from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
-from hsmpub.model.submission import AskRoster
+from hsmpub.model.personal import AskRoster
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.tlog.merkle import leaf_hash

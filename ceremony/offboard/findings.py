@@ -10,7 +10,7 @@ from hsmpub.approval import Roster
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.request_state import Request
 from hsmpub.policy import Policy
-from hsmpub.policy.model import Approvals
+from hsmpub.policy.project import Approvals
 from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import Purpose, Quorum, RecoveryRecord, UnsealRecord
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hsmpub.approval.check import is_requester_themself
 from hsmpub.approval.roster import Roster
-from hsmpub.model.statement import Quorum
+from hsmpub.model.predicate import Quorum
 
 
 def missing_approvals(

@@ -15,7 +15,7 @@ from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Ur
 from hsmpub.cli.person import fresh, say_outcome, submit
 from hsmpub.cli.say import note
 from hsmpub.errors import Invalid
-from hsmpub.model.submission import AskCredential, credential_info
+from hsmpub.model.personal import AskCredential, credential_info
 from hsmpub.secret.box import seal_box
 from hsmpub.secret.page import wipe
 

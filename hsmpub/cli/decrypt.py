@@ -25,7 +25,7 @@ from hsmpub.envelope.header import Header
 from hsmpub.errors import Invalid
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.submission import AskDecrypt, AskHeader
+from hsmpub.model.personal import AskDecrypt, AskHeader
 from hsmpub.wire.messages import RequestView
 
 

@@ -9,8 +9,9 @@ from hsmpub.cli.say import say
 from hsmpub.cli.visible import visible
 from hsmpub.client.client import Client
 from hsmpub.client.ssh import new_nonce, ssh_sign
+from hsmpub.model.personal import PersonalBody
 from hsmpub.model.statement import REQUEST_NAMESPACE
-from hsmpub.model.submission import PersonalBody, dump_submission
+from hsmpub.model.submission import dump_submission
 from hsmpub.wire.messages import Done, RequestView
 
 

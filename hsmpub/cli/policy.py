@@ -14,7 +14,7 @@ from hsmpub.cli.say import say
 from hsmpub.cli.text_file import read_text
 from hsmpub.cli.visible import visible
 from hsmpub.client.trust import PinsMissing
-from hsmpub.model.submission import AskPolicy
+from hsmpub.model.personal import AskPolicy
 from hsmpub.model.trust import known_keys
 from hsmpub.policy import load_policy
 

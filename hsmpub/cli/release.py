@@ -114,10 +114,14 @@ def wait(
 @app.command()
 def fetch(
     request: Request,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Files of the release; what is signed inside is written signed.")
+    ] = None,
     into: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
-    """Fetch the signatures that a release made, and its receipt."""
+    """Fetch the signatures that a release made, and its receipt. Those of the files whose signature
+    goes into the file are written to the folder, too, signed."""
     into.mkdir(parents=True, exist_ok=True)
     with connect(url, trust, ca_file) as client:
-        client.fetch_release(request, into, written=lambda path: say(str(path)))
+        client.fetch_release(request, into, files=files or [], written=lambda path: say(str(path)))

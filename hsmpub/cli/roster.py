@@ -20,7 +20,7 @@ from hsmpub.client.client import Client
 from hsmpub.client.outputs import write_whole
 from hsmpub.errors import Conflict
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.submission import AskRoster
+from hsmpub.model.personal import AskRoster
 
 app = typer.Typer(help="Check the roster of people and have changes adopted.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="The roster, TOML.")]

@@ -14,7 +14,7 @@ from hsmpub.cli.say import say
 from hsmpub.cli.share_file import Identity
 from hsmpub.client.client import Client
 from hsmpub.errors import Invalid
-from hsmpub.model.submission import AskSeal
+from hsmpub.model.personal import AskSeal
 
 
 class NobodySeals(Invalid):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from hsmpub.client.timestamp import Timestamps, token_for
 from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.client.trust import pinned_key
 from hsmpub.errors import HsmpubError, Problem, Refused, Unavailable
+from hsmpub.formats.output_names import OutputNames
 from hsmpub.formats.registry import FORMATS, get_format
 from hsmpub.policy.lists import GIVEN_PREDICATE
 from hsmpub.receipt.model import SUFFIX
@@ -71,7 +73,7 @@ def sign(
     stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
     choose = partial(choose_formats, asked=tuple(formats or ()), otherwise=tuple(otherwise or ()))
     with connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client:
-        for batch in batches(list(_ready(client, files, choose, send, failed)), attest):
+        for batch in batches(list(_ready(client, files, choose, send, output, failed)), attest):
             try:
                 made = client.sign_batch(batch, project, key, attest)
             except HsmpubError as e:
@@ -84,14 +86,18 @@ def sign(
 
 
 def _ready(
-    client: Client, files: Sequence[Path], choose: Callable[[Path], tuple[str, ...]], send: bool, failed: list[str]
-) -> Iterator[Work]:
-    """Each file with the formats that it takes."""
+    client: Client, files: Sequence[Path], choose: Callable[[Path], tuple[str, ...]], send: bool, output: Path | None,
+    failed: list[str],
+) -> Iterator[Work]:  # fmt: skip
+    """Each file with the formats that it takes; in no folder two signatures of one name, in whatever request."""
+    names: defaultdict[Path, OutputNames] = defaultdict(OutputNames)
     problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
-                yield _work(client, path, choose(path), send, start)
+                formats = choose(path)
+                names[output or path.parent].take(path.name, formats)
+                yield _work(client, path, formats, send, start)
             except HsmpubError as e:
                 problems.append((path, _problem(e)))
     for path, problem in problems:

@@ -14,7 +14,8 @@ from hsmpub.cli.visible import visible
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Predicate, Profiles, Statement, TufFacts
+from hsmpub.model.predicate import Decryption, Predicate, Profiles, TufFacts
+from hsmpub.model.statement import Statement
 
 _MORE = "↳ "
 
@@ -75,17 +76,19 @@ def _facts(predicate: Predicate) -> Iterator[tuple[str, str]]:
 
 
 def _show_files(console: Console, statement: Statement) -> None:
-    sizes = statement.predicate.sizes
+    sizes, certify = statement.predicate.sizes, statement.predicate.certify
+    by_file = any(subject.annotations for subject in statement.subject)
     for index, subject in enumerate(statement.subject):
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
         _show(console, "  file         ", f"{visible(subject.name)}{size}")
         if subject.uri:
             _show(console, "  of the image ", f"{visible(subject.image)}@sha256:{visible(subject.sha256)}")
         _show(console, "               ", f"sha256 {visible(subject.sha256)}")
-        if subject.annotations is not None:
-            _show(console, "  signed as    ", f"{', '.join(map(visible, subject.annotations.formats))} only")
-        if index < len(statement.predicate.certify):
-            _show(console, "  certifies    ", visible(statement.predicate.certify[index]))
+        if by_file:
+            formats = [visible(name) for signing in statement.sign(subject) for name in signing.formats]
+            _show(console, "  signed as    ", ", ".join(formats))
+        if index < len(certify) and certify[index]:
+            _show(console, "  certifies    ", visible(certify[index]))
 
 
 def _show_decryption(console: Console, asked: Decryption) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from hsmpub.model.attested import Attestation, Build
+from hsmpub.model.predicate import Predicate, Profiles, SshProfile
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 from hsmpub.model.said import Revoked
-from hsmpub.model.statement import Predicate, Profiles, SshProfile
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

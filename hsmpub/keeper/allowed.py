@@ -11,15 +11,17 @@ from hsmpub.formats.registry import get_format
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.model.attested import Build
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Profiles, Signing, taken
+from hsmpub.model.predicate import Profiles, Signing, taken
 from hsmpub.policy import Policy
+from hsmpub.policy.by_file import check_formats
 
 
 @dataclass(frozen=True)
 class Allowed:
     """What the policy lets this session do with one project and set of formats: which key makes which, for whom.
 
-    refused: of the formats that it does not grant, or whose key was retired, why.
+    refused: of the formats that it does not grant, or whose key was retired, why. patterns: of those formats that are
+    not made of every file, the names.
     """
 
     policy: Policy
@@ -30,6 +32,7 @@ class Allowed:
     profiles: Profiles
     build: Build | None
     tuf_longest: int
+    patterns: dict[str, tuple[str, ...]]
 
     def covers(self, formats: tuple[str, ...]) -> bool:
         """Whether a file that takes these formats can have them all. Empty: it takes all that were asked for."""
@@ -43,6 +46,11 @@ class Allowed:
             return self
         makes = tuple((key, form) for key, form in self.makes if form.name in formats)
         return replace(self, makes=makes, signing=taken(self.signing, formats))
+
+    def check_file(self, name: str) -> None:
+        """Whether the formats are for a file of this name. Raises FormatNotForFile."""
+        if self.patterns:
+            check_formats(self.patterns, (form.name for _, form in self.makes), name)
 
 
 def keys_for(

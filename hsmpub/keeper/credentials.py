@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hsmpub.errors import Broken, Conflict, Invalid
 from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
-from hsmpub.model.submission import AskCredential, credential_info
+from hsmpub.model.personal import AskCredential, credential_info
 from hsmpub.wire.messages import intake_to_sign
 
 #: A blob may be on its way into a request; none waits that long.

@@ -18,10 +18,10 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
-from hsmpub.model import submission as s
 from hsmpub.model.key import DECRYPTS, KeyRecord
+from hsmpub.model.personal import AskDecrypt, AskHeader
+from hsmpub.model.predicate import Decryption
 from hsmpub.model.request_state import Request
-from hsmpub.model.statement import Decryption
 
 #: How long the asker may fetch what was made.
 KEPT_SECONDS = 7 * 86_400
@@ -53,7 +53,7 @@ class Decrypting:
         self._unsealing = unsealing
         self._folder = folder
 
-    def take_in(self, body: s.AskDecrypt) -> tuple[bytes, Decryption]:
+    def take_in(self, body: AskDecrypt) -> tuple[bytes, Decryption]:
         """Checks a header and keeps it, so that nobody is asked to approve what cannot be carried out.
 
         Raises:
@@ -88,7 +88,7 @@ class Decrypting:
             return e.NotDelivered(self._book.now(), request.id, error.rule)
         return e.Delivered(self._book.now(), request.id, write_durable(self._folder, made))
 
-    def header_for(self, body: s.AskHeader) -> bytes:
+    def header_for(self, body: AskHeader) -> bytes:
         """What an approved request has made, for its asker, whose signature was checked.
 
         Raises:

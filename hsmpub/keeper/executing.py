@@ -1,4 +1,4 @@
-"""Steps 4 and 5: what was approved is signed in the HSM, checked, logged durably, and only then released."""
+"""Steps 4 and 5: what was approved is carried out, logged durably, and only then released."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-import msgspec
-
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.context import context_of
-from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.rules import TufRefused
-from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.adopting import adopted
 from hsmpub.keeper.again import Again
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.keeper.decrypting import Decrypting
-from hsmpub.keeper.making import make, plan
-from hsmpub.keeper.tagging import sign_tag
-from hsmpub.keeper.tuf import check_shown, reserve
+from hsmpub.keeper.releasing import Releasing
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model.request_state import Request
-from hsmpub.model.statement import Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 
 log = logging.getLogger("hsmpub.keeper")
@@ -51,7 +43,7 @@ class Executing:
     ) -> None:
         self._book = book
         self._approving = approving
-        self._artifacts = artifacts
+        self._releasing = Releasing(book, artifacts)
         self._unsealing = unsealing
         self._decrypting = decrypting
         self._on_adopted = on_adopted
@@ -126,8 +118,8 @@ class Executing:
             self._unsealing.check_whole("decryption")
             await self._conclude(request, [await self._decrypting.carry_out(request)])
         elif predicate.kind == "release":
-            with self._unsealing.signing(predicate.project, self._count(request)) as signers:
-                await self._conclude(request, await self._signed(request, signers))
+            with self._unsealing.signing(predicate.project, self._releasing.count(request)) as signers:
+                await self._conclude(request, await self._releasing.sign(request, signers))
         else:
             await self._conclude(request, [])
 
@@ -145,36 +137,3 @@ class Executing:
             if request.state == "pending":
                 await self._book.record(e.Expired(self._book.now(), request.id, error.detail))
                 self._again.forget(request.id)
-
-    def _count(self, request: Request) -> int:
-        """Signatures that leave with this release: of each file in each format, and of each tag."""
-        predicate, targets = request.statement.predicate, self._book.policy.targets
-        tags = [name for name in predicate.publish if targets[name].kind == "git"]
-        return len(tags) + len(request.statement.subject) * sum(len(one.formats) for one in predicate.sign)
-
-    async def _signed(self, request: Request, signers: Signers) -> list[e.Signed]:
-        """What the HSM makes for this release."""
-        now = self._book.now()
-        tags = await self._tags(signers, request, now)
-        return tags + [await self._sign(signers, request, subject, now) for subject in request.statement.subject]
-
-    async def _sign(self, signers: Signers, request: Request, subject: Subject, now: int) -> e.Signed:
-        predicate = request.statement.predicate
-        forms = [get_format(name) for signing in predicate.sign for name in signing.formats]
-        artifact = await self._artifacts.hashed(subject.sha256, subject.name, forms)
-        artifact = msgspec.structs.replace(artifact, image=subject.image)
-        context = context_of(predicate, self._book.genesis.service, now)
-        planned = plan(artifact, predicate.sign, self._book.signing_key, context)
-        for one in planned:
-            check_shown(predicate, reserve(self._book.state.tuf, artifact, one.key, one.format))
-        outputs = await make(signers, planned, context)
-        return e.Signed(now, request.id, subject.name, subject.sha256, outputs)
-
-    async def _tags(self, signers: Signers, request: Request, now: int) -> list[e.Signed]:
-        """One signed tag object for each git target, under the name `git:<target>`."""
-        entries = []
-        for target in request.statement.predicate.publish:
-            settings = self._book.policy.targets[target]
-            if settings.kind == "git":
-                entries.append(await sign_tag(self._book, signers, request, target, now))
-        return entries

@@ -1,50 +1,87 @@
-"""The outputs of one approved file: planned by the statement, signed one after the other, each verified once more.
+"""Outputs in one trip to the HSM: signed by key and hash, put together, and each read back.
 
-What needs no approval goes in batches (hsmpub.keeper.batch), and relies on the signer for that verification.
+A routine request is made at once (hsmpub.keeper.routine), a release file by file (hsmpub.keeper.executing), which
+verifies each output once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
 
+from hsmpub.errors import Broken
 from hsmpub.formats.context import Context
-from hsmpub.formats.format import Artifact, digests_of
-from hsmpub.formats.registry import get_format
+from hsmpub.formats.format import Artifact, Format, HashName, Prepared, claim_of, digests_of
 from hsmpub.hsm.pool import Signers
-from hsmpub.keeper.batch import Work
-from hsmpub.model import entry as e
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Signing
 
 
-def plan(
-    artifact: Artifact, signings: Sequence[Signing], key_of: Callable[[str], KeyRecord], context: Context
-) -> list[Work]:
-    """The outputs of one file."""
-    planned = []
-    for signing in signings:
-        for format_name in signing.formats:
-            form, key = get_format(format_name), key_of(signing.key)
-            planned.append(Work(artifact, key, form, form.prepare(artifact, key, context)))
-    return planned
+class OutputDiffers(Broken):
+    advice = "Nothing was released. Report the format and the version of the service."
 
 
-async def make(signers: Signers, planned: Sequence[Work], context: Context) -> tuple[e.Output, ...]:
-    """Signs, assembles and checks each output by the independent check of its format."""
-    outputs = []
-    for one in planned:
-        output = await _make_one(signers, one)
-        one.format.check(output, one.artifact, one.key, context)
-        said = one.prepared.said
-        outputs.append(e.kept_output(one.artifact.name, one.format.name, one.key.name, one.output_name, output, said))
-    return tuple(outputs)
+class Work(NamedTuple):
+    """One output to make."""
+
+    artifact: Artifact
+    key: KeyRecord
+    format: Format
+    prepared: Prepared
+
+    @property
+    def output_name(self) -> str:
+        """No two outputs of a request share one: the policy has each format of a project made by one key."""
+        return self.format.output_name(self.artifact.name)
 
 
-async def _make_one(signers: Signers, one: Work) -> bytes:
-    prepared = one.prepared
-    while True:
-        signature = b"".join(await signers.sign(one.key.name, digests_of(prepared), hash=prepared.hash))
-        following = one.format.follow(prepared, signature)
-        if following is None:
-            return one.format.assemble(prepared, signature)
-        prepared = following
+def plan(artifact: Artifact, makes: Iterable[tuple[KeyRecord, Format]], context: Context) -> list[Work]:
+    """The outputs of one file. Raises what a format's `prepare` raises."""
+    return [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in makes]
+
+
+async def make(planned: Sequence[Work], signers: Signers, context: Context) -> list[bytes]:
+    """The outputs, in their order. One call to the signers for each key and hash; usually that is one for all. A second
+    round where signatures cover signatures.
+
+    Raises:
+        As `assemble_and_read`, and the rules of the signers.
+    """
+    outputs: list[bytes] = [b""] * len(planned)
+    todo = dict(enumerate(planned))
+    while todo:
+        todo = await _round(todo, signers, context, outputs)
+    return outputs
+
+
+async def _round(todo: dict[int, Work], signers: Signers, context: Context, outputs: list[bytes]) -> dict[int, Work]:
+    """Fills in the outputs, by position. Returns: what is to be signed after that."""
+    calls: dict[tuple[str, HashName], list[int]] = {}
+    for position, work in todo.items():
+        calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
+    following = {}
+    for (key, hash_name), positions in calls.items():
+        payloads = [digest for p in positions for digest in digests_of(todo[p].prepared)]
+        raw = iter(await signers.sign(key, payloads, hash=hash_name))
+        for p in positions:
+            work = todo[p]
+            signature = b"".join(islice(raw, work.prepared.count))
+            if (then := work.format.follow(work.prepared, signature)) is not None:
+                following[p] = work._replace(prepared=then)
+            else:
+                outputs[p] = assemble_and_read(work, signature, context)
+    return following
+
+
+def assemble_and_read(work: Work, signature: bytes, context: Context) -> bytes:
+    """The output, read back by code that shares nothing with what made it: it says what the HSM was asked to sign,
+    and holds the very signature that the signer verified.
+
+    Raises:
+        OutputDiffers, and the rules of the format's reader.
+    """
+    output = work.format.assemble(work.prepared, signature)
+    claim = work.format.read(output, work.artifact, work.key, context)
+    if claim != claim_of(work.prepared, signature):
+        raise OutputDiffers(f"The {work.format.name} output for {work.artifact.name} says something else.")
+    return output

@@ -11,10 +11,11 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, check_room, enter
-from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
+from hsmpub.model.personal import AskChange, AskCredential, AskDecrypt, AskPolicy, PersonalBody, kind_of
+from hsmpub.model.predicate import Decryption, Predicate
 from hsmpub.model.request_state import Request
-from hsmpub.model.statement import Decryption, Predicate, Subject
+from hsmpub.model.statement import Subject
 from hsmpub.policy import PersonalGrant
 
 
@@ -41,7 +42,7 @@ class Personal:
         self._credentials = credentials
         self._decrypting = decrypting
 
-    def check_person(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
+    def check_person(self, body: PersonalBody, raw: bytes, signature: bytes) -> None:
         """The signed request of an enrolled person, fresh and never used.
 
         Raises:
@@ -51,7 +52,7 @@ class Personal:
         if f"{body.person} {body.nonce}" in self._book.state.used_nonces:
             raise PersonalRequestReplayed("This signed request was already used.")
 
-    def use_up(self, body: s.PersonalBody, raw: bytes, signature: bytes) -> None:
+    def use_up(self, body: PersonalBody, raw: bytes, signature: bytes) -> None:
         """Checks a request that is acted on before it is logged, and remembers it: whoever saw it cannot send it again.
 
         Raises as `check_person`.
@@ -59,7 +60,7 @@ class Personal:
         self.check_person(body, raw, signature)
         self._book.state.used_nonces.add(f"{body.person} {body.nonce}")
 
-    async def submit(self, body: s.AskChange, raw: bytes, signature: bytes) -> Request:
+    async def submit(self, body: AskChange, raw: bytes, signature: bytes) -> Request:
         """A person's request to adopt a policy or roster, to seal a credential, or to decrypt."""
         self.check_person(body, raw, signature)
         self._decide(body)
@@ -75,7 +76,7 @@ class Personal:
                 (content.subject,),
                 Predicate(
                     request=secrets.token_hex(8),
-                    kind=s.kind_of(body),
+                    kind=kind_of(body),
                     requester={"person": body.person, "nonce": body.nonce},
                     policy_sha256=self._book.policy_sha256,
                     nonce=secrets.token_hex(16),
@@ -96,19 +97,19 @@ class Personal:
         asked = (r.statement for r in state.open_requests() if r.statement.predicate.credential)
         self._credentials.forget(needed | {statement.subject[0].sha256 for statement in asked})
 
-    def _decide(self, body: s.AskChange) -> PersonalGrant:
-        credential = body.name if isinstance(body, s.AskCredential) else ""
-        return self._book.policy.decide_personal(s.kind_of(body), credential=credential)
+    def _decide(self, body: AskChange) -> PersonalGrant:
+        credential = body.name if isinstance(body, AskCredential) else ""
+        return self._book.policy.decide_personal(kind_of(body), credential=credential)
 
-    async def _content(self, body: s.AskChange) -> _Content:
+    async def _content(self, body: AskChange) -> _Content:
         """What would be adopted, checked now, so that nobody is asked to approve what cannot load."""
-        if isinstance(body, s.AskCredential):
+        if isinstance(body, AskCredential):
             sealed = await self._credentials.seal(body)
             return _Content(Subject(f"credential/{body.name}", {"sha256": sealed}), credential=body.name)
-        if isinstance(body, s.AskDecrypt):
+        if isinstance(body, AskDecrypt):
             header, decrypt = self._decrypting.take_in(body)
             return _Content(Subject(body.name, {"sha256": sha256_hex(header)}), sizes=(len(header),), decrypt=decrypt)
-        if isinstance(body, s.AskPolicy):
+        if isinstance(body, AskPolicy):
             self._book.load_policy(body.text)
             name = "policy.toml"
         else:

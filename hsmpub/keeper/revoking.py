@@ -12,8 +12,8 @@ import msgspec
 from hsmpub.errors import Invalid
 from hsmpub.formats.context import Context, RevokedSoFar
 from hsmpub.keeper.book import Book
+from hsmpub.model.predicate import Signing
 from hsmpub.model.profiles import CrlProfile
-from hsmpub.model.statement import Signing
 
 _FORMAT = "x509-crl"
 

@@ -1,7 +1,7 @@
 """Routine signing: no approval needed, one call, many files. The hot path.
 
 One policy decision, one trip to the HSM for the whole batch, one durable log entry; then the reply. A file
-that cannot be signed, or takes a format that the policy does not grant, fails alone.
+that cannot be signed, or takes a format that the policy does not grant, or not for files of its name, fails alone.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import msgspec
 from hsmpub.errors import HsmpubError, Problem
 from hsmpub.formats.context import Context, context_of
 from hsmpub.formats.format import Artifact
+from hsmpub.formats.output_names import OutputNames
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper.allowed import Allowed, keys_for
 from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
-from hsmpub.keeper.batch import Batch, Work, sign_batch
+from hsmpub.keeper.batch import Batch
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.making import make, plan
 from hsmpub.keeper.revoking import Revoking, check_one_list
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.submitting import check_policy_still, requester_of, uri_of
@@ -27,7 +29,8 @@ from hsmpub.keeper.tuf import reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
-from hsmpub.model.statement import Annotations, Predicate, Subject, dump_statement
+from hsmpub.model.predicate import Predicate
+from hsmpub.model.statement import Annotations, Subject, dump_statement
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 from hsmpub.wire import messages as m
 
@@ -95,7 +98,7 @@ class Routine:
         if not batch.work:
             return m.SignReply(predicate.request, -1, tuple(batch.made))
         with self._unsealing.signing(body.project, len(batch.work)) as signers:
-            await sign_batch(batch, signers, context)
+            batch.take(await make(batch.work, signers, context))
             if batch.tuf:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
             check_policy_still(self._book, policy, self._book.state.size)
@@ -121,7 +124,8 @@ class Routine:
         makes, signing = keys_for(granted, self._book, refused)
         profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
         build = decide_build(policy, session.who, signing)
-        allowed = Allowed(policy, makes, signing, refused, requester_of(session), profiles, build, longest)
+        patterns = policy.patterns(body.project)
+        allowed = Allowed(policy, makes, signing, refused, requester_of(session), profiles, build, longest, patterns)
         if not refused:  # of formats that no policy knows, there is no end
             if len(session.decisions) >= MOST_DECISIONS:  # formats can be named in very many orders
                 session.decisions.clear()
@@ -134,6 +138,7 @@ class Routine:
         """It can take minutes, so nobody else waits for it."""
         try:
             own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
+            own.check_file(given.name)
             artifact = await self._artifact(given, own)
             check_images(own.policy, project, own.signing, [artifact.image])
         except HsmpubError as error:
@@ -141,14 +146,16 @@ class Routine:
         return artifact, own
 
     def _prepare(self, read: Sequence[_Read], allowed: Allowed, context: Context) -> Batch:
-        batch = Batch()
+        batch, names = Batch(), OutputNames()
         for one in read:
             if isinstance(one, m.MadeSignature):
                 batch.made.append(one)
                 continue
             artifact, own = one
             try:
-                work = [Work(artifact, key, form, form.prepare(artifact, key, context)) for key, form in own.makes]
+                work = plan(artifact, own.makes, context)
+                if len(allowed.makes) > 1:  # of one format, different names make different ones
+                    names.take(artifact.name, [form.name for _, form in own.makes])
                 tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
             except HsmpubError as error:
                 batch.made.append(_not_made(artifact.name, error))

@@ -8,6 +8,7 @@ from hsmpub.keeper.assembled import Assembled
 from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.watching import LOG_TOUCHED
 from hsmpub.model import submission as s
+from hsmpub.model.personal import AskHeader, AskSeal, load_personal_submission
 from hsmpub.wire import messages as m
 
 
@@ -123,11 +124,11 @@ class Keeper(Assembled):
         return self.views.one(request)
 
     async def _personal(self, message: m.SubmitPersonal) -> m.FrontReply:
-        body = s.load_personal_submission(message.body)
-        if isinstance(body, s.AskHeader):
+        body = load_personal_submission(message.body)
+        if isinstance(body, AskHeader):
             self.personal.use_up(body, message.body, message.signature)
             return m.HeaderReply(self.decrypting.header_for(body))
-        if isinstance(body, s.AskSeal):
+        if isinstance(body, AskSeal):
             self.personal.use_up(body, message.body, message.signature)
             await self.unsealing.seal(body.reason or "asked for", person=body.person, nonce=body.nonce)
             return m.Done("The service is sealed.")

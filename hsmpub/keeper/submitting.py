@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hsmpub.errors import Conflict, Invalid
-from hsmpub.formats.registry import get_format
+from hsmpub.errors import Conflict
+from hsmpub.formats.output_names import OutputNames
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.certifying import certified
@@ -18,20 +18,15 @@ from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
 from hsmpub.model.image import SCHEME
+from hsmpub.model.predicate import Predicate, TufFacts
 from hsmpub.model.request_state import Request
-from hsmpub.model.statement import Predicate, Signing, Subject, TufFacts
+from hsmpub.model.statement import Annotations, Subject
 from hsmpub.policy import ReleaseGrant
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
 
 
 class VersionAlreadyRequested(Conflict):
     advice = "One version has one release. Raise the version, or look at the request that stands."
-
-
-class NameOfASignature(Invalid):
-    advice = (
-        "Name the release's own files only, for it makes the signatures; and no two whose signatures have one name."
-    )
 
 
 class PolicyChanged(Conflict):
@@ -65,25 +60,25 @@ class Submitting:
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
-            PolicyChanged: while files were hashed, and certificates or tokens would say something else now.
+            FileNotCovered: the policy does not say what a file is signed as.
+            PolicyChanged: while files were hashed; they would be signed as, or say, something else now.
             KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """
-        rule = self._book.policy.decide_release(session.who, body.project, body.version)
-        check_output_names(body.files, rule.sign)
+        rule = self._decide(session, body)
         self._check_said(session, body, rule)
         self._check_keys(rule)
         profiles = self._book.policy.profiles(body.project, rule.sign)
         tuf = await self._look_into(body, rule)
-        certify = await certified(self._book, self._artifacts, body.project, body.files, rule.sign)
-        subjects = tuple(Subject(f.name, {"sha256": f.sha256}, uri_of(f.image)) for f in body.files)
+        certify = await certified(self._book, self._artifacts, body.files, rule)
         async with self._book.turn():
             # Decided again: another policy may have been adopted while the files were hashed.
-            rule = self._book.policy.decide_release(session.who, body.project, body.version)
-            check_output_names(body.files, rule.sign)
+            read, rule = rule, self._decide(session, body)
             build = self._check_said(session, body, rule)
-            if self._book.policy.profiles(body.project, rule.sign) != profiles:
+            others = (read.sign, read.files) != (rule.sign, rule.files)
+            if others or self._book.policy.profiles(body.project, rule.sign) != profiles:
                 raise PolicyChanged("Another policy was adopted while the files were read.")
+            subjects = tuple(_subject(file, rule) for file in body.files)
             standing = self._standing(body, subjects)
             if standing is not None:
                 return standing
@@ -116,18 +111,26 @@ class Submitting:
                 ),
             )
 
+    def _decide(self, session: Session, body: s.AskRelease) -> ReleaseGrant:
+        """What the policy says of it. Raises NameOfASignature and the rules of hsmpub.policy."""
+        rule = self._book.policy.decide_release(session.who, body.project, body.version, [f.name for f in body.files])
+        check_output_names(body.files, rule)
+        return rule
+
     async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
         """Every file is there; what TUF metadata among them says, for approvers to read."""
         shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
         for file in body.files:
-            artifact = await self._artifacts.check(file, tuf_formats(rule.sign))
-            shown += shown_facts(self._book, artifact, rule.sign, longest)
+            sign = rule.of(file.name)
+            artifact = await self._artifacts.check(file, tuf_formats(sign))
+            shown += shown_facts(self._book, artifact, sign, longest)
         return tuple(shown)
 
     def _check_said(self, session: Session, body: s.AskRelease, rule: ReleaseGrant) -> Build | None:
         """What the policy lets signatures say beside the file. Raises the rules of hsmpub.policy.attesting."""
         policy = self._book.policy
-        check_images(policy, body.project, rule.sign, [file.image for file in body.files])
+        for file in body.files:
+            check_images(policy, body.project, rule.of(file.name), [file.image])
         check_predicate(policy, body.project, rule.sign, body.attest)
         return decide_build(policy, session.who, rule.sign)
 
@@ -155,15 +158,16 @@ class Submitting:
         return request
 
 
-def check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
+def check_output_names(files: Sequence[s.FileRef], grant: ReleaseGrant) -> None:
     """Every name in a release means one thing. Raises NameOfASignature."""
-    forms = {get_format(name) for signing in sign for name in signing.formats}
-    named = {file.name: f"the file {file.name!r}" for file in files}
+    names = OutputNames(file.name for file in files)
     for file in files:
-        for output in {form.output_name(file.name) for form in forms}:
-            if output in named:
-                raise NameOfASignature(f"{output!r} would be {named[output]} and a signature of {file.name!r}.")
-            named[output] = f"a signature of {file.name!r}"
+        names.take(file.name, [name for signing in grant.of(file.name) for name in signing.formats])
+
+
+def _subject(file: s.FileRef, rule: ReleaseGrant) -> Subject:
+    own = rule.files.get(file.name)
+    return Subject(file.name, {"sha256": file.sha256}, uri_of(file.image), Annotations(own) if own else None)
 
 
 def uri_of(image: str) -> str:

@@ -8,8 +8,8 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
+from hsmpub.model.predicate import Predicate
 from hsmpub.model.request_state import Request
-from hsmpub.model.statement import Predicate
 
 
 async def sign_tag(book: Book, signers: Signers, request: Request, target: str, now: int) -> e.Signed:

@@ -13,7 +13,7 @@ from hsmpub.formats.tuf.metadata import Metadata, check_expiry
 from hsmpub.formats.tuf.role import TufRole
 from hsmpub.keeper.book import Book
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate, Signing, TufFacts
+from hsmpub.model.predicate import Predicate, Signing, TufFacts
 from hsmpub.model.tuf_versions import TufVersions
 
 

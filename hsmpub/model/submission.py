@@ -1,7 +1,7 @@
-"""What a requester sends, before the keeper turns it into a statement.
+"""What a CI job sends, before the keeper turns it into a statement.
 
-A CI job authenticates the exact bytes with its session key, a person with an SSH signature (namespace
-`hsmpub-request`). JSON, closed set; unknown members are refused.
+The job authenticates the exact bytes with its session key. JSON, closed set; unknown members are refused. What people
+ask: hsmpub.model.personal.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import chain
-from typing import Literal
 
 import msgspec
 
@@ -23,8 +22,6 @@ MAX_FILES = 256
 MAX_FORMATS = 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
-_NONCE = re.compile(r"[0-9A-Za-z_-]{1,64}")
-MAX_REASON = 500
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
 
@@ -36,8 +33,8 @@ class MalformedSubmission(Invalid):
     pass
 
 
-class _Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", omit_defaults=True):
-    pass
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ask", omit_defaults=True):
+    """`ask` says which it is."""
 
 
 class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -51,7 +48,7 @@ class FileRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     formats: tuple[str, ...] = ()
 
 
-class AskRelease(_Body, frozen=True, tag="release"):
+class AskRelease(Body, frozen=True, tag="release"):
     project: str
     version: str
     commit: str
@@ -76,7 +73,7 @@ class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     formats: tuple[str, ...] = ()
 
 
-class AskSign(_Body, frozen=True, tag="sign"):
+class AskSign(Body, frozen=True, tag="sign"):
     """Routine signing: one or many files, each by state of its hash or by upload. formats: all that any file takes.
     attest: said of all that take the format for it."""
 
@@ -93,80 +90,12 @@ class AskSign(_Body, frozen=True, tag="sign"):
         return [*self.states, *self.files]
 
 
-class _Personal(_Body, frozen=True):
-    """A person's request is used once and only near its time (seconds since 1970)."""
-
-    person: str
-    nonce: str
-    at: int
-
-
-class AskPolicy(_Personal, frozen=True, tag="policy"):
-    text: str
-
-
-class AskRoster(_Personal, frozen=True, tag="roster"):
-    text: str
-
-
-class AskCredential(_Personal, frozen=True, tag="credential"):
-    """`box`: the credential, HPKE-sealed to the keeper's intake key, base64, with `credential_info`."""
-
-    name: str
-    box: str
-
-
-def credential_info(name: str) -> bytes:
-    """What the box of a credential is bound to."""
-    return b"hsmpub credential " + name.encode()
-
-
-class AskDecrypt(_Personal, frozen=True, tag="decrypt"):
-    """`header`: base64 of what stands before the content of an encrypted file; `name`: of the file, for people; `key`:
-    the decryption key; `form`, `recipient`: see hsmpub.envelope."""
-
-    name: str
-    key: str
-    form: Literal["age", "openpgp", "cms"]
-    header: str
-    recipient: str
-    reason: str
-
-
-class AskHeader(_Personal, frozen=True, tag="header"):
-    """The header that an approved request to decrypt has made; for who asked for it."""
-
-    request: str
-
-
-class AskSeal(_Personal, frozen=True, tag="seal"):
-    reason: str = ""
-
-
 CiBody = AskRelease | AskSign
-#: What becomes a request that others approve; the rest of `PersonalBody` is answered at once.
-AskChange = AskPolicy | AskRoster | AskCredential | AskDecrypt
-PersonalBody = AskChange | AskSeal | AskHeader
-
 _ci: msgspec.json.Decoder[CiBody] = msgspec.json.Decoder(CiBody)
-_personal: msgspec.json.Decoder[PersonalBody] = msgspec.json.Decoder(PersonalBody)
 _encoder = msgspec.json.Encoder()
 
 
-def kind_of(body: AskChange) -> Literal["policy", "roster", "credential", "decrypt"]:
-    """The kind of request that a person's submission becomes."""
-    match body:
-        case AskPolicy():
-            return "policy"
-        case AskRoster():
-            return "roster"
-        case AskCredential():
-            return "credential"
-        case AskDecrypt():
-            return "decrypt"
-
-
-def dump_submission(body: CiBody | PersonalBody) -> bytes:
+def dump_submission(body: Body) -> bytes:
     return _encoder.encode(body)
 
 
@@ -177,23 +106,6 @@ def load_ci_submission(data: bytes) -> CiBody:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
         raise MalformedSubmission(f"The request cannot be read: {e}.") from None
     check_names(body)
-    return body
-
-
-def load_personal_submission(data: bytes) -> PersonalBody:
-    """Raises MalformedSubmission."""
-    try:
-        body = _personal.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
-        raise MalformedSubmission(f"The request cannot be read: {e}.") from None
-    if not _NONCE.fullmatch(body.nonce):
-        raise MalformedSubmission("The nonce is not 1 to 64 letters, digits, - or _.")
-    if isinstance(body, AskSeal | AskDecrypt) and len(body.reason) > MAX_REASON:  # it would not fit into the log
-        raise MalformedSubmission(f"The reason has over {MAX_REASON} characters.")
-    if isinstance(body, AskDecrypt):
-        check_file_name(body.name)
-        if not body.reason.strip():
-            raise MalformedSubmission("The request does not say why.")
     return body
 
 

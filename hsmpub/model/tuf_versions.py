@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hsmpub.errors import Conflict
-from hsmpub.model.statement import Statement, TufFacts
+from hsmpub.model.predicate import TufFacts
+from hsmpub.model.statement import Statement
 
 _PREFIX = "tuf-"
 

@@ -13,7 +13,7 @@ from hsmpub.identity.build import build_of
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.glob import is_match
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 from hsmpub.policy.decide import Policy
 from hsmpub.policy.lists import GIVEN_PREDICATE, IMAGE_FORMATS, PROVENANCE
 

@@ -12,7 +12,8 @@ from hsmpub.formats.purposes import ROUTINE_FORMATS
 from hsmpub.model.glob import may_both_match
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.policy import refusals as rule
-from hsmpub.policy.model import PolicyFile, Project, Requester
+from hsmpub.policy.model import PolicyFile
+from hsmpub.policy.project import Project, Requester
 
 
 def check_no_bypass(policy: PolicyFile, toml: TomlText) -> None:

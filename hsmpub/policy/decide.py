@@ -5,100 +5,56 @@ Pure: no clock, no look-ups. Each method raises its rule or returns what is gran
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 
-import msgspec
-
-from hsmpub.errors import Forbidden, HsmpubError, NotFound
+from hsmpub.errors import HsmpubError
 from hsmpub.identity.ci import CiIdentity
-from hsmpub.model.glob import is_match
-from hsmpub.model.statement import Profiles, Quorum, Signing
-from hsmpub.policy.model import TUF_FORMATS, Approvals, PolicyFile, Project, Requester
+from hsmpub.model.predicate import Profiles, Quorum, Signing
+from hsmpub.policy.by_file import patterns_of, release_formats, signings
+from hsmpub.policy.grants import (
+    AdministrationClosed,
+    ApprovalNeeded,
+    FormatNotGranted,
+    KeyNotGranted,
+    NoRelease,
+    NothingToSign,
+    PersonalGrant,
+    PersonalKind,
+    ReleaseGrant,
+    SignGrant,
+    UnknownCredential,
+    UnknownProject,
+)
+from hsmpub.policy.model import PolicyFile
 from hsmpub.policy.profile_check import JWT, SSH_CERTIFICATE, X509_CERTIFICATE, X509_CRL
+from hsmpub.policy.project import TUF_FORMATS, Approvals, Project
+from hsmpub.policy.requesters import check_requester
 from hsmpub.policy.version import check_version
-
-PersonalKind = Literal["policy", "roster", "credential", "decrypt"]
-
-
-class UnknownProject(NotFound):
-    advice = "Check the project's name in the policy."
-
-
-class NotARequester(Forbidden):
-    advice = "Run the job where the policy says, or have a requester added to the project."
-
-
-class ApprovalNeeded(Forbidden):
-    advice = "Submit a release with 'hsmpub release submit'; approvers then co-sign it."
-
-
-class NoRelease(Forbidden):
-    advice = "Tokens and lists of revoked certificates are for routine work: 'hsmpub jwt', 'hsmpub certificate crl'."
-
-
-class FormatNotGranted(Forbidden):
-    advice = "Ask for formats that the policy lists for the project."
-
-
-class KeyNotGranted(Forbidden):
-    advice = "Name a key that the policy lists for the project, or none where one key makes all the formats."
-
-
-class NothingToSign(Forbidden):
-    advice = "Name the formats to make, each once."
-
-
-class AdministrationClosed(Forbidden):
-    advice = "The policy in force closed this kind of request. Adopt one that opens it, if policy requests are open."
-
-
-class UnknownCredential(NotFound):
-    advice = "Use the name that a target of the policy gives its credential."
-
-
-class ReleaseGrant(msgspec.Struct, frozen=True):
-    """expires: seconds that the request waits for approvals; empty approvals: none are needed."""
-
-    project: str
-    sign: tuple[Signing, ...]
-    publish: tuple[str, ...]
-    approvals: tuple[Quorum, ...]
-    expires: int
-
-
-class SignGrant(msgspec.Struct, frozen=True):
-    """Routine signing: no approval is needed. expires: seconds."""
-
-    project: str
-    key: str
-    formats: tuple[str, ...]
-    expires: int
-
-
-class PersonalGrant(msgspec.Struct, frozen=True):
-    """approvals: at least one; expires: seconds."""
-
-    kind: PersonalKind
-    approvals: tuple[Quorum, ...]
-    expires: int
 
 
 class Policy(PolicyFile):
     """A policy that passed `load_policy`."""
 
-    def decide_release(self, who: CiIdentity, project: str, version: str) -> ReleaseGrant:
-        """Raises UnknownProject, NotARequester, NoRelease, VersionOutsideScheme."""
+    def decide_release(self, who: CiIdentity, project: str, version: str, files: Iterable[str]) -> ReleaseGrant:
+        """A release of files of these names. An entry that is for none of them is no part of it.
+
+        Raises:
+            UnknownProject, NotARequester, NoRelease, VersionOutsideScheme, FileNotCovered.
+        """
         table = self._project_for(who, project)
         if table.jwt is not None or table.crl is not None:
             raise NoRelease(f"What project {project!r} signs is no release.")
         check_version(version, table.versions)
+        formats = release_formats(project, table, files)
+        every = set(chain.from_iterable(formats.values()))
         return ReleaseGrant(
             project=project,
-            sign=tuple(Signing(s.key, s.formats) for s in table.sign),
+            sign=signings(table, every),
             publish=table.publish,
             approvals=_quorums(table.approvals),
             expires=table.expires,
+            files={name: own for name, own in formats.items() if len(own) < len(every)},
         )
 
     def check_routine(self, who: CiIdentity, project: str) -> None:
@@ -121,7 +77,7 @@ class Policy(PolicyFile):
             raise ApprovalNeeded(f"Signatures for project {project!r} take approvals.")
         if not formats or len(set(formats)) != len(formats):
             raise NothingToSign("The request names no format, or one twice.")
-        allowed = {s.key: s.formats for s in table.sign if not key or s.key == key}
+        allowed = {one.key: one.formats for one in signings(table) if not key or one.key == key}
         if not allowed:
             raise KeyNotGranted(f"Project {project!r} does not sign with {'any key' if not key else repr(key)}.")
         for name, granted in allowed.items():
@@ -170,6 +126,10 @@ class Policy(PolicyFile):
                 raise whole from None
         return self.decide_signatures(who, project, key, granted), refused
 
+    def patterns(self, project: str) -> dict[str, tuple[str, ...]]:
+        """Format → names of the files that it may be made of (`by_file.check_formats`)."""
+        return patterns_of(self.projects[project])
+
     def profiles(self, project: str, sign: Sequence[Signing]) -> Profiles:
         """What certificates and tokens of the project say, where some are among the signatures."""
         table = self.projects[project]
@@ -204,32 +164,8 @@ class Policy(PolicyFile):
         table = self.projects.get(project)
         if table is None:
             raise UnknownProject(f"The policy has no project {project[:80]!r}.")
-        if not any(is_requester(rule, who) for rule in table.requesters):
-            raise NotARequester(
-                f"The identity {who.subject[:200]!r} of issuer {who.issuer!r} may not ask for project {project!r}"
-                f"{_difference(table, who)}."
-            )
+        check_requester(table, project, who)
         return table
-
-
-def is_requester(rule: Requester, who: CiIdentity) -> bool:
-    """Whether the identity is of the rule's issuer and carries all its claims."""
-    return rule.issuer == who.issuer and not _unmatched(rule, who)
-
-
-def _unmatched(rule: Requester, who: CiIdentity) -> list[str]:
-    found = {name: who.claim(name) for name in rule.claims}
-    return [name for name, value in found.items() if value is None or not is_match(rule.claims[name], value)]
-
-
-def _difference(project: Project, who: CiIdentity) -> str:
-    """For a person who debugs a job: the claim in the way, of the rule that comes nearest."""
-    rules = [rule for rule in project.requesters if rule.issuer == who.issuer]
-    if not rules:
-        return ", whose requesters come from another issuer"
-    nearest = min(rules, key=lambda rule: len(_unmatched(rule, who)))
-    name = _unmatched(nearest, who)[0]
-    return f": {name!r} is {(who.claim(name) or '')[:200]!r}, and the policy asks {nearest.claims[name]!r}"
 
 
 def _quorums(approvals: Sequence[Approvals]) -> tuple[Quorum, ...]:

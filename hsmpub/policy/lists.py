@@ -1,4 +1,5 @@
-"""Lists of a project: repositories whose images it signs, types of predicates that its requesters may have attested."""
+"""Lists of a project: repositories whose images it signs, types of predicates that its requesters may have attested,
+names of files that formats are made of."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from hsmpub.model.attested import Attestation, PredicateRefused, PredicateTypeReserved, check_attestation
+from hsmpub.model.glob import is_wild
 from hsmpub.model.image import ImageNameMalformed, check_image_name
+from hsmpub.model.submission import HostileName, check_file_name
 from hsmpub.policy.table import Text
 
 #: Formats that sign the manifest of an image, and so need to be told of which repository; the one with a requester's
@@ -37,5 +40,19 @@ def check_predicate_type(kind: str) -> str:
     return kind
 
 
+def check_file_pattern(pattern: str) -> str:
+    """Names of files, with `*` for any part. What no file can be called would silently be for none."""
+    try:
+        check_file_name(pattern.replace("*", "x"))
+    except HostileName:
+        raise ValueError(
+            f"no file can be called {pattern[:80]!r}; a pattern is a base name in which '*' alone is special"
+        ) from None
+    if is_wild(pattern):
+        raise ValueError("leave 'files' out where every file is meant")
+    return pattern
+
+
+FilePattern = Annotated[Text, AfterValidator(check_file_pattern)]
 ImagePattern = Annotated[Text, AfterValidator(check_image_pattern)]
 PredicateTypeName = Annotated[Text, AfterValidator(check_predicate_type)]

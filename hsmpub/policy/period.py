@@ -9,6 +9,8 @@ from pydantic import BeforeValidator
 
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
 MAX_DAYS = 730
+#: How long a request waits for approvals where the policy does not say.
+DEFAULT_EXPIRY = 72 * 3600
 _UNITS = {"m": 60, "h": 3600, "d": 86_400}
 _LONG = re.compile(r"([1-9][0-9]{0,5})([mhd])")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from hsmpub.formats.purposes import ROUTINE_FORMATS
 from hsmpub.policy import refusals as rule
-from hsmpub.policy.model import Project
+from hsmpub.policy.project import Project
 
 SSH_CERTIFICATE, JWT, X509_CERTIFICATE, X509_CRL = "ssh-certificate", "jwt", "x509-certificate", "x509-crl"
 

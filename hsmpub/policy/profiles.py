@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, StrictBool, StringConstraints
 from pydantic import model_validator as validates
 
 from hsmpub.model.glob import is_wild
+from hsmpub.model.predicate import SshProfile
 from hsmpub.model.profiles import CertificateProfile, CertificateUsage, CrlProfile, JwtProfile
-from hsmpub.model.statement import SshProfile
 from hsmpub.policy.period import LongPeriod, Period
 from hsmpub.policy.table import Table, Text
 

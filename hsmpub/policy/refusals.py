@@ -100,6 +100,10 @@ class ImagesUnstated(PolicyRefused):
     advice = "Say 'images = [\"registry.example/acme/web\"]'; a star stands for a part of the path."
 
 
+class FilesUnfit(PolicyRefused):
+    advice = "Leave 'files' out: tokens and lists of revoked certificates are asked for under any name."
+
+
 class PredicatesUnstated(PolicyRefused):
     advice = "Where the format in-toto is listed, 'predicates' lists the types that may be attested, letter for letter."
 

@@ -10,10 +10,12 @@ from hsmpub.identity.ci import CiIdentity
 from hsmpub.model import entry as e
 from hsmpub.model.attested import Build
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Profiles, Statement
+from hsmpub.model.predicate import Predicate, Profiles
+from hsmpub.model.statement import Statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
+from hsmpub.policy.by_file import check_formats
 from hsmpub.receipt.facts import Facts, ReceiptContradicts, ReceiptIncomplete, in_force
 
 
@@ -105,12 +107,17 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
     wanted = (predicate.sign, predicate.publish, predicate.approvals)
     match predicate.kind:
         case "release":
-            grant = policy.decide_release(_who(_session(facts, predicate)), predicate.project, predicate.version)
+            names = [subject.name for subject in statement.subject]
+            who = _who(_session(facts, predicate))
+            grant = policy.decide_release(who, predicate.project, predicate.version, names)
             granted, expires = (grant.sign, grant.publish, grant.approvals), grant.expires
+            if _own_formats(statement) != [grant.files.get(name, ()) for name in names]:
+                raise PolicyGrantsOtherwise("The statement has other formats for a file than the policy.")
         case "sign":
             session = _session(facts, predicate)
             for signing in predicate.sign:
                 policy.decide_sign(_who(session), predicate.project, signing.key, signing.formats)
+            _check_files(statement, policy)
             granted, expires = (predicate.sign, (), ()), predicate.expires_at - predicate.requested_at
         case _:
             rule = policy.decide_personal(predicate.kind, credential=predicate.credential)
@@ -124,6 +131,19 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )
+
+
+def _own_formats(statement: Statement) -> list[tuple[str, ...]]:
+    """What each subject takes, in their order; empty: all that is asked for."""
+    return [subject.annotations.formats if subject.annotations else () for subject in statement.subject]
+
+
+def _check_files(statement: Statement, policy: Policy) -> None:
+    """Each file of a routine request has a name that its formats are for. Raises FormatNotForFile."""
+    patterns = policy.patterns(statement.predicate.project)
+    for subject in statement.subject:
+        formats = (name for signing in statement.sign(subject) for name in signing.formats)
+        check_formats(patterns, formats, subject.name)
 
 
 def _build(facts: Facts, statement: Statement, policy: Policy) -> Build | None:

@@ -9,7 +9,7 @@ from hsmpub.formats.git_tag import GitTag
 from hsmpub.formats.git_tag_read import check_tag, split_signature
 from hsmpub.model.entry import Output
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Predicate
+from hsmpub.model.predicate import Predicate
 from hsmpub.policy.model import Target
 
 TAG_FORMAT = "git-tag"

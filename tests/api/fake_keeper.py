@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hsmpub.errors import Conflict, NotFound, Unauthenticated
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Quorum, Subject, dump_statement
-from hsmpub.model.submission import AskRelease, AskSign, load_ci_submission, load_personal_submission
+from hsmpub.model.personal import load_personal_submission
+from hsmpub.model.predicate import Predicate, Quorum
+from hsmpub.model.statement import Subject, dump_statement
+from hsmpub.model.submission import AskRelease, AskSign, load_ci_submission
 from hsmpub.model.terms import UNLIMITED, Terms, dump_terms
 from hsmpub.wire import messages as m
 from hsmpub.wire.server import ChannelServer

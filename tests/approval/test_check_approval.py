@@ -19,12 +19,11 @@ from hsmpub.approval import (
 )
 from hsmpub.approval import check as rule
 from hsmpub.formats.ssh import sshsig_verify as ssh
+from hsmpub.model.predicate import Predicate, Quorum
 from hsmpub.model.statement import (
     APPROVAL_NAMESPACE,
     REFUSAL_NAMESPACE,
     REQUEST_NAMESPACE,
-    Predicate,
-    Quorum,
     Statement,
     Subject,
     dump_statement,

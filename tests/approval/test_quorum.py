@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmpub.approval import Person, Roster, missing_approvals
-from hsmpub.model.statement import Quorum
+from hsmpub.model.predicate import Quorum
 
 
 def roster(groups: dict[str, str], *, revoked: str = "") -> Roster:

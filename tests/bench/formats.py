@@ -20,7 +20,7 @@ from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import SshProfile
+from hsmpub.model.predicate import SshProfile
 from tests.bench import apart
 from tests.bench.processes import cpu_seconds
 from tests.bench.service import SECONDS, raw, through_the_api

@@ -25,7 +25,8 @@ from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.fold import ServiceState
-from hsmpub.model.statement import Predicate, Quorum, Subject, dump_statement
+from hsmpub.model.predicate import Predicate, Quorum
+from hsmpub.model.statement import Subject, dump_statement
 from hsmpub.model.toml_lines import load_toml
 from hsmpub.policy import Policy
 from hsmpub.shares.record import RecoveryRecord, UnsealRecord

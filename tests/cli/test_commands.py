@@ -23,8 +23,9 @@ from hsmpub.client.address import unreachable
 from hsmpub.errors import Conflict, Forbidden, Sealed, Unavailable
 from hsmpub.formats.ssh.sshsig_verify import verify_sshsig
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Predicate, Subject, dump_statement, pae
-from hsmpub.model.submission import AskCredential, AskPolicy, AskRoster, AskSeal, load_personal_submission
+from hsmpub.model.personal import AskCredential, AskPolicy, AskRoster, AskSeal, load_personal_submission
+from hsmpub.model.predicate import Predicate
+from hsmpub.model.statement import Subject, dump_statement, pae
 from hsmpub.model.terms import Terms, bound_attempt, dump_terms
 from hsmpub.secret.box import open_box
 from hsmpub.wire import messages as m

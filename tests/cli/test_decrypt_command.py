@@ -10,7 +10,8 @@ from command import Command
 from rich.console import Console
 
 from hsmpub.cli.statement_view import show_statement
-from hsmpub.model.statement import Decryption, Predicate, Quorum, Statement, Subject, dump_statement, load_statement
+from hsmpub.model.predicate import Decryption, Predicate, Quorum
+from hsmpub.model.statement import Statement, Subject, dump_statement, load_statement
 from hsmpub.model.trust import Trust, dump_trust
 from tests.envelope.team import run, team
 

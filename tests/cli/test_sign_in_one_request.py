@@ -40,6 +40,23 @@ def test_many_kinds_of_files_are_one_request_and_one_that_cannot_be_read_fails_a
     assert all(f"{path}: The pins do not name the key" in said.err for path in files if path.name != "y.deb")
 
 
+def test_of_two_signatures_of_one_name_the_second_is_not_asked_for(
+    hsmpub: Command, service: Running, tmp_path: Path
+) -> None:
+    files = [tmp_path / "x", tmp_path / "x.v6", tmp_path / "elsewhere" / "x.v6"]
+    files[2].parent.mkdir()
+    for file in files:
+        file.write_text("text")
+    before = len(service.keeper.seen)
+    said = hsmpub("sign", *files, "--project", "p", "--format", "openpgp", "--format", "openpgp-v6",
+                  "--token-command", TOKEN)  # fmt: skip
+    [asked] = [load_ci_submission(one.body) for one in service.keeper.seen[before:] if isinstance(one, m.Submit)]
+    assert isinstance(asked, AskSign)
+    assert [one.name for one in asked.everything] == ["x", "x.v6"]
+    assert f"{files[1]}: 'x.v6.asc' would be a signature of 'x' and a signature of 'x.v6'." in said.err
+    assert f"{files[2]}: 'x.v6.asc'" not in said.err
+
+
 def test_files_of_no_kind_take_what_is_said_for_them(hsmpub: Command, service: Running, tmp_path: Path) -> None:
     package, wheel = tmp_path / "x.deb", tmp_path / "x.whl"
     package.write_bytes(SAMPLES["deb"])

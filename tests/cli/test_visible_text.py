@@ -12,7 +12,8 @@ from rich.console import Console
 
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
-from hsmpub.model.statement import Predicate, Quorum, Signing, Subject, dump_statement, load_statement
+from hsmpub.model.predicate import Predicate, Quorum, Signing
+from hsmpub.model.statement import Subject, dump_statement, load_statement
 
 HOSTILE = {
     "\x1b[2J\x1b[1;1H": "\\x1b[2J\\x1b[1;1H",

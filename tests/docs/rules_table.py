@@ -20,7 +20,7 @@ _AREAS = {
     "Requests and approvals": (
         "hsmpub.approval", "hsmpub.model.submission", "hsmpub.model.statement", "hsmpub.model.attested",
         "hsmpub.model.image", "hsmpub.keeper.approving",
-        "hsmpub.keeper.submitting", "hsmpub.keeper.entering", "hsmpub.keeper.personal",
+        "hsmpub.keeper.submitting", "hsmpub.formats.output_names", "hsmpub.keeper.entering", "hsmpub.keeper.personal",
         "hsmpub.formats.ssh", "hsmpub.cli.approve",
         "hsmpub.client.asks.releases", "hsmpub.cli.release", "hsmpub.client.ssh",
         "api.routes.requests", "api.routes.receipts", "hsmpub.keeper.book",

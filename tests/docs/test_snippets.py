@@ -16,6 +16,8 @@ from ceremony.keys import planned_keys
 from hsmpub.approval import load_roster
 from hsmpub.config import Config
 from hsmpub.identity import CiIdentity
+from hsmpub.model.key import KeyRecord
+from hsmpub.model.predicate import Signing
 from hsmpub.policy import load_policy
 from hsmpub.wire.session import request_mac, session_mac_key
 from tests.receipt import story
@@ -70,12 +72,18 @@ def test_the_projects_of_the_policy_page_load_together_and_grant_what_it_says() 
     administration = rest[rest.index("[administration.") :]
     text = "\n".join([head, *blocks("docs/policy.md", "toml"), administration])
     groups = load_roster((EXAMPLE / "roster.toml").read_text()).groups
-    policy = load_policy(text, keys=planned_keys(), groups=groups)
+    made = (("debian", "deb"), ("redhat", "rpm"), ("java", "jar"), ("windows", "authenticode"))
+    keys = {**planned_keys(), **{name: KeyRecord(name, "p256", "", 0, (form,)) for name, form in made}}
+    policy = load_policy(text, keys=keys, groups=groups)
     job = CiIdentity(
         "github", "repo:acme/website", {"repository": "acme/website", "ref": "refs/heads/main"}, "", 0, 0
     )  # fmt: skip
     assert policy.decide_sign(job, "website", "", ("sshsig",)).key == "release"
-    assert policy.decide_release(job, "website", "2026.11").approvals == ()
+    app = CiIdentity("github", "repo:acme/app", {
+        "repository": "acme/app", "repository_id": "417000456", "ref": "refs/tags/v1",
+    }, "", 0, 0)  # fmt: skip
+    assert policy.decide_release(app, "app", "1", ["a.deb", "SHA256SUMS"]).of("a.deb") == (Signing("debian", ("deb",)),)
+    assert policy.decide_release(job, "website", "2026.11", ["site.tar.gz"]).approvals == ()
 
 
 def test_the_examples_make_a_ceremony() -> None:

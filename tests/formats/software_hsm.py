@@ -20,9 +20,9 @@ from hsmpub.formats.source import BytesSource
 from hsmpub.formats.x509.root import make_root
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.predicate import SshProfile
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 from hsmpub.model.said import Revoked
-from hsmpub.model.statement import SshProfile
 from hsmpub.policy.lists import IMAGE_FORMATS
 
 CREATED_AT = 1_780_000_000

@@ -24,7 +24,7 @@ from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh.certificate import SshProfileMissing
 from hsmpub.formats.ssh.certificate_read import SshCertificateForAnother
 from hsmpub.formats.ssh.key import SshKeyMalformed
-from hsmpub.model.statement import SshProfile
+from hsmpub.model.predicate import SshProfile
 
 FORM = FORMATS["ssh-certificate"]
 every_kind = pytest.mark.parametrize("kind", sorted(FORM.key_kinds))

@@ -52,8 +52,9 @@ from hsmpub.formats.zip.directory import read_archive
 from hsmpub.formats.zip.manifest import parse_manifest
 from hsmpub.model.entry import load_entry
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.personal import load_personal_submission
 from hsmpub.model.statement import load_statement
-from hsmpub.model.submission import load_ci_submission, load_personal_submission
+from hsmpub.model.submission import load_ci_submission
 from hsmpub.receipt.key_history import load_key_history
 from hsmpub.receipt.model import load_receipt
 from hsmpub.shares.channel import Accepted, read_message, read_reply

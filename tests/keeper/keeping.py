@@ -33,6 +33,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyKind, KeyRecord
+from hsmpub.model.personal import AskCredential, AskPolicy, AskRoster, PersonalBody
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.model.terms import UNLIMITED, Terms
 from hsmpub.secret.page import SecretPage
@@ -323,23 +324,23 @@ class Kept:
         signature = ssh_signature(person, pae(view.statement), REFUSAL_NAMESPACE)
         await self.call(m.Decline(view.request, person, signature))
 
-    async def ask(self, body: s.PersonalBody) -> m.RequestView:
+    async def ask(self, body: PersonalBody) -> m.RequestView:
         data = s.dump_submission(body)
         reply = await self.call(m.SubmitPersonal(data, ssh_signature(body.person, data, REQUEST_NAMESPACE)))
         assert isinstance(reply, m.RequestView)
         return reply
 
     async def adopt_roster(self, text: str) -> m.RequestView:
-        view = await self.ask(s.AskRoster("sdk-lead", _nonce(), self.now(), text))
+        view = await self.ask(AskRoster("sdk-lead", _nonce(), self.now(), text))
         await self.approve(view, "security-officer")
         await self.settle()
         return await self.see(view)
 
     async def ask_policy(self, text: str) -> m.RequestView:
-        return await self.ask(s.AskPolicy("sdk-lead", _nonce(), self.now(), text))
+        return await self.ask(AskPolicy("sdk-lead", _nonce(), self.now(), text))
 
     async def seal_credential(self) -> None:
-        view = await self.ask(s.AskCredential("sdk-lead", _nonce(), self.now(), "index", "Ym94"))
+        view = await self.ask(AskCredential("sdk-lead", _nonce(), self.now(), "index", "Ym94"))
         await self.approve(view, "security-officer")
         await self.settle()
 

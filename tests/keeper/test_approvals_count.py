@@ -20,7 +20,7 @@ from hsmpub.errors import HsmpubError
 from hsmpub.formats.ssh.sshsig_verify import SignatureOfOtherBytes, SignerNotExpected, SshsigOfAnotherNamespace
 from hsmpub.keeper.approving import RequestNotPending
 from hsmpub.keeper.publishing import ApprovalWithdrawn, NothingToPublish
-from hsmpub.model import submission as s
+from hsmpub.model.personal import AskRoster
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, REQUEST_NAMESPACE, pae
 from hsmpub.wire import messages as m
 
@@ -58,7 +58,7 @@ def test_an_approver_revoked_while_the_hsm_signs_leaves_it_unsigned(kept: Kept) 
         kept.signers.before = slow
         await kept.approve(view, "release-manager", "sdk-lead")
         await at_work.wait()
-        body = s.AskRoster("second-lead", secrets.token_hex(16), kept.now(), roster(revoked=["sdk-lead"]))
+        body = AskRoster("second-lead", secrets.token_hex(16), kept.now(), roster(revoked=["sdk-lead"]))
         asked = await kept.ask(body)
         await kept.approve(asked, "security-officer")
         await kept.see_as(asked, "done")
@@ -117,7 +117,7 @@ def test_an_approval_counts_no_longer_once_its_person_is_known_to_be_the_request
 
 def test_refuses_a_persons_approval_of_their_own_request(kept: Kept) -> None:
     async def scenario() -> None:
-        view = await kept.ask(s.AskRoster("security-officer", secrets.token_hex(16), kept.now(), roster()))
+        view = await kept.ask(AskRoster("security-officer", secrets.token_hex(16), kept.now(), roster()))
         with pytest.raises(OwnRequest):
             await kept.approve(view, "security-officer")
         assert (await kept.see(view)).state == "pending"
@@ -232,7 +232,7 @@ def test_one_refusal_ends_it(kept: Kept) -> None:
 
 def test_a_persons_signed_request_is_used_once(kept: Kept) -> None:
     async def scenario() -> None:
-        body = s.AskRoster("sdk-lead", secrets.token_hex(16), kept.now(), roster())
+        body = AskRoster("sdk-lead", secrets.token_hex(16), kept.now(), roster())
         await kept.ask(body)
         with pytest.raises(HsmpubError, match="already used"):
             await kept.ask(body)

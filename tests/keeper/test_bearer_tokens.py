@@ -21,7 +21,7 @@ from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.said import TokenSaid
 from hsmpub.model.statement import load_statement
-from hsmpub.policy.decide import NoRelease
+from hsmpub.policy.grants import NoRelease
 from hsmpub.secret.box import BoxNotOpened
 from hsmpub.wire import messages as m
 from tests.service.jobs import Job, release, store

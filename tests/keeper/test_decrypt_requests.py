@@ -24,9 +24,10 @@ from hsmpub.keeper.personal import PersonalRequestReplayed
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
+from hsmpub.model.personal import AskDecrypt, AskHeader, PersonalBody
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.model.submission import HostileName, MalformedSubmission
-from hsmpub.policy.decide import AdministrationClosed
+from hsmpub.policy.grants import AdministrationClosed
 from hsmpub.wire import messages as m
 from tests.envelope.team import sealed_to, team
 from tests.keeper.keeping import roster, ssh_signature
@@ -39,19 +40,19 @@ def age_header(file_key: bytes = b"k" * 16, *, more: bytes = b"") -> bytes:
     return write_age_header(more + sealed_to(team().key, file_key, OAEP_LABEL), bytearray(file_key))
 
 
-def ask(kept: Kept, header: bytes | None = None, **more: str) -> s.AskDecrypt:
+def ask(kept: Kept, header: bytes | None = None, **more: str) -> AskDecrypt:
     said = {"name": "db.age", "key": "backup", "form": "age", "recipient": PERSON, "reason": "disk lost", **more}
     text = base64.b64encode(age_header() if header is None else header).decode()
-    return s.AskDecrypt(ASKER, secrets.token_hex(8), kept.now(), header=text, **said)  # type: ignore[arg-type]
+    return AskDecrypt(ASKER, secrets.token_hex(8), kept.now(), header=text, **said)  # type: ignore[arg-type]
 
 
 async def fetch(kept: Kept, request: str, person: str = ASKER) -> bytes:
-    reply = await kept.call(signed(s.AskHeader(person, secrets.token_hex(8), kept.now(), request)))
+    reply = await kept.call(signed(AskHeader(person, secrets.token_hex(8), kept.now(), request)))
     assert isinstance(reply, m.HeaderReply)
     return reply.header
 
 
-def signed(body: s.PersonalBody) -> m.SubmitPersonal:
+def signed(body: PersonalBody) -> m.SubmitPersonal:
     data = s.dump_submission(body)
     return m.SubmitPersonal(data, ssh_signature(body.person, data, REQUEST_NAMESPACE))
 
@@ -87,7 +88,7 @@ def test_refuses_what_nobody_should_be_asked_to_approve(kept: Kept) -> None:
     header = age_header()
     foreign = write_age_header(write_stanza(["X25519", "abc"], bytes(32)), bytearray(16))
     large = age_header(more=write_stanza(["X25519", "abc"], bytes(MAX_HEADER_BYTES)))
-    wrong: list[tuple[type[HsmpubError], s.AskDecrypt]] = [
+    wrong: list[tuple[type[HsmpubError], AskDecrypt]] = [
         (HeaderForOthers, ask(kept, foreign)),
         (HeaderTooLarge, ask(kept, large)),
         (HeaderMalformed, ask(kept, header + b"content")),
@@ -123,7 +124,7 @@ def test_only_its_asker_fetches_it_once_for_each_signature_and_for_seven_days(ke
         view = await carried_out(kept)
         with pytest.raises(NotTheAsker):
             await fetch(kept, view.request, "security-officer")
-        message = signed(s.AskHeader(ASKER, "n", kept.now(), view.request))
+        message = signed(AskHeader(ASKER, "n", kept.now(), view.request))
         await kept.call(message)
         with pytest.raises(PersonalRequestReplayed):
             await kept.call(message)

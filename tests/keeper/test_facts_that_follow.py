@@ -10,7 +10,7 @@ import pytest
 from keeping import PEOPLE, Kept, roster
 
 from hsmpub.keeper.tokens import TokenReplayed
-from hsmpub.model import submission as s
+from hsmpub.model.personal import AskRoster
 from hsmpub.policy.refusals import PolicyRefused
 from tests.service.jobs import NIGHTLY
 
@@ -55,7 +55,7 @@ def test_a_request_made_at_the_moment_of_a_policys_adoption_is_void(kept: Kept) 
         kept.store.hold = "approval"
         approving = asyncio.ensure_future(kept.approve(policy, "security-officer"))
         assert await asyncio.to_thread(kept.store.held.wait, 30)
-        asking = asyncio.ensure_future(kept.ask(s.AskRoster("sdk-lead", secrets.token_hex(16), kept.now(), roster())))
+        asking = asyncio.ensure_future(kept.ask(AskRoster("sdk-lead", secrets.token_hex(16), kept.now(), roster())))
         await asyncio.sleep(0.1)
         kept.store.release()
         view, _ = await asyncio.gather(asking, approving)
@@ -89,7 +89,7 @@ def test_refuses_a_roster_that_leaves_a_group_of_the_policy_empty_of_meaning(kep
     async def scenario() -> None:
         text = roster(without=[name for name in PEOPLE if name.endswith("lead")])
         with pytest.raises(PolicyRefused):
-            await kept.ask(s.AskRoster("release-manager", secrets.token_hex(16), kept.now(), text))
+            await kept.ask(AskRoster("release-manager", secrets.token_hex(16), kept.now(), text))
         kept.start_again()
 
     asyncio.run(scenario())

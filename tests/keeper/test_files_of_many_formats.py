@@ -19,7 +19,8 @@ from hsmpub.formats.source import BytesSource
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Signing, Statement, StatementMalformed, load_statement
+from hsmpub.model.predicate import Signing
+from hsmpub.model.statement import Statement, StatementMalformed, load_statement
 from hsmpub.model.submission import MalformedSubmission
 from hsmpub.receipt import verify_receipt
 from hsmpub.receipt.outputs import SignedOtherwise

@@ -21,6 +21,7 @@ from hsmpub.keeper.personal import PersonalRequestReplayed
 from hsmpub.keeper.places import ManyFilesWait, Places
 from hsmpub.keeper.sessions import RequestReplayed, Session, SessionUnknown
 from hsmpub.model import submission as s
+from hsmpub.model.personal import AskSeal
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.model.submission import MalformedSubmission
 from hsmpub.wire import messages as m
@@ -41,7 +42,7 @@ def test_a_counter_far_behind_costs_nothing() -> None:
 
 
 def sealing(kept: Kept, nonce: str = "", reason: str = "drill") -> m.SubmitPersonal:
-    body = s.AskSeal("release-manager", nonce or secrets.token_hex(16), kept.now(), reason)
+    body = AskSeal("release-manager", nonce or secrets.token_hex(16), kept.now(), reason)
     data = s.dump_submission(body)
     return m.SubmitPersonal(data, ssh_signature("release-manager", data, REQUEST_NAMESPACE))
 

@@ -16,12 +16,13 @@ from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper import routine
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, TooManyPending
 from hsmpub.model import submission as s
+from hsmpub.model.personal import AskCredential
 from hsmpub.wire import messages as m
 
 
 async def ask(kept: Kept, number: int) -> m.RequestView:
     box = base64.b64encode(number.to_bytes(4, "big")).decode()
-    return await kept.ask(s.AskCredential("sdk-lead", _nonce(), kept.now(), "index", box))
+    return await kept.ask(AskCredential("sdk-lead", _nonce(), kept.now(), "index", box))
 
 
 def sealed(kept: Kept) -> set[Path]:

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from hsmpub.keeper.submitting import NameOfASignature, check_output_names
-from hsmpub.model.statement import Signing
+from hsmpub.formats.output_names import NameOfASignature
+from hsmpub.keeper.submitting import check_output_names
+from hsmpub.model.predicate import Signing
 from hsmpub.model.submission import FileRef
+from hsmpub.policy import ReleaseGrant
 
 SIGN = (Signing("k", ("openpgp", "openpgp-v6")), Signing("l", ("sshsig",)))
+GRANT = ReleaseGrant("p", SIGN, (), (), 60)
 
 
 def files(*names: str) -> list[FileRef]:
@@ -18,7 +21,7 @@ def files(*names: str) -> list[FileRef]:
 
 
 def test_takes_files_whose_signatures_have_names_of_their_own() -> None:
-    check_output_names(files("x.whl", "x.tar.gz", "x"), SIGN)
+    check_output_names(files("x.whl", "x.tar.gz", "x"), GRANT)
 
 
 @pytest.mark.parametrize(
@@ -31,5 +34,5 @@ def test_takes_files_whose_signatures_have_names_of_their_own() -> None:
 def test_refuses_names_that_would_mean_two_things(names: tuple[str, ...], told: Any) -> None:
     for order in (names, names[::-1]):
         with pytest.raises(NameOfASignature) as refused:
-            check_output_names(files(*order), SIGN)
+            check_output_names(files(*order), GRANT)
         assert refused.value.detail in (told, "'x.v6.asc' would be a signature of 'x.v6' and a signature of 'x'.")

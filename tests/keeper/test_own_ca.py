@@ -21,7 +21,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.said import CertificateSaid, CrlSaid
 from hsmpub.model.statement import load_statement
-from hsmpub.policy.decide import NoRelease
+from hsmpub.policy.grants import NoRelease
 from hsmpub.wire import messages as m
 from tests.keeper.own_ca import authority
 from tests.service.jobs import Job, release, store

@@ -10,7 +10,7 @@ from keeping import Kept
 
 from hsmpub.keeper.submitting import PolicyChanged
 from hsmpub.model import submission as s
-from hsmpub.policy.decide import NotARequester
+from hsmpub.policy.requesters import NotARequester
 from tests.service.jobs import routine, store
 
 
@@ -57,6 +57,31 @@ def test_what_is_being_read_when_the_policy_changes_is_not_signed(kept: Kept, mo
 
     asyncio.run(scenario())
     assert "RoutineSigned" not in kept.kinds()
+
+
+def test_a_release_that_would_be_signed_as_something_else_by_now_is_asked_for_anew(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        await kept.unseal()
+        artifacts, before = kept.keeper.artifacts, kept.keeper.artifacts.check
+
+        async def slowly(*words):
+            monkeypatch.setattr(artifacts, "check", before)
+            text = kept.policy.replace('"dsse"] }]', '"dsse"], files = ["*.whl"] }]', 1)
+            view = await kept.ask_policy(
+                text.replace("[{ key =", '[{ key = "release", formats = ["openpgp"] }, { key =', 1)
+            )
+            await kept.approve(view, "release-manager", "security-officer")
+            await kept.see_as(view, "done")
+            return await before(*words)
+
+        monkeypatch.setattr(artifacts, "check", slowly)
+        with pytest.raises(PolicyChanged):
+            await kept.release()
+        assert (await kept.release()).state == "pending"
+
+    asyncio.run(scenario())
 
 
 def test_what_is_being_signed_when_the_policy_changes_is_not_given_away(kept: Kept) -> None:

@@ -14,7 +14,7 @@ from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.keeper.batch import Work, assemble_and_read
+from hsmpub.keeper.making import Work, assemble_and_read
 from hsmpub.model.key import KeyRecord
 
 PEM = (

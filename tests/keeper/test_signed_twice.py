@@ -14,7 +14,6 @@ from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.keeper.making import make, plan
 from hsmpub.model import submission as s
-from hsmpub.model.statement import Signing
 from hsmpub.wire import messages as m
 
 MINISIGN = get_format("minisign")
@@ -48,11 +47,15 @@ def test_a_batch_takes_one_entry(kept: Kept) -> None:
 def test_so_it_is_for_what_was_approved(kept: Kept) -> None:
     async def scenario() -> None:
         [file] = states("a")
-        artifact, key_of = Artifact("a", Sha256State.of_state(file), file.details), kept.keeper.book.signing_key
+        artifact, key = (
+            Artifact("a", Sha256State.of_state(file), file.details),
+            kept.keeper.book.signing_key("minisign"),
+        )
         context = Context(at=7)
-        planned = plan(artifact, [Signing("minisign", ("minisign",))], key_of, context)
-        [output] = await make(kept.signers, planned, context)  # type: ignore[arg-type]
-        assert output.name == "a.minisig"
+        planned = plan(artifact, [(key, MINISIGN)], context)
+        assert planned[0].output_name == "a.minisig"
+        [output] = await make(planned, kept.signers, context)  # type: ignore[arg-type]
+        MINISIGN.check(output, artifact, key, context)
         assert kept.signers.signed == 2
 
     asyncio.run(scenario())

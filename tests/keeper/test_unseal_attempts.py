@@ -11,6 +11,7 @@ from keeping import HOLDERS, Kept, ssh_signature
 from hsmpub.keeper.attempts import ATTEMPT_SECONDS, AttemptOver
 from hsmpub.keeper.unsealing import AlreadyUnsealed, SealedMeanwhile
 from hsmpub.model import submission as s
+from hsmpub.model.personal import AskSeal
 from hsmpub.model.statement import REQUEST_NAMESPACE
 from hsmpub.wire import messages as m
 
@@ -60,7 +61,7 @@ def test_nothing_is_handed_in_while_unsealed(kept: Kept) -> None:
 def test_a_seal_ends_an_unsealing_that_is_under_way(moment: str, kept: Kept) -> None:
     async def scenario() -> None:
         async def seal() -> None:
-            body = s.AskSeal("security-officer", secrets.token_hex(16), kept.now(), "something is wrong")
+            body = AskSeal("security-officer", secrets.token_hex(16), kept.now(), "something is wrong")
             data = s.dump_submission(body)
             signature = ssh_signature("security-officer", data, REQUEST_NAMESPACE)
             sealing.append(asyncio.ensure_future(kept.call(m.SubmitPersonal(data, signature))))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hsmpub.model import entry as e
 from hsmpub.model.contradiction import LogContradictsItself
 from hsmpub.model.fold import ServiceState
-from hsmpub.model.statement import Predicate, Quorum, Signing, Subject, dump_statement
+from hsmpub.model.predicate import Predicate, Quorum, Signing
+from hsmpub.model.statement import Subject, dump_statement
 
 A, B = "a" * 64, "b" * 64
 OUTPUT = e.Output("x.whl", "openpgp", "release", "x.whl.asc", B, "sig")

@@ -6,8 +6,8 @@ import pytest
 from good_policy import GOOD, KEYS, load
 
 from hsmpub.model.key import KeyRecord
+from hsmpub.model.predicate import Signing
 from hsmpub.model.profiles import CertificateProfile, CrlProfile
-from hsmpub.model.statement import Signing
 from hsmpub.policy import refusals as rule
 
 PROJECT = """

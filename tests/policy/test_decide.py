@@ -6,8 +6,9 @@ import pytest
 from good_policy import GOOD, load
 
 from hsmpub.identity import CiIdentity
-from hsmpub.model.statement import Quorum, Signing
-from hsmpub.policy import decide as rule
+from hsmpub.model.predicate import Quorum, Signing
+from hsmpub.policy import grants as rule
+from hsmpub.policy.requesters import NotARequester
 from hsmpub.policy.version import VersionOutsideScheme
 
 
@@ -17,10 +18,11 @@ def who(issuer: str = "ci", subject: str = "job", **claims: str) -> CiIdentity:
 
 SDK = who(repository="acme/sdk", ref="refs/heads/release/1.2", environment="release")
 SITE = who(repository="acme/site")
+FILES = ["sdk.whl", "sdk.tar.gz"]
 
 
 def test_a_release_is_granted_with_what_the_policy_says() -> None:
-    grant = load().decide_release(SDK, "sdk", "1.2.0")
+    grant = load().decide_release(SDK, "sdk", "1.2.0", FILES)
     assert grant == rule.ReleaseGrant(
         project="sdk",
         sign=(Signing("release-p256", ("sshsig", "dsse")), Signing("release-openpgp", ("openpgp",))),
@@ -28,7 +30,7 @@ def test_a_release_is_granted_with_what_the_policy_says() -> None:
         approvals=(Quorum("managers", 1), Quorum("leads", 1)),
         expires=48 * 3600,
     )
-    assert load().decide_release(SITE, "site", "anything").approvals == ()
+    assert load().decide_release(SITE, "site", "anything", FILES).approvals == ()
 
 
 @pytest.mark.parametrize(
@@ -43,23 +45,23 @@ def test_a_release_is_granted_with_what_the_policy_says() -> None:
     ],
 )
 def test_refuses_other_repositories_branches_and_issuers_and_says_which(asker: CiIdentity, in_the_way: str) -> None:
-    with pytest.raises(rule.NotARequester) as refused:
-        load().decide_release(asker, "sdk", "1.2.0")
+    with pytest.raises(NotARequester) as refused:
+        load().decide_release(asker, "sdk", "1.2.0", FILES)
     assert in_the_way in refused.value.detail
 
 
 def test_refuses_unknown_projects_and_versions_outside_the_scheme() -> None:
     with pytest.raises(rule.UnknownProject):
-        load().decide_release(SDK, "sdk2", "1.2.0")
+        load().decide_release(SDK, "sdk2", "1.2.0", FILES)
     with pytest.raises(VersionOutsideScheme):
-        load().decide_release(SDK, "sdk", "version-one")
+        load().decide_release(SDK, "sdk", "version-one", FILES)
 
 
 def test_a_rule_may_pin_the_subject() -> None:
     policy = load(GOOD.replace('repository = "acme/site"', 'sub = "system:serviceaccount:ci:*"'))
-    policy.decide_release(who(subject="system:serviceaccount:ci:builder"), "site", "1")
-    with pytest.raises(rule.NotARequester):
-        policy.decide_release(who(subject="system:serviceaccount:dev:builder"), "site", "1")
+    policy.decide_release(who(subject="system:serviceaccount:ci:builder"), "site", "1", FILES)
+    with pytest.raises(NotARequester):
+        policy.decide_release(who(subject="system:serviceaccount:dev:builder"), "site", "1", FILES)
 
 
 def test_routine_signing_is_for_projects_without_approvals_only() -> None:
@@ -69,7 +71,7 @@ def test_routine_signing_is_for_projects_without_approvals_only() -> None:
     with pytest.raises(rule.ApprovalNeeded) as refused:
         load().decide_sign(SDK, "sdk", "release-p256", ["dsse"])
     assert "release submit" in refused.value.next_step
-    with pytest.raises(rule.NotARequester):
+    with pytest.raises(NotARequester):
         load().decide_sign(SDK, "site", "", ["sshsig"])
 
 
@@ -90,7 +92,7 @@ def test_routine_signing_grants_listed_keys_and_formats_only() -> None:
 
 def test_a_project_that_signs_nothing_grants_nothing() -> None:
     policy = load(GOOD.replace('sign = [{ key = "routine-p256", formats = ["sshsig"] }]\n', ""))
-    assert policy.decide_release(SITE, "site", "1").sign == ()
+    assert policy.decide_release(SITE, "site", "1", FILES).sign == ()
     with pytest.raises(rule.KeyNotGranted):
         policy.decide_sign(SITE, "site", "", ["sshsig"])
 

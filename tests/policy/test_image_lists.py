@@ -6,7 +6,7 @@ import pytest
 
 from hsmpub.model.attested import Attestation
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import Signing
+from hsmpub.model.predicate import Signing
 from hsmpub.policy import Policy, load_policy, refusals
 from hsmpub.policy.attesting import (
     ImageNotGranted,

@@ -22,15 +22,8 @@ from hsmpub.formats.sha256state import Sha256State
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.statement import (
-    APPROVAL_NAMESPACE,
-    Predicate,
-    Quorum,
-    Signing,
-    Subject,
-    dump_statement,
-    pae,
-)
+from hsmpub.model.predicate import Predicate, Quorum, Signing
+from hsmpub.model.statement import APPROVAL_NAMESPACE, Subject, dump_statement, pae
 from hsmpub.receipt import GivenFile, build_receipt
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import VerifierKey

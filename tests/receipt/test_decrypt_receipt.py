@@ -10,7 +10,8 @@ from story import LOG_KEY, NOW, POLICY, beginning, co_sign, predicate, told
 
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Decryption, Quorum, Subject, dump_statement
+from hsmpub.model.predicate import Decryption, Quorum
+from hsmpub.model.statement import Subject, dump_statement
 from hsmpub.receipt import verify_receipt
 from hsmpub.receipt.facts import ReceiptIncomplete
 from hsmpub.receipt.outputs import SignedOtherwise

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hsmpub.errors import HsmpubError
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Quorum, Subject, dump_statement
+from hsmpub.model.predicate import Quorum
+from hsmpub.model.statement import Subject, dump_statement
 from hsmpub.receipt import Report, Step, verify_receipt
 from hsmpub.receipt.files import FileDiffers, FileNotInReceipt, GivenFile
 from hsmpub.receipt.inclusion import EntryNotInLog

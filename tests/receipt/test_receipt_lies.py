@@ -12,7 +12,7 @@ import story as s
 from hsmpub.errors import HsmpubError
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.statement import Quorum, Signing
+from hsmpub.model.predicate import Quorum, Signing
 from hsmpub.receipt import GivenFile, Report, verify_receipt
 from hsmpub.receipt import approvals as approvals_rule
 from hsmpub.receipt import facts as facts_rule

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from hsmpub.client.asks.anybody import AnybodyAsks
 from hsmpub.client.asks.ci import CiAsks
+from hsmpub.client.at_hand import files_at_hand
+from hsmpub.client.embedding import write_signed
 from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import OutputNotInLog, check_receipt
 from hsmpub.client.steps import Pause, Steps, locally
+from hsmpub.client.trust import pinned_key
 from hsmpub.errors import Conflict, HsmpubError, Refused, Unavailable
+from hsmpub.formats.registry import FORMATS
 from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import load_statement
@@ -97,12 +102,17 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
             yield Pause(max(0.0, min(every, deadline - time.monotonic())))
 
     def fetch_release(
-        self, request: str, into: Path, *, written: Callable[[Path], None] | None = None
+        self, request: str, into: Path, *, files: Sequence[Path] = (), written: Callable[[Path], None] | None = None
     ) -> Steps[list[Path]]:
-        """Writes the receipt of a release and every signature that it records. written: called with each path.
+        """Writes the receipt of a release and every signature that it records.
+
+        Args:
+            files: of the release, at hand: where a signature goes into its file, the signed file is written, too.
+            written: called with each path.
 
         Raises:
-            StillWaiting: nothing was signed yet. OutputNotInLog: the service gives other bytes than its log records.
+            StillWaiting: nothing was signed yet. NotOfTheRelease: a file is not. FileUnreadable, SignedFileDiffers.
+            OutputNotInLog: the service gives other bytes than its log records.
             What verify_receipt raises, Refused, HostileName, NotWritten.
         """
         view = yield from self.request(request)
@@ -110,6 +120,7 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
             raise _still_waiting(view)
         receipt = yield from self.receipt(request)
         report = check_receipt(receipt, self.trust)
+        at_hand = yield from locally(partial(files_at_hand, report, files))
         name = "-".join(part for part in (report.project, report.version) if part) or report.request
         paths = [(yield from _write(into, f"{name}{SUFFIX}", receipt, written))]
         for seen in report.signatures:
@@ -117,6 +128,13 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
             if sha256_hex(output) != seen.sha256:
                 raise OutputNotInLog(f"What the service gives as {seen.name!r} is not what its log records.")
             paths.append((yield from _write(into, seen.name, output, written)))
+            form, file = FORMATS.get(seen.format), at_hand.get(seen.artifact)
+            if form is not None and form.embedded and file is not None:
+                key = pinned_key(self.trust, seen.key)
+                signed = yield from locally(partial(write_signed, file.path, into, file.hash, output, form, key))
+                paths.append(signed)
+                if written is not None:
+                    written(signed)
         return paths
 
 

@@ -1,0 +1,34 @@
+"""Names of the signatures of several files, which lie in one folder: each means one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hsmpub.errors import Invalid
+from hsmpub.formats.registry import FORMATS
+
+
+class NameOfASignature(Invalid):
+    advice = "Rename one of the files, or leave one out: signatures are made here, and lie beside their files."
+
+
+class OutputNames:
+    """Names that are taken: those of `files`, and those of the signatures of each file that was `take`n."""
+
+    def __init__(self, files: Iterable[str] = ()) -> None:
+        self._taken = {name: f"the file {name!r}" for name in files}
+
+    def take(self, file: str, formats: Iterable[str]) -> None:
+        """The names of a file's signatures, all or none.
+
+        Args:
+            formats: names; what is no format is left to whoever knows them.
+
+        Raises:
+            NameOfASignature: one is taken.
+        """
+        outputs = dict.fromkeys(FORMATS[name].output_name(file) for name in formats if name in FORMATS)
+        for output in outputs:
+            if output in self._taken:
+                raise NameOfASignature(f"{output!r} would be {self._taken[output]} and a signature of {file!r}.")
+        self._taken.update(dict.fromkeys(outputs, f"a signature of {file!r}"))
