@@ -13,9 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmpub.client import new_file
+from hsmpub.client.embedding import write_signed
 from hsmpub.client.new_file import NewFile
+from hsmpub.errors import HsmpubError
+from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource, FileTooShort, Source
 from hsmpub.formats.spliced import Kept, Part, as_bytes
+from tests.formats.samples import SAMPLES
+from tests.formats.software_hsm import artifact_of, key_record, make
 
 SOURCE = BytesSource(bytes(i * 7 % 251 for i in range(700)))
 PARTS = st.lists(
@@ -168,3 +173,43 @@ def test_a_file_that_lost_what_was_written_to_it_is_not_read_as_if_it_had_it(fd:
 def test_nothing_is_read_behind_the_end(fd: int) -> None:
     with pytest.raises(FileTooShort):
         NewFile(fd, SOURCE, [Kept(0, 64)]).read(60, 5)
+
+
+EMBEDDED = sorted(name for name, form in FORMATS.items() if form.embedded)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_every_format_verifies_a_file_that_is_still_written(name: str, tmp_path: Path) -> None:
+    if name == "pdf":
+        pytest.importorskip("pyhanko")
+    form, data, path = FORMATS[name], SAMPLES[name], tmp_path / "x"
+    [kind, *_] = sorted(form.key_kinds)
+    key, output = key_record(kind, name), make(form, data, key_record(kind, name))
+    path.write_bytes(data)
+    written = write_signed(path, tmp_path, artifact_of(data).state, output, form, key)
+    assert written.read_bytes() == b"".join(form.attach(BytesSource(data), output))
+
+
+@pytest.mark.parametrize("name", ["apk", "deb", "jar", "kernel-module", "msi", "rpm"])
+def test_a_byte_that_gets_lost_on_the_way_to_the_file_is_noticed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is verified is what the file holds, not what was to be written."""
+    form, data, path, wrote = FORMATS[name], SAMPLES[name], tmp_path / "x", os.pwrite
+    [kind, *_] = sorted(form.key_kinds)
+    key, output = key_record(kind, name), make(form, data, key_record(kind, name))
+    path.write_bytes(data)
+    lost: list[int] = []
+
+    def lose(fd: int, block: memoryview, at: int) -> int:
+        if at == len(data) // 32 * 16:
+            lost.append(at)
+            block = memoryview(bytes([block[0] ^ 1]) + block[1:])
+        return wrote(fd, block, at)
+
+    monkeypatch.setattr(new_file.os, "pwrite", lose)
+    with pytest.raises(HsmpubError):
+        write_signed(path, tmp_path, artifact_of(data).state, output, form, key)
+    assert lost
+    assert [*tmp_path.iterdir()] == [path]
+    assert path.read_bytes() == data
