@@ -152,7 +152,7 @@ def _write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps:
             say(str(write_whole(folder, name, stamped(content, tokens[name], forms[name]))))
     for one in made.embedded:
         form, key = get_format(one.format), pinned_key(client.trust, one.key)
-        say(str(write_signed(made.path, folder, made.hash, one.output, form, key, tokens[one.name])))
+        say(str(write_signed(made.path, folder, made.hash, one.output, form, key, tokens[one.name], made.seen)))
     if made.outputs and receipt:
         write_whole(folder, f"{made.path.name}{SUFFIX}", receipt)
 

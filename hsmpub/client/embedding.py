@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from hsmpub.artifact.source import PathSource
+from hsmpub.artifact.plain_file import open_plain
+from hsmpub.artifact.source import DescriptorSource
+from hsmpub.client.new_file import NewFile
 from hsmpub.client.outputs import NotWritten
-from hsmpub.client.write_behind import WriteBehind
+from hsmpub.client.seen import Seen, notes_of
 from hsmpub.errors import Broken
 from hsmpub.formats.cms.stamp import Stamped, with_timestamp
 from hsmpub.formats.format import Artifact, Format
-from hsmpub.formats.salted import details_to_check
+from hsmpub.formats.noted import NotedSource
+from hsmpub.formats.salted import Salted, details_to_check
 from hsmpub.formats.sha256state import FileHash
+from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Part, Spliced
 from hsmpub.model.key import KeyRecord
 
 
@@ -23,27 +29,31 @@ class SignedFileDiffers(Broken):
 
 
 def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form: Format, key: KeyRecord,
-                 token: bytes | None = None) -> Path:  # fmt: skip
+                 token: bytes | None = None, seen: Seen | None = None) -> Path:  # fmt: skip
     """Writes the signed form of `path` into `folder` under the name that the format gives it; whatever had that name
     there is replaced.
 
     What is written was read back first: it holds this output, and the output fits what the format reads in it.
-    token: a verified timestamp over the signature, which goes in, too.
+    token: a verified timestamp over the signature, which goes in, too. seen: what was noted when `path` was hashed.
 
     Raises:
-        SignedFileDiffers, NotWritten; the rules of the format.
+        SignedFileDiffers, NotWritten, NotAPlainFile; the rules of the format.
     """
     target, passing = folder / form.signed_name(path.name), folder / f".{path.name[:180]}.{secrets.token_hex(6)}"
     try:
-        with passing.open("xb") as file, ThreadPoolExecutor(1) as beside:
-            os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            behind = WriteBehind(file, beside)
-            for piece in form.attach(PathSource(path), stamped(output, token, form)):
-                behind.write(piece)
-            behind.flush()
-            on_disk = beside.submit(os.fsync, file.fileno())  # meanwhile it is read back, out of memory
-            check_signed(passing, path.name, hash_, output, form, key, token)
-            on_disk.result()
+        with open_plain(path) as original, passing.open("x+b", buffering=0) as file:
+            status = os.fstat(original.fileno())
+            os.fchmod(file.fileno(), status.st_mode & 0o777)
+            source = NotedSource(DescriptorSource(original.fileno(), status.st_size), notes_of(seen, status))
+            new = NewFile(file.fileno(), source, _parts(form, source, stamped(output, token, form)))
+            with ThreadPoolExecutor(1) as beside:
+                try:
+                    written = beside.submit(new.write)
+                    check_signed(new, path.name, hash_, output, form, key, token)
+                    new.all_read()
+                    written.result()
+                finally:
+                    new.stop()
         passing.replace(target)
     except OSError as e:
         raise NotWritten(f"{target} cannot be written: {e.strerror}.") from None
@@ -52,19 +62,26 @@ def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form:
     return target
 
 
+def _parts(form: Format, source: NotedSource, output: bytes) -> Iterator[Part]:
+    """Formats that take small files only say no ranges."""
+    return form.splice(source, output) if isinstance(form, Spliced) else form.attach(source, output)
+
+
 def stamped(output: bytes, token: bytes | None, form: Format) -> bytes:
     """The output with a timestamp in it, where there is one."""
     return output if token is None else with_timestamp(output, token, form.name)
 
 
-def check_signed(path: Path, name: str, hash_: FileHash, output: bytes, form: Format, key: KeyRecord,
+def check_signed(file: Source, name: str, hash_: FileHash, output: bytes, form: Format, key: KeyRecord,
                  token: bytes | None = None) -> None:  # fmt: skip
     """A signed file holds this very output and timestamp, and the output verifies.
 
     Raises SignedFileDiffers and the rules of the format."""
-    source = PathSource(path)
+    source = NotedSource(file)
+    # first, front to back, as it is written; but for formats of small files, which hash after the output's own salt
+    details = {} if isinstance(form, Salted) else {form.name: form.extract(source)}
     if form.detach(source) != output:
         raise SignedFileDiffers(f"The signature in {name} is not the one that was put there.")
     if token is not None and not (isinstance(form, Stamped) and form.timestamp(source) == token):
         raise SignedFileDiffers(f"The timestamp in {name} is not the one that was put there.")
-    form.check(output, Artifact(name, hash_, details_to_check(form, source, output)), key)
+    form.check(output, Artifact(name, hash_, details or details_to_check(form, source, output)), key)

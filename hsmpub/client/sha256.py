@@ -18,10 +18,14 @@ import msgspec
 
 from hsmpub.artifact.plain_file import open_plain
 from hsmpub.artifact.source import DescriptorSource
+from hsmpub.client.seen import Seen, marks
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.formats.format import Format
+from hsmpub.formats.noted import NotedSource
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
 from hsmpub.formats.sha256state import HeldSha256, Sha256State
+from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Spliced
 from hsmpub.model.submission import HashState
 
 _BUFFER_BYTES = 1 << 20
@@ -46,7 +50,15 @@ def can_hash() -> bool:
 def hash_file(
     path: Path, *, formats: Sequence[Format] = (), progress: Callable[[int], None] | None = None
 ) -> HashState:
-    """The hash state of a file, under the file's base name, with what these formats need beside it.
+    """As `hash_and_look`, without what was noted."""
+    return hash_and_look(path, formats=formats, progress=progress)[0]
+
+
+def hash_and_look(
+    path: Path, *, formats: Sequence[Format] = (), progress: Callable[[int], None] | None = None
+) -> tuple[HashState, Seen]:
+    """The hash state of a file, under the file's base name, with what these formats need beside it; and what they noted
+    for later.
 
     Args:
         progress: called with the number of bytes after each piece of at most 1 MiB.
@@ -61,14 +73,18 @@ def hash_file(
     with open_plain(path) as file:
         fd = file.fileno()
         before = os.fstat(fd)
-        source = DescriptorSource(fd, before.st_size)
-        with ThreadPoolExecutor(1) as beside:
-            later = beside.submit(_details, formats, source) if before.st_size >= _WORTH_A_THREAD else None
+        source = NotedSource(DescriptorSource(fd, before.st_size))
+        with ThreadPoolExecutor(2) as beside:
+            large = before.st_size >= _WORTH_A_THREAD
+            later = beside.submit(_details, formats, source) if large else None
+            ahead = [beside.submit(form.ahead, source) for form in formats if large and isinstance(form, Spliced)]
             state = _hash_open_file(fd, before.st_size, progress)
             details = later.result() if later else _details(formats, source)
-        if state.size != before.st_size or _marks(os.fstat(fd)) != _marks(before):
+            for one in ahead:
+                one.result()
+        if state.size != before.st_size or marks(os.fstat(fd)) != marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
-    return msgspec.structs.replace(state.to_state(path.name), details=details)
+    return msgspec.structs.replace(state.to_state(path.name), details=details), Seen(marks(before), source.notes)
 
 
 def held_hash(path: Path) -> HeldSha256:
@@ -85,7 +101,7 @@ def held_hash(path: Path) -> HeldSha256:
         while left > 0 and (piece := file.read(_BUFFER_BYTES)):
             left -= len(piece)
             digest.update(piece)
-        if left != 1 or _marks(os.fstat(file.fileno())) != _marks(before):
+        if left != 1 or marks(os.fstat(file.fileno())) != marks(before):
             raise FileChanged(f"{path.name!r} changed while it was hashed.")
         return HeldSha256(digest, before.st_size)
 
@@ -109,11 +125,6 @@ def _hash_open_file(fd: int, size: int, progress: Callable[[int], None] | None) 
     return Sha256State(*library.read(context))
 
 
-def _details(formats: Sequence[Format], source: DescriptorSource) -> dict[str, bytes]:
+def _details(formats: Sequence[Format], source: Source) -> dict[str, bytes]:
     """What formats need beside the hash. Many of them hash the file once more."""
     return {form.name: form.extract(source) for form in formats if form.detail_limit}
-
-
-def _marks(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file is written to: size, times of content and of inode."""
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

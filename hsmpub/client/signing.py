@@ -13,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from hsmpub.artifact.source import PathSource
+from hsmpub.client.seen import Seen
 from hsmpub.client.session import CiSession
-from hsmpub.client.sha256 import hash_file
+from hsmpub.client.sha256 import hash_and_look
 from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Broken, HsmpubError, Problem
@@ -36,7 +37,7 @@ class SignatureMissing(Broken):
 class Work(msgspec.Struct, frozen=True):
     """A file that is ready to be signed in these formats: by its unfinished hash, or as an upload.
 
-    details: what formats need beside the hash, to check what comes (`Format.extract`).
+    details: what formats need beside the hash, to check what comes (`Format.extract`). seen: what they noted.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class Work(msgspec.Struct, frozen=True):
     hash: FileHash
     ask: HashState | FileRef
     details: Details = {}
+    seen: Seen | None = None
 
 
 class Embedded(msgspec.Struct, frozen=True):
@@ -58,7 +60,7 @@ class Embedded(msgspec.Struct, frozen=True):
 class Made(msgspec.Struct, frozen=True):
     """What came of one file. outputs: file name → exact bytes; problems: why others were not made.
 
-    embedded: those of the outputs that go into the file; keys: format → the key that made its output.
+    embedded: those of the outputs that go into the file; keys: format → the key that made its output. seen: as in Work.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class Made(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     embedded: tuple[Embedded, ...] = ()
     keys: dict[str, str] = {}
+    seen: Seen | None = None
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -85,10 +88,10 @@ def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None
     a format's `extract`."""
     check_file_name(path.name)
     try:
-        state = hash_file(path, formats=[get_format(name) for name in formats], progress=progress)
+        state, seen = hash_and_look(path, formats=[get_format(name) for name in formats], progress=progress)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    return Work(path, tuple(formats), Sha256State.of_state(state), state, state.details)
+    return Work(path, tuple(formats), Sha256State.of_state(state), state, state.details, seen)
 
 
 def asks_of(works: Sequence[Work], formats: Sequence[str]) -> tuple[list[HashState], list[FileRef]]:
@@ -115,7 +118,8 @@ def made_of(work: Work, reply: SignReply, trust: Trust, session: CiSession) -> M
         keys[name] = found[0].key
         if form.embedded:
             embedded.append(Embedded(form.output_name(work.path.name), name, found[0].key, output))
-    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded), keys)
+    return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded), keys,
+                work.seen)  # fmt: skip
 
 
 def _checked(

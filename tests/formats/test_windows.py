@@ -168,8 +168,8 @@ def test_the_first_three_and_catalogues_share_keys_and_no_signature(tmp_path):
 def test_streams_of_any_size_come_out_as_they_went_in(sector, size):
     streams = {"a": bytes(i % 251 for i in range(min(size, 70_000))).ljust(size, b"z"), "b": b"b", "c/d": b"d" * size}
     data = compound_file(streams, sector)
-    found = CompoundFile(BytesSource(data))
-    held = {one.name.decode("utf-16-le"): b"".join(found.stream(one)) for one in found.root.streams()}
+    found = CompoundFile(source := BytesSource(data))
+    held = {one.name.decode("utf-16-le"): b"".join(found.stream(source, one)) for one in found.root.streams()}
     assert held == {"a": streams["a"], "b": b"b", "d": streams["c/d"]}
     output = bytes(range(200)) * (1 + size % 40)
     assert MSI.held(BytesSource(whole := b"".join(MSI.attach(BytesSource(data), output)))) == output

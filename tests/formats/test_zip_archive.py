@@ -16,8 +16,9 @@ from hsmpub.errors import Invalid
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.zip import content as unpacking
 from hsmpub.formats.zip.content import ZipContentMalformed, ZipTooLarge, check_unpacked, content
-from hsmpub.formats.zip.directory import ZipHasMore, ZipHeadersDiffer, ZipNameUnfit, read_archive
+from hsmpub.formats.zip.directory import ZipHeadersDiffer, read_archive
 from hsmpub.formats.zip.end import Zip64NotTaken, ZipEndAmbiguous, ZipHasNoEnd, ZipMalformed
+from hsmpub.formats.zip.listed import ZipHasMore, ZipNameUnfit
 
 GOOD = zip_file(a=b"first" * 99, b=b"second")
 LOCAL, CENTRAL, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
@@ -42,7 +43,7 @@ def refuses(data: bytes, rule: type[Invalid]) -> None:
 def read_whole(data: bytes) -> dict[str, bytes]:
     source = BytesSource(data)
     archive = read_archive(source)
-    check_unpacked(archive.entries)
+    check_unpacked(entry.size for entry in archive.entries)
     return {entry.name: content(source, entry, 1 << 20) for entry in archive.entries}
 
 

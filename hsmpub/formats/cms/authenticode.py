@@ -11,11 +11,13 @@ from collections.abc import Iterator
 
 from hsmpub.formats.cms.der import context, oid, sequence, tlv
 from hsmpub.formats.cms.indirect_data import IndirectData
-from hsmpub.formats.cms.pe import pe_digest, signature_of, with_table
+from hsmpub.formats.cms.pe import image_sum, pe_digest, signature_of, with_table
+from hsmpub.formats.noted import NotedSource
 from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Part, Spliced
 
 
-class Authenticode(IndirectData):
+class Authenticode(Spliced, IndirectData):
     """In the file's certificate table, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "authenticode"
@@ -33,8 +35,11 @@ class Authenticode(IndirectData):
     def extract(self, source: Source) -> bytes:
         return pe_digest(source)
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         return with_table(source, output)
+
+    def ahead(self, source: NotedSource) -> None:
+        image_sum(source)
 
     def held(self, source: Source) -> bytes | None:
         return signature_of(source)

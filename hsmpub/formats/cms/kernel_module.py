@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from asn1crypto import cms as asn1_cms
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import Chain, load_chain
 from hsmpub.formats.cms.der import context, integer, octets, sequence, set_of
 from hsmpub.formats.cms.der_check import check_der
@@ -24,7 +23,8 @@ from hsmpub.formats.der_signature import bare_signature
 from hsmpub.formats.detail import DetailMalformed, detail_of
 from hsmpub.formats.format import Artifact, Claim, OutputForAnother, Prepared
 from hsmpub.formats.purposes import check_may_make
-from hsmpub.formats.source import Source, hash_ranges, pieces
+from hsmpub.formats.source import Source, hash_ranges
+from hsmpub.formats.spliced import Kept, Part, Spliced
 from hsmpub.model.key import KeyKind, KeyRecord
 
 _MAGIC = b"~Module signature appended~\n"
@@ -38,7 +38,7 @@ class ModuleMalformed(Invalid):
     advice = "Only kernel modules (.ko) are signed so, uncompressed; build it again."
 
 
-class KernelModule(FormatBase):
+class KernelModule(Spliced):
     """Appended to the module, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "kernel-module"
@@ -71,8 +71,8 @@ class KernelModule(FormatBase):
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         return Claim(_digest_of(artifact, self), "sha256", _read(output, load_chain(key), key.kind))
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
-        yield from pieces(source, 0, _end_of(source))
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
+        yield Kept(0, _end_of(source))
         yield output + _TRAILER.pack(0, 0, _PKCS7, 0, 0, len(output)) + _MAGIC
 
     def detach(self, source: Source) -> bytes | None:

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.cms.der_check import sequence_size
+from hsmpub.formats.cms.word_sum import fold, word_sum
+from hsmpub.formats.noted import noted
 from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.spliced import Kept, Part
 
 _PE32, _PE32_PLUS = 0x10B, 0x20B
 _CERTIFICATE_ENTRY = 4
@@ -81,16 +84,26 @@ def pe_digest(source: Source) -> bytes:
     return state.digest()
 
 
-def with_table(source: Source, signature: bytes) -> Iterator[bytes]:
+def with_table(source: Source, signature: bytes) -> Iterator[Part]:
     """The file with this PKCS #7 signature as its only one, and its checksum renewed."""
     layout = read_layout(source)
     table = _table(signature)
     at = layout.end + -layout.end % 8
     entry = struct.pack("<II", at, len(table))
-    total = _sum_of(_image(source, layout, bytes(4), entry)) + _sum_of([table])
-    checksum = _fold(total) + at + len(table)
-    yield from _image(source, layout, (checksum & 0xFFFFFFFF).to_bytes(4, "little"), entry)
-    yield table
+    # the entry may begin between words, and what is summed elsewhere has zeros in its place
+    total = image_sum(source) + word_sum([bytes(layout.entry % 2), entry, bytes(layout.entry % 2), table])
+    checksum = fold(total) + at + len(table)
+    yield source.read(0, layout.checksum) + (checksum & 0xFFFFFFFF).to_bytes(4, "little")
+    yield Kept(layout.checksum + 4, layout.entry - layout.checksum - 4)
+    yield entry
+    yield Kept(layout.entry + 8, layout.end - layout.entry - 8)
+    yield bytes(-layout.end % 8) + table
+
+
+def image_sum(source: Source) -> int:
+    """What folds to the same as the sum of the image's words, with zeros for the checksum and the table's entry; noted,
+    for it takes a look at all of the file. Raises as read_layout does."""
+    return noted(source, "words of the image", lambda: word_sum(_image(source, read_layout(source))))
 
 
 def signature_of(source: Source) -> bytes | None:
@@ -113,31 +126,9 @@ def _table(signature: bytes) -> bytes:
     return _HEADER.pack(8 + len(padded), _REVISION, _PKCS) + padded
 
 
-def _image(source: Source, layout: Layout, checksum: bytes, entry: bytes) -> Iterator[bytes]:
-    """Everything before the table, padded to eight bytes."""
-    yield source.read(0, layout.checksum) + checksum
+def _image(source: Source, layout: Layout) -> Iterator[bytes]:
+    """Everything before the table, with zeros for what the signature changes."""
+    yield source.read(0, layout.checksum) + bytes(4)
     yield from pieces(source, layout.checksum + 4, layout.entry - layout.checksum - 4)
-    yield entry
+    yield bytes(8)
     yield from pieces(source, layout.entry + 8, layout.end - layout.entry - 8)
-    yield bytes(-layout.end % 8)
-
-
-def _sum_of(parts: Iterator[bytes] | list[bytes]) -> int:
-    """What folds to the same as the sum of the 16-bit little-endian words of what comes; parts may end between words.
-
-    Numbers of 4 KiB are added, for 65,536 is 1 to everybody who folds: six times as fast as adding small ones.
-    """
-    total, rest = 0, b""
-    for part in parts:
-        data = memoryview(rest + part)
-        even = len(data) & ~1
-        total += sum(int.from_bytes(data[at : min(at + 4096, even)], "little") for at in range(0, even, 4096))
-        rest = bytes(data[even:])
-    return total + int.from_bytes(rest, "little")
-
-
-def _fold(total: int) -> int:
-    """One's complement: carries come back, down to 16 bits."""
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from hsmpub.formats.base import FormatBase
 from hsmpub.formats.context import Context
 from hsmpub.formats.detail import detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared
@@ -30,6 +29,7 @@ from hsmpub.formats.openpgp.signature import (
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.spliced import Kept, Part, Spliced
 from hsmpub.model.key import KeyKind, KeyRecord
 
 _ORIGIN = b"_gpgorigin"
@@ -37,7 +37,7 @@ _ORIGIN = b"_gpgorigin"
 _MAX_SIGNATURE_BYTES = 1 << 16
 
 
-class Deb(FormatBase):
+class Deb(Spliced):
     """At the end of the package, with RSA-3072 or ECDSA on P-256, SHA-256; an origin's signature there is replaced,
     signatures of other roles stay."""
 
@@ -70,11 +70,11 @@ class Deb(FormatBase):
             raise OpenpgpMalformed("It is not one OpenPGP signature.")
         return read_document_packet(found[0][1], _state(artifact, self), key, context.at if context else None)
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         yield MAGIC
         for one in read_members(source):
             if one.name != _ORIGIN:
-                yield from pieces(source, one.at, one.end - one.at)
+                yield Kept(one.at, one.end - one.at)
                 yield b"\n" * ((one.end - one.at) % 2)  # the last member may have come without its padding
         yield member(_ORIGIN, output)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hsmpub.formats.base import FormatBase
 from hsmpub.formats.context import Context
 from hsmpub.formats.detail import detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
@@ -29,6 +28,7 @@ from hsmpub.formats.openpgp.signature import (
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.spliced import Kept, Part, Spliced
 from hsmpub.model.key import KeyKind, KeyRecord
 
 #: Over the header; over header and payload. The second pair is that of every algorithm but RSA.
@@ -40,7 +40,7 @@ _ROOM = (999, 1008)
 _BIN = 7
 
 
-class Rpm(FormatBase):
+class Rpm(Spliced):
     """In the package's signature header, with RSA-3072 or ECDSA on P-256, SHA-256; signatures there are replaced."""
 
     name = "rpm"
@@ -90,7 +90,7 @@ class Rpm(FormatBase):
             raise OpenpgpTimeDiffers("The two signatures of the package carry different times.")
         return Claim(first.payload + second.payload, "sha256", first.signature + second.signature)
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         found = read_package(source)
         values = {tag: value for tag, value in found.signatures.items() if tag not in (*_SIGNATURES, *_ROOM)}
         bodies = [body for _, body in packets(output)]
@@ -100,7 +100,7 @@ class Rpm(FormatBase):
             values[tag] = Value(_BIN, len(made), made)
         yield lead_of(source)
         yield signature_header(values)
-        yield from pieces(source, found.header, source.size - found.header)
+        yield Kept(found.header, source.size - found.header)
 
     def detach(self, source: Source) -> bytes | None:
         found = read_package(source).signatures

@@ -20,11 +20,12 @@ from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.pdf.hole import content_of, digest_around, find_hole
 from hsmpub.formats.pdf.room import ROOM_BYTES, PdfMalformed, with_room
 from hsmpub.formats.purposes import check_may_make
-from hsmpub.formats.source import BytesSource, Source, pieces
+from hsmpub.formats.source import BytesSource, Source
+from hsmpub.formats.spliced import Kept, Part, Spliced
 from hsmpub.model.key import KeyKind, KeyRecord
 
 
-class Pdf(Stamped):
+class Pdf(Spliced, Stamped):
     """In the document's last update, RSA-3072 or ECDSA on P-256, SHA-256; ours is replaced where it is the last."""
 
     name = "pdf"
@@ -63,16 +64,16 @@ class Pdf(Stamped):
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
-        hole = find_hole(source)
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
+        hole, made = find_hole(source), b""
         if hole is None:
-            source = BytesSource(with_room(source))
-            hole = find_hole(source)
+            made = with_room(source)
+            hole = find_hole(BytesSource(made))
         if hole is None or len(output) > ROOM_BYTES:
             raise PdfMalformed("The document has no room for this signature.")
-        yield from pieces(source, 0, hole.start)
+        yield memoryview(made)[: hole.start] if made else Kept(0, hole.start)
         yield b"<" + output.hex().upper().ljust(2 * ROOM_BYTES, "0").encode() + b">"
-        yield from pieces(source, hole.end, source.size - hole.end)
+        yield memoryview(made)[hole.end :] if made else Kept(hole.end, source.size - hole.end)
 
     def held(self, source: Source) -> bytes | None:
         hole = find_hole(source)

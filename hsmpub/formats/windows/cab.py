@@ -18,6 +18,7 @@ from hsmpub.formats.cms.der import context, oid, sequence
 from hsmpub.formats.cms.der_check import sequence_size
 from hsmpub.formats.cms.indirect_data import IndirectData
 from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.spliced import Kept, Part, Spliced
 
 #: signature, reserved1, cbCabinet, reserved2, coffFiles, reserved3, version, cFolders, cFiles, flags, setID, iCabinet
 _HEADER = struct.Struct("<4sIIIII2sHHHHH")
@@ -42,7 +43,7 @@ class _Cabinet(NamedTuple):
     end: int
 
 
-class Cab(IndirectData):
+class Cab(Spliced, IndirectData):
     """Behind the archive, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "cab"
@@ -65,12 +66,12 @@ class Cab(IndirectData):
             state.update(piece)
         return state.digest()
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         cabinet, padded = _read(source), output + bytes(-len(output) % 8)
         at = len(cabinet.head) + cabinet.end - cabinet.body
         area = _AREA.pack(*_AREA_SIZES, _AREA_BEGINS, at, len(padded), bytes(8))
         yield cabinet.head[: _HEADER.size] + area + cabinet.head[_HEADER.size + _AREA.size :]
-        yield from pieces(source, cabinet.body, cabinet.end - cabinet.body)
+        yield Kept(cabinet.body, cabinet.end - cabinet.body)
         yield padded
 
     def held(self, source: Source) -> bytes | None:

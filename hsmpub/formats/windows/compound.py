@@ -7,25 +7,23 @@ is held in memory have limits. Source: Microsoft, [MS-CFB] "Compound File Binary
 from __future__ import annotations
 
 import struct
-import sys
 from array import array
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Kept, Part, as_bytes
+from hsmpub.formats.windows.compound_chains import MAX_RUNS, Run, neighbours, runs_of, words_of
 from hsmpub.formats.windows.storage import MAX_ENTRIES, CompoundMalformed, Directory, Entry, read_directory
 
 MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
 #: Version 3 holds no more, and Windows installs no larger packages.
 MAX_BYTES = 2 << 30
 MINI_CUTOFF, MINI_SECTOR = 4096, 64
-END = 0xFFFFFFFE
 HEADER_DIFAT = 109
 _MAX_MINI_BYTES = MAX_ENTRIES * MINI_CUTOFF
 _MAX_MINI_FAT_BYTES = _MAX_MINI_BYTES // MINI_SECTOR * 4
-#: Each piece of a stream that lies apart costs memory.
-MAX_RUNS = 1 << 17
 #: From minor version on: major version, byte order, shifts, six reserved; counts and places; 109 places of the FAT.
 HEADER = struct.Struct("<8s16sHHHHH6sIIIIIIIII436s")
 
@@ -47,61 +45,69 @@ class Header(NamedTuple):
 
 
 class CompoundFile:
-    """An open compound file. root: its storages and streams; sector: bytes of one, 512 or 4096.
+    """What a compound file holds, and where. root: its storages and streams; sector: bytes of one, 512 or 4096.
+
+    Nothing here reads the file later: a stream is read from a source of the same content.
 
     Raises:
         CompoundMalformed, CompoundTooLarge, FileTooShort.
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        header = _read_header(source)
-        self.sector = header.sector
-        self._count = -(-max(0, source.size - self.sector) // self.sector)
-        self._used = bytearray(self._count)
-        self._fat = self._read_fat(header)
-        directory = self._whole(header.directory, MAX_ENTRIES * 128)
-        self.root: Directory = read_directory(directory, wide=self.sector != 512)
+        file = _Sectors(source)
+        self.sector = file.sector
+        self.root: Directory = read_directory(file.directory, wide=self.sector != 512)
         mini = self.root.entry
         if mini.size > _MAX_MINI_BYTES:
             raise CompoundMalformed("The small streams of the file are longer than all together can be.")
-        self._mini = self._whole(mini.start, _MAX_MINI_BYTES)[: mini.size] if mini.size else b""
-        self._mini_fat = _words(self._whole(header.mini_fat, _MAX_MINI_FAT_BYTES) if mini.size else b"")
-        self._mini_used = bytearray(-(-len(self._mini) // MINI_SECTOR))
-        self._chains = {entry: self._chain_of(entry) for entry in self.root.streams()}
+        self._mini = file.whole(mini.start, _MAX_MINI_BYTES)[: mini.size] if mini.size else b""
+        small = words_of(file.whole(file.header.mini_fat, _MAX_MINI_FAT_BYTES) if mini.size else b"")
+        used = bytearray(-(-len(self._mini) // MINI_SECTOR))
+        self._chains: dict[Entry, list[Run]] = {}
+        for entry in self.root.streams():
+            if entry.size >= MINI_CUTOFF:
+                self._chains[entry] = file.chain(entry)
+            else:
+                self._chains[entry] = _small_chain(entry, small, used, len(self._mini))
         if sum(map(len, self._chains.values())) > MAX_RUNS:
             raise CompoundMalformed("The file lies in too many pieces.")
 
-    def stream(self, entry: Entry) -> Iterator[bytes]:
-        """A stream's content, piece by piece."""
+    def stream(self, source: Source, entry: Entry) -> Iterator[bytes]:
+        """A stream's content, piece by piece. source: of the file as it was read."""
+        return as_bytes(source, self.parts(entry))
+
+    def parts(self, entry: Entry) -> Iterator[Part]:
+        """A stream's content, by where it lies."""
         left = entry.size
         for at, length in self._chains[entry]:
             step = min(length, left)
-            if entry.size < MINI_CUTOFF:
-                yield self._mini[at : at + step]
-            else:
-                yield from pieces(self._source, at, step)
+            yield self._mini[at : at + step] if entry.size < MINI_CUTOFF else Kept(at, step)
             left -= step
 
-    def _chain_of(self, entry: Entry) -> list[tuple[int, int]]:
-        """Ranges that hold a stream, in its order: offsets in the file, or among the small streams."""
-        if not entry.size:
-            return []
-        if entry.size < MINI_CUTOFF:
-            runs = _runs(self._mini_fat, self._mini_used, entry.start)
-            ranges = [(first * MINI_SECTOR, count * MINI_SECTOR) for first, count in runs]
-            held = sum(min(length, len(self._mini) - at) for at, length in ranges)
-        else:
-            runs = _runs(self._fat, self._used, entry.start)
-            ranges = [((first + 1) * self.sector, count * self.sector) for first, count in runs]
-            held = sum(min(length, self._source.size - at) for at, length in ranges)
-        if held < entry.size:
+
+class _Sectors:
+    """The sectors of a file, none of which serves twice."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.header = _read_header(source)
+        self.sector = self.header.sector
+        self._count = -(-max(0, source.size - self.sector) // self.sector)
+        self._used = bytearray(self._count)
+        self._fat = self._read_fat(self.header)
+        self.directory = self.whole(self.header.directory, MAX_ENTRIES * 128)
+
+    def chain(self, entry: Entry) -> list[Run]:
+        """Ranges of the file that hold a stream, in its order."""
+        runs = runs_of(self._fat, self._used, entry.start)
+        ranges = [((first + 1) * self.sector, count * self.sector) for first, count in runs]
+        if sum(min(length, self._source.size - at) for at, length in ranges) < entry.size:
             raise CompoundMalformed("A stream of the file is shorter than it says.")
         return ranges
 
-    def _whole(self, start: int, limit: int) -> bytes:
+    def whole(self, start: int, limit: int) -> bytes:
         """A chain of sectors, at once."""
-        runs = _runs(self._fat, self._used, start)
+        runs = runs_of(self._fat, self._used, start)
         if sum(count for _, count in runs) * self.sector > limit + self.sector:
             raise CompoundMalformed("The file has a longer directory than any package needs.")
         return b"".join(self._at(first, count) for first, count in runs)
@@ -117,23 +123,34 @@ class CompoundFile:
         per = self.sector // 4
         if header.fats > self._count // per + 2 or header.difats > header.fats // (per - 1) + 1:
             raise CompoundMalformed("The file's table of sectors is longer than the file.")
-        places, at = _words(header.places), header.difat
+        places, at = words_of(header.places), header.difat
         for _ in range(header.difats):
-            sector = _words(self._taken(at))
+            sector = words_of(self._taken(at, 1))
             places.extend(sector[:-1])
             at = sector[-1]
         if len(places) < header.fats:
             raise CompoundMalformed("The file's table of sectors has a hole.")
         fat = array("I")
-        for place in places[: header.fats]:
-            fat.extend(_words(self._taken(place)))
+        for first, count in neighbours(places[: header.fats]):
+            fat.extend(words_of(self._taken(first, count)))
         return fat[: self._count]
 
-    def _taken(self, sector: int) -> bytes:
-        if sector >= self._count or self._used[sector]:
+    def _taken(self, first: int, count: int) -> bytes:
+        if first + count > self._count or self._used.find(1, first, first + count) >= 0:
             raise CompoundMalformed("A sector of the file lies outside it or serves twice.")
-        self._used[sector] = 1
-        return self._at(sector, 1)
+        self._used[first : first + count] = b"\1" * count
+        return self._at(first, count)
+
+
+def _small_chain(entry: Entry, table: array[int], used: bytearray, held: int) -> list[Run]:
+    """Ranges among the small streams, `held` bytes in all, that hold a stream of these."""
+    if not entry.size:
+        return []
+    runs = runs_of(table, used, entry.start)
+    ranges = [(first * MINI_SECTOR, count * MINI_SECTOR) for first, count in runs]
+    if sum(min(length, held - at) for at, length in ranges) < entry.size:
+        raise CompoundMalformed("A stream of the file is shorter than it says.")
+    return ranges
 
 
 def _read_header(source: Source) -> Header:
@@ -147,31 +164,3 @@ def _read_header(source: Source) -> Header:
     if (major, shift) not in ((3, 9), (4, 12)) or (order, mini_shift, cutoff) != (0xFFFE, 6, MINI_CUTOFF):
         raise CompoundMalformed("The compound file is of an unknown version.")
     return Header(1 << shift, fats, directory, mini_fat, difat, difats, places)
-
-
-def _runs(table: array[int], used: bytearray, start: int) -> list[tuple[int, int]]:
-    """A chain as runs of neighbours (first, how many). Raises CompoundMalformed."""
-    runs, at, room = [], start, min(len(table), len(used))
-    while at != END:
-        first = at
-        while True:
-            if at >= room or used[at]:
-                raise CompoundMalformed("A chain of sectors leads outside the file, or into another.")
-            used[at] = 1
-            following = table[at]
-            if following != at + 1:
-                break
-            at = following
-        runs.append((first, at - first + 1))
-        at = following
-        if len(runs) > MAX_RUNS:
-            raise CompoundMalformed("The file lies in too many pieces.")
-    return runs
-
-
-def _words(data: bytes) -> array[int]:
-    """32-bit numbers, little-endian."""
-    words = array("I", data[: len(data) & ~3])
-    if sys.byteorder == "big":
-        words.byteswap()
-    return words

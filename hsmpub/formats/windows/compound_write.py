@@ -11,10 +11,10 @@ import struct
 import sys
 from array import array
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from hsmpub.formats.spliced import Part
 from hsmpub.formats.windows.compound import (
-    END,
     HEADER,
     HEADER_DIFAT,
     MAGIC,
@@ -23,13 +23,13 @@ from hsmpub.formats.windows.compound import (
     MINI_SECTOR,
     CompoundTooLarge,
 )
+from hsmpub.formats.windows.compound_chains import END
 from hsmpub.formats.windows.storage import ENTRY, Directory, Entry
 from hsmpub.formats.windows.storage_write import write_directory
 
 _FAT_SECTOR, _DIFAT_SECTOR = 0xFFFFFFFD, 0xFFFFFFFC
 
-#: A stream's content, piece by piece.
-Content = Callable[[Entry], Iterator[bytes]]
+P = TypeVar("P", bound=Part)
 
 
 class _Plan(NamedTuple):
@@ -48,8 +48,8 @@ class _Plan(NamedTuple):
     difats: int
 
 
-def write_compound(root: Directory, sector: int, content: Content) -> Iterator[bytes]:
-    """The file with this directory, piece by piece.
+def write_compound(root: Directory, sector: int, content: Callable[[Entry], Iterator[P]]) -> Iterator[P | bytes]:
+    """The file with this directory, part by part.
 
     Args:
         root: sizes of streams are what `content` gives; starts are not looked at; sector: bytes of one, 512 or 4096.

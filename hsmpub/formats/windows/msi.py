@@ -13,7 +13,9 @@ from collections.abc import Iterator
 
 from hsmpub.formats.cms.der import integer, octets, oid, sequence
 from hsmpub.formats.cms.indirect_data import IndirectData
+from hsmpub.formats.noted import noted
 from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Part, Spliced
 from hsmpub.formats.windows.compound import MAGIC, CompoundFile
 from hsmpub.formats.windows.compound_write import write_compound
 from hsmpub.formats.windows.storage import STREAM, CompoundMalformed, Directory, Entry
@@ -30,7 +32,7 @@ class NotAnInstaller(CompoundMalformed):
     pass
 
 
-class Msi(IndirectData):
+class Msi(Spliced, IndirectData):
     """In the package, with RSA-3072 or ECDSA on P-256, SHA-256; a signature there is replaced."""
 
     name = "msi"
@@ -47,19 +49,21 @@ class Msi(IndirectData):
     def extract(self, source: Source) -> bytes:
         package = _open(source)
         state = hashlib.sha256(_metadata(package.root))
-        for piece in _hashed(package, package.root):
+        for piece in _hashed(source, package, package.root):
             state.update(piece)
         return state.digest()
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         package = _open(source)
         added = {_entry(SIGNATURE, output): output}
         extension = _metadata(package.root)
         added[_entry(EXTENSION, extension)] = extension
         root = package.root._replace(streams_in=[*_unsigned(package.root), *added])
-        return write_compound(
-            root, package.sector, lambda entry: iter((added[entry],)) if entry in added else package.stream(entry)
-        )
+
+        def content(entry: Entry) -> Iterator[Part]:
+            return iter((added[entry],)) if entry in added else package.parts(entry)
+
+        return write_compound(root, package.sector, content)
 
     def held(self, source: Source) -> bytes | None:
         package = _open(source)
@@ -69,13 +73,13 @@ class Msi(IndirectData):
         if there[SIGNATURE].size > MAX_SIGNATURE_BYTES:
             raise CompoundMalformed("The package's signature is longer than any.")
         named = there.get(EXTENSION)
-        if named and named.size == 32 and b"".join(package.stream(named)) != _metadata(package.root):
+        if named and named.size == 32 and b"".join(package.stream(source, named)) != _metadata(package.root):
             raise CompoundMalformed("The package's directory is not the one that its signature names.")
-        return b"".join(package.stream(there[SIGNATURE]))
+        return b"".join(package.stream(source, there[SIGNATURE]))
 
 
 def _open(source: Source) -> CompoundFile:
-    package = CompoundFile(source)
+    package = noted(source, "compound file", lambda: CompoundFile(source))
     if package.root.entry.clsid not in _CLASSES:
         raise NotAnInstaller("The compound file is no Windows Installer package.")
     return package
@@ -107,12 +111,12 @@ def _described(storage: Directory) -> Iterator[bytes]:
             yield from _described(one)
 
 
-def _hashed(package: CompoundFile, storage: Directory) -> Iterator[bytes]:
+def _hashed(source: Source, package: CompoundFile, storage: Directory) -> Iterator[bytes]:
     """Contents of all streams, then each storage's class."""
     streams = _unsigned(storage) if storage is package.root else storage.streams_in
     for one in storage._replace(streams_in=streams).members():
         if isinstance(one, Entry):
-            yield from package.stream(one)
+            yield from package.stream(source, one)
         else:
-            yield from _hashed(package, one)
+            yield from _hashed(source, package, one)
     yield storage.entry.clsid

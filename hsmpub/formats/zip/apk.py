@@ -12,7 +12,6 @@ from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.base import FormatBase
 from hsmpub.formats.cms.chain import load_chain
 from hsmpub.formats.context import Context
 from hsmpub.formats.der_signature import ecdsa_der
@@ -21,6 +20,7 @@ from hsmpub.formats.format import SIGNATURE_BYTES, Artifact, Claim, Prepared, ch
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Part, Spliced
 from hsmpub.formats.zip.apk_block import apk_digest, block_of, signing_block, with_block
 from hsmpub.formats.zip.apk_read import Expected, read_block
 from hsmpub.model.key import KeyKind, KeyRecord
@@ -34,7 +34,7 @@ _STRIPPING, _SCHEME_3 = 0xBEEFF00D, 3
 _SDKS = (28).to_bytes(4, "little") + (0x7FFFFFFF).to_bytes(4, "little")
 
 
-class Apk(FormatBase):
+class Apk(Spliced):
     """In the package's signing block, RSA-3072 or ECDSA on P-256; a block that is there is replaced as a whole."""
 
     name = "apk"
@@ -73,7 +73,7 @@ class Apk(FormatBase):
         digest, certificate = _digest_of(artifact, self), load_chain(key).ders[0]
         return read_block(output, Expected(digest, certificate, _public(key), key.kind))
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         return with_block(source, output)
 
     def detach(self, source: Source) -> bytes | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from hsmpub.formats.source import Source, pieces
+from hsmpub.formats.spliced import Kept, Part
 from hsmpub.formats.zip.end import End, Zip64NotTaken, ZipMalformed, end_record, find_end
 
 _MAGIC = b"APK Sig Block 42"
@@ -55,15 +56,15 @@ def apk_digest(source: Source) -> bytes:
     return hashlib.sha256(b"\x5a" + len(chunks).to_bytes(4, "little") + b"".join(chunks)).digest()
 
 
-def with_block(source: Source, block: bytes) -> Iterator[bytes]:
+def with_block(source: Source, block: bytes) -> Iterator[Part]:
     """The package with this signing block as its only one."""
     layout = read_layout(source)
     end, start = layout.end, layout.entries + len(block)
     if start + end.size >= 0xFFFFFFFF:
         raise Zip64NotTaken("The signed package would need the Zip64 form.")
-    yield from pieces(source, 0, layout.entries)
+    yield Kept(0, layout.entries)
     yield block
-    yield from pieces(source, end.start, end.size)
+    yield Kept(end.start, end.size)
     yield end_record(end.entries, start, end.size, end.comment)
 
 
@@ -83,4 +84,6 @@ def signing_block(values: dict[int, bytes]) -> bytes:
 
 
 def _chunk(piece: bytes) -> bytes:
-    return hashlib.sha256(b"\xa5" + len(piece).to_bytes(4, "little") + piece).digest()
+    state = hashlib.sha256(b"\xa5" + len(piece).to_bytes(4, "little"))
+    state.update(piece)
+    return state.digest()

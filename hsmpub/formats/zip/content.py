@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from hsmpub.formats.source import PIECE_BYTES, Source, pieces
-from hsmpub.formats.zip.directory import STORED, Entry
+from hsmpub.formats.zip.directory import Entry
 from hsmpub.formats.zip.end import ZipMalformed
+from hsmpub.formats.zip.listed import STORED
 
 #: What the entries of one archive may hold together, unpacked: some ten seconds of work.
 MAX_UNPACKED_BYTES = 2 << 30
@@ -22,9 +23,9 @@ class ZipContentMalformed(ZipMalformed):
     pass
 
 
-def check_unpacked(entries: Iterable[Entry]) -> None:
+def check_unpacked(sizes: Iterable[int]) -> None:
     """Raises ZipTooLarge where unpacking all would take more than MAX_UNPACKED_BYTES."""
-    if sum(entry.size for entry in entries) > MAX_UNPACKED_BYTES:
+    if sum(sizes) > MAX_UNPACKED_BYTES:
         raise ZipTooLarge(f"The archive unpacks to more than {MAX_UNPACKED_BYTES:,} bytes.")
 
 

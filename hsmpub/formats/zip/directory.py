@@ -1,40 +1,26 @@
 """A zip archive's entries, read strictly: the directory and the entries' own headers must say the same.
 
-What two readers could read in two ways is refused: names twice, headers that differ, entries that overlap, bytes that
-belong to no entry, encryption, other names in extra fields. Source: PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
+What two readers could read in two ways is refused: headers that differ, entries that overlap, bytes that belong to no
+entry, other names in extra fields; and what hsmpub.formats.zip.listed refuses. Source: PKWARE, APPNOTE.TXT 6.3.10,
+sections 4.3 and 4.4.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from hsmpub.formats.source import FileTooShort, Source
-from hsmpub.formats.zip.end import End, Zip64NotTaken, ZipMalformed, find_end
+from hsmpub.formats.zip.end import End, Zip64NotTaken, ZipMalformed
+from hsmpub.formats.zip.listed import DESCRIPTOR, Listed, ZipHasMore, read_list
 
-_CENTRAL = struct.Struct("<4sHHHHHHIIIHHHHHII")
 _LOCAL = struct.Struct("<4sHHHHHIIIHH")
-_CENTRAL_MARK, _LOCAL_MARK, _DESCRIPTOR_MARK = b"PK\x01\x02", b"PK\x03\x04", b"PK\x07\x08"
-_DESCRIPTOR, _UTF8 = 1 << 3, 1 << 11
-#: Bits 1 and 2 say how hard the writer tried; any other bit is encryption, patching or masking.
-_FLAGS_TAKEN = _DESCRIPTOR | _UTF8 | 0b110
-STORED, DEFLATED = 0, 8
-#: Of the specification, ten times: what a reader must know to unpack the entry.
-_NEWEST = 63
+_LOCAL_MARK, _DESCRIPTOR_MARK = b"PK\x03\x04", b"PK\x07\x08"
 _ZIP64_EXTRA, _OTHER_NAME_EXTRA = 0x0001, 0x7075
-
-
-class ZipNameUnfit(ZipMalformed):
-    advice = "Names are plain relative paths in ASCII or UTF-8, each once: rename the entry."
 
 
 class ZipHeadersDiffer(ZipMalformed):
     pass
-
-
-class ZipHasMore(ZipMalformed):
-    advice = "Only entries and their directory may be in the archive: remove what is before, between or after them."
 
 
 class Entry(NamedTuple):
@@ -70,73 +56,13 @@ class Archive(NamedTuple):
 
 def read_archive(source: Source) -> Archive:
     """Raises ZipMalformed and the rules under it; FileTooShort."""
-    end = find_end(source)
-    named: dict[str, _Record] = {}
-    for record in _records(source.read(end.start, end.size), end.entries):
-        name = _name_of(record)
-        if name in named:
-            raise ZipNameUnfit(f"The archive holds {name!r} twice.")
-        named[name] = record
-    ordered = sorted(named.items(), key=lambda item: item[1].start)
-    starts = [record.start for _, record in ordered[1:]] + [end.start]
-    if ordered[0][1].start if ordered else end.start:
-        raise ZipHasMore("Something is before the archive's first entry.")
-    pairs = zip(ordered, starts, strict=True) if ordered else ()
-    return Archive(tuple(_entry(source, name, record, until) for (name, record), until in pairs), end)
+    listed, end = read_list(source)
+    return Archive(tuple(read_entry(source, one) for one in listed), end)
 
 
-class _Record(NamedTuple):
-    raw: bytes
-    name: bytes
-    extra: bytes
-    flags: int
-    method: int
-    stamp: int
-    crc: int
-    packed: int
-    size: int
-    start: int
-
-
-def _records(directory: bytes, count: int) -> Iterator[_Record]:
-    at = 0
-    for _ in range(count):
-        if at + _CENTRAL.size > len(directory):
-            raise ZipMalformed("The archive's directory is cut short.")
-        (mark, _, version, flags, method, time, date, crc, packed, size, names, extras, comments, disk, _, _,
-         start) = _CENTRAL.unpack_from(directory, at)  # fmt: skip
-        end = at + _CENTRAL.size + names + extras + comments
-        if mark != _CENTRAL_MARK or disk or version > _NEWEST or end > len(directory):
-            raise ZipMalformed("The archive's directory is malformed.")
-        name = directory[at + _CENTRAL.size : at + _CENTRAL.size + names]
-        extra = directory[at + _CENTRAL.size + names : end - comments]
-        stamp = date << 16 | time
-        yield _Record(directory[at:end], name, extra, flags, method, stamp, crc, packed, size, start)
-        at = end
-    if at != len(directory):
-        raise ZipMalformed("The archive's directory is longer than it says.")
-
-
-def _name_of(record: _Record) -> str:
-    """The name of an entry that can be read in one way only. Raises ZipNameUnfit, ZipMalformed."""
-    try:
-        name = record.name.decode("utf-8" if record.flags & _UTF8 else "ascii")
-    except UnicodeDecodeError:
-        raise ZipNameUnfit(f"The name {record.name[:80]!r} is neither ASCII nor marked as UTF-8.") from None
-    parts = name.removesuffix("/").split("/")
-    if any(part in ("", ".", "..") for part in parts) or any(c < " " or c in "\\\x7f" for c in name):
-        raise ZipNameUnfit(f"The name {name[:80]!r} is not a plain relative path.")
-    if record.flags & ~_FLAGS_TAKEN or record.method not in (STORED, DEFLATED):
-        raise ZipMalformed(f"The entry {name[:80]!r} is encrypted, or packed in another way than deflate.")
-    # a folder's content is nobody's to look at, so it has none: an empty one may still be deflated, in two bytes
-    full = name.endswith("/") and (record.size or record.crc or record.packed > 2)
-    if (record.method == STORED and record.packed != record.size) or full:
-        raise ZipMalformed(f"The sizes of {name[:80]!r} do not fit.")
-    return name
-
-
-def _entry(source: Source, name: str, record: _Record, until: int) -> Entry:
-    """until: where the next thing starts."""
+def read_entry(source: Source, listed: Listed) -> Entry:
+    """Raises ZipMalformed and the rules under it, where the entry itself says something else than the directory."""
+    name, record, until = listed
     if 0xFFFFFFFF in (record.size, record.packed, record.start) or _ZIP64_EXTRA in _extras(record.extra):
         raise Zip64NotTaken(f"The entry {name[:80]!r} is in the Zip64 form.")
     try:
@@ -147,7 +73,7 @@ def _entry(source: Source, name: str, record: _Record, until: int) -> Entry:
     except FileTooShort:
         raise ZipMalformed(f"The entry {name[:80]!r} is not there.") from None
     said = (record.crc, record.packed, record.size)
-    later = bool(flags & _DESCRIPTOR)
+    later = bool(flags & DESCRIPTOR)
     same = (flags, method, date << 16 | time, own_name) == (record.flags, record.method, record.stamp, record.name)
     if mark != _LOCAL_MARK or not same or ((crc, packed, size) != said and not (later and crc == packed == size == 0)):
         raise ZipHeadersDiffer(f"The archive says one thing of {name[:80]!r} in its directory, another at the entry.")

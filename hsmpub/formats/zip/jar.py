@@ -21,6 +21,7 @@ from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source
+from hsmpub.formats.spliced import Part, Spliced
 from hsmpub.formats.zip.content import content
 from hsmpub.formats.zip.jar_parts import (
     BLOCKS,
@@ -32,6 +33,7 @@ from hsmpub.formats.zip.jar_parts import (
     manifest_of,
     manifest_there,
     read_jar,
+    walk_jar,
     with_entries,
 )
 from hsmpub.formats.zip.manifest import Section, signature_file, write_manifest
@@ -44,7 +46,7 @@ _WORDS, _SIZE = 32, 8
 _ENDINGS = (".jar", ".war", ".ear", ".aab")
 
 
-class Jar(Stamped):
+class Jar(Spliced, Stamped):
     """`META-INF/HSMPUB.SF` and `.RSA` or `.EC`, RSA-3072 or ECDSA on P-256, SHA-256. Our signature is replaced; an
     archive with somebody else's is refused."""
 
@@ -59,6 +61,7 @@ class Jar(Stamped):
 
     def extract(self, source: Source) -> bytes:
         """SHA-256 of the signature file up to its last section, unfinished: chaining words, size, last bytes."""
+        walk_jar(source)
         manifest = manifest_of(source, read_jar(source))
         state = Sha256State.of(b"".join(signature_file(manifest))).to_state("")
         return bytes.fromhex(state.h) + state.size.to_bytes(_SIZE, "big") + bytes.fromhex(state.tail)
@@ -79,11 +82,11 @@ class Jar(Stamped):
         check_same(found, _digest_of(artifact, self), context.at if context else None)
         return found.claim
 
-    def attach(self, source: Source, output: bytes) -> Iterator[bytes]:
+    def splice(self, source: Source, output: bytes) -> Iterator[Part]:
         jar = read_jar(source)
         manifest = manifest_of(source, jar)
         added = [(MANIFEST, write_manifest(manifest)), (SIGNATURE_FILE, _signature_file(manifest))]
-        return with_entries(source, jar, [*added, (BLOCKS[signs_with_rsa(output)], output)])
+        return with_entries(jar, [*added, (BLOCKS[signs_with_rsa(output)], output)])
 
     def held(self, source: Source) -> bytes | None:
         """Our block; None also where manifest and signature file are not such as we write them."""
