@@ -31,8 +31,8 @@ LANES: tuple[tuple[Of, ...], ...] = (
     # each of these has a world of its own
     (
         _in("service/test_worst_day", "service/test_every_format", "service/test_keys_change"),
-        _in("service/test_sealed", "service/test_supervisor", "service/test_upgrade", "service/test_hostile_holders"),
-        _in("service/test_another_module", "service/test_trouble"),
+        _in("service/test_sealed", "service/test_upgrade", "service/test_hostile_holders"),
+        _in("service/test_another_module"),
     ),
     (_in("service/"), _in("hsm/")),
     (_in("ceremony/"),),
