@@ -12,8 +12,8 @@ import msgspec
 
 from ceremony.keys import BACKUP_CERTIFIER
 from hsmpub.errors import NotFound
-from hsmpub.formats.openpgp_encryption import assemble_encryption_certificate, prepare_encryption_certificate
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.encryption import assemble_encryption_certificate, prepare_encryption_certificate
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
 from hsmpub.formats.x509_encryption import build_certificates, check_certificates
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.key import DECRYPTS, KeyRecord

@@ -34,7 +34,7 @@ from ceremony.quorum_table import Name, QuorumTable, Table, check_quorum_table
 from ceremony.witness_table import Witnesses
 from hsmpub.config import ModuleVariables
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.openpgp_certificate import check_user_id
+from hsmpub.formats.openpgp.certificate import check_user_id
 from hsmpub.model.toml_lines import TomlText, load_toml
 
 Label = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}\z")]

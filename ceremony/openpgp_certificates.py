@@ -7,16 +7,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_encryption import subkey_fingerprint
-from hsmpub.formats.openpgp_v6_certificate import (
+from hsmpub.formats.openpgp.certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.encryption import subkey_fingerprint
+from hsmpub.formats.openpgp.v6_certificate import (
     assemble_v6_certificate,
     openpgp_v6_fingerprint,
     prepare_v6_certificate,
 )
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
-from hsmpub.formats.openpgp_v6_signature import SALT_BYTES
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate
+from hsmpub.formats.openpgp.v6_signature import SALT_BYTES
 from hsmpub.formats.purposes import OPENPGP_FORMATS, OPENPGP_V6_FORMATS
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.key import DECRYPTS, KeyRecord

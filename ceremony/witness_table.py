@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.ssh_key import load_ssh_key
+from hsmpub.formats.ssh.key import load_ssh_key
 
 
 def _ssh_line(text: str) -> str:

@@ -23,9 +23,9 @@ from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
 from ceremony.standing.transition import make_transition
 from hsmpub.errors import Conflict
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate
 from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.hsm.birth import bear_keys
 from hsmpub.hsm.config import BornKey, KeySpec

@@ -15,13 +15,13 @@ from ceremony.standing.key_files import KeyDestroyFile, KeyRetireFile
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
 from ceremony.wrapped_keys import without_keys
-from hsmpub.formats.openpgp_change import assemble_revocation, prepare_revocation
-from hsmpub.formats.openpgp_change_read import check_revocation
-from hsmpub.formats.openpgp_subkey import assemble_subkey_revocation, prepare_subkey_revocation
-from hsmpub.formats.openpgp_subkey_read import check_subkey_revocation
-from hsmpub.formats.openpgp_v6_certificate import assemble_v6_revocation, prepare_v6_revocation
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_revocation
-from hsmpub.formats.openpgp_v6_signature import SALT_BYTES
+from hsmpub.formats.openpgp.change import assemble_revocation, prepare_revocation
+from hsmpub.formats.openpgp.change_read import check_revocation
+from hsmpub.formats.openpgp.subkey import assemble_subkey_revocation, prepare_subkey_revocation
+from hsmpub.formats.openpgp.subkey_read import check_subkey_revocation
+from hsmpub.formats.openpgp.v6_certificate import assemble_v6_revocation, prepare_v6_revocation
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_revocation
+from hsmpub.formats.openpgp.v6_signature import SALT_BYTES
 from hsmpub.hsm.custody import destroy_keys
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e

@@ -24,7 +24,7 @@ from ceremony.file_rules import WrongCeremonyValue
 from ceremony.quorum_table import Name
 from ceremony.standing.file import StandingFile
 from hsmpub.errors import HsmpubError, Invalid
-from hsmpub.formats.openpgp_certificate import check_user_id
+from hsmpub.formats.openpgp.certificate import check_user_id
 from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.formats.registry import check_key
 from hsmpub.model.key import KeyRecord

@@ -9,9 +9,9 @@ from ceremony.standing.file import StandingFile
 from ceremony.standing.key_birth import KEY_GENERATE
 from ceremony.standing.key_end import KEY_DESTROY, KEY_RETIRE
 from ceremony.standing.kind import AnyKind
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.keys import Key, Keys
 

@@ -32,8 +32,8 @@ from ceremony.standing.key_announce import NoSuchKey, existing_signer
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
 from hsmpub.errors import Conflict
-from hsmpub.formats.openpgp_certificate import UserIdMalformed, check_user_id, openpgp_fingerprint
-from hsmpub.formats.openpgp_subkey import (
+from hsmpub.formats.openpgp.certificate import UserIdMalformed, check_user_id, openpgp_fingerprint
+from hsmpub.formats.openpgp.subkey import (
     assemble_back_signature,
     assemble_signing_certificate,
     assemble_subkey_revocation,
@@ -41,7 +41,7 @@ from hsmpub.formats.openpgp_subkey import (
     prepare_signing_certificate,
     prepare_subkey_revocation,
 )
-from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
+from hsmpub.formats.openpgp.subkey_read import check_signing_certificate, check_subkey_revocation
 from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.digest import sha256_hex

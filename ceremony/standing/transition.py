@@ -12,12 +12,12 @@ from ceremony.fingerprint import fingerprint_words, public_key_der
 from ceremony.standing.held import Held
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_change import assemble_vouching, prepare_vouching
-from hsmpub.formats.openpgp_change_read import check_vouching
-from hsmpub.formats.openpgp_v6_certificate import assemble_v6_vouching, prepare_v6_vouching
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_vouching
-from hsmpub.formats.openpgp_v6_signature import SALT_BYTES
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.change import assemble_vouching, prepare_vouching
+from hsmpub.formats.openpgp.change_read import check_vouching
+from hsmpub.formats.openpgp.v6_certificate import assemble_v6_vouching, prepare_v6_vouching
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate, check_v6_vouching
+from hsmpub.formats.openpgp.v6_signature import SALT_BYTES
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

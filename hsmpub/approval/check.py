@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 from hsmpub.approval.roster import Person, Roster
 from hsmpub.errors import Broken, Conflict, Forbidden, Unauthenticated
-from hsmpub.formats.sshsig_verify import SshSignature, verify_sshsig
+from hsmpub.formats.ssh.sshsig_verify import SshSignature, verify_sshsig
 from hsmpub.model.statement import (
     APPROVAL_NAMESPACE,
     REFUSAL_NAMESPACE,
@@ -79,7 +79,7 @@ def check_approval(
 
     Raises:
         PersonNotEnrolled, PersonRevoked, OwnRequest, NotAnApprover, RequestExpired, ApprovedBefore, StatementDiffers.
-        A rule of `hsmpub.formats.sshsig_verify`.
+        A rule of `hsmpub.formats.ssh.sshsig_verify`.
     """
     enrolled = _check_standing(statement_bytes, statement, person, roster)
     if is_requester_themself(statement.predicate.requester, person, enrolled):
@@ -114,7 +114,7 @@ def check_personal_request(
         at: the time that the body states. Its nonce is for the keeper to remember for `PERSONAL_WINDOW` both ways.
 
     Raises:
-        PersonNotEnrolled, PersonRevoked, RequestNotFresh, a rule of `hsmpub.formats.sshsig_verify`.
+        PersonNotEnrolled, PersonRevoked, RequestNotFresh, a rule of `hsmpub.formats.ssh.sshsig_verify`.
     """
     enrolled = check_enrolled(person, roster)
     if abs(now - at) > PERSONAL_WINDOW:

@@ -18,7 +18,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.ssh_key import load_ssh_key
+from hsmpub.formats.ssh.key import load_ssh_key
 from hsmpub.model.toml_lines import InFile, TomlText, load_toml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]

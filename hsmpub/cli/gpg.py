@@ -28,8 +28,8 @@ from hsmpub.client.outputs import NotWritten, write_whole
 from hsmpub.client.signing import Work
 from hsmpub.errors import HsmpubError, Unavailable
 from hsmpub.formats.hash_detail import hash_pieces
-from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
-from hsmpub.formats.openpgp_text import MAX_TEXT_BYTES
+from hsmpub.formats.openpgp.parse import dearmor, packets, read_subpackets
+from hsmpub.formats.openpgp.text import MAX_TEXT_BYTES
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

@@ -12,8 +12,8 @@ from hsmpub.errors import HsmpubError, Invalid, Unauthenticated
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.registry import FORMATS, get_format
 from hsmpub.formats.sha256state import Sha256State
-from hsmpub.formats.sshsig import public_blob
-from hsmpub.formats.sshsig_agent import SshAgentSig, read_asked, signature_of
+from hsmpub.formats.ssh.sshsig import public_blob
+from hsmpub.formats.ssh.sshsig_agent import SshAgentSig, read_asked, signature_of
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.submission import HashState
 from hsmpub.model.trust import known_keys

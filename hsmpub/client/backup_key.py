@@ -6,7 +6,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.client.trust import KeyNotPinned
 from hsmpub.errors import Conflict, Invalid
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
 from hsmpub.formats.public_key import load_encryption_key
 from hsmpub.formats.x509_encryption import check_certificates
 from hsmpub.model.key import DECRYPTS, KeyRecord

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from hsmpub.errors import Invalid, NotFound
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
-from hsmpub.formats.openpgp_certificate_read import check_certificate
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate_read import check_certificate
 from hsmpub.formats.purposes import OPENPGP_FORMATS
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust

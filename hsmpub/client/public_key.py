@@ -6,10 +6,10 @@ from typing import Literal
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.minisign import key_id, public_key_line
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate
 from hsmpub.formats.purposes import OPENPGP_FORMATS, OPENPGP_V6_FORMATS
-from hsmpub.formats.sshsig import ssh_public_line
+from hsmpub.formats.ssh.sshsig import ssh_public_line
 from hsmpub.model.key import KeyRecord
 
 PublicForm = Literal["minisign", "signify", "ssh", "openpgp", "openpgp-v6", "pem", "chain"]

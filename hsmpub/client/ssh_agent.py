@@ -17,8 +17,8 @@ from pathlib import Path
 
 from hsmpub.client.agent_signer import Signer
 from hsmpub.errors import HsmpubError, Invalid
-from hsmpub.formats.ssh_wire import Reader, WireMalformed
-from hsmpub.formats.sshsig import string
+from hsmpub.formats.ssh.sshsig import string
+from hsmpub.formats.ssh.wire import Reader, WireMalformed
 from hsmpub.wire.peer import peer_of
 
 _FAILURE, _LIST, _LISTED, _SIGN, _SIGNED = 5, 11, 12, 13, 14

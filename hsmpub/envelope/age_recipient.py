@@ -18,7 +18,7 @@ from hsmpub.envelope.bech32 import read_bech32
 from hsmpub.envelope.recipient import Recipient
 from hsmpub.envelope.rules import RecipientRefused
 from hsmpub.errors import Invalid
-from hsmpub.formats.ssh_key import SshPublicKey, load_ssh_key
+from hsmpub.formats.ssh.key import SshPublicKey, load_ssh_key
 
 _PRIME = 2**255 - 19
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hsmpub.envelope.header import RSA_BYTES, Bytes, Header, Sealed, only_one
 from hsmpub.envelope.rules import ArmouredFile, ContentUnprotected, HeaderMalformed
-from hsmpub.formats.openpgp_encryption import subkey_fingerprint
+from hsmpub.formats.openpgp.encryption import subkey_fingerprint
 from hsmpub.model.key import KeyRecord
 
 PKESK, _SKESK, _PLAIN_ENCRYPTED, _MARKER, _PROTECTED, _OCB = 1, 3, 9, 10, 18, 20

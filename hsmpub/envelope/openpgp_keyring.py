@@ -17,7 +17,7 @@ from hsmpub.envelope.openpgp import read_packet_head
 from hsmpub.envelope.openpgp_recipient import ECDH, RSA, RSA_ENCRYPT, recipient_of_key
 from hsmpub.envelope.recipient import Recipient
 from hsmpub.envelope.rules import HeaderMalformed, RecipientRefused
-from hsmpub.formats.openpgp_key import framed
+from hsmpub.formats.openpgp.key import framed
 
 _SIGNATURE, _PRIMARY, _SUBKEY = 2, 6, 14
 _REVOKES = (0x20, 0x28)

@@ -21,8 +21,8 @@ from hsmpub.envelope.header import Bytes
 from hsmpub.envelope.openpgp import PKESK
 from hsmpub.envelope.recipient import Recipient
 from hsmpub.envelope.rules import HeaderMalformed, RecipientRefused
-from hsmpub.formats.openpgp_key import framed
-from hsmpub.formats.openpgp_packet import mpi, packet
+from hsmpub.formats.openpgp.key import framed
+from hsmpub.formats.openpgp.packet import mpi, packet
 
 RSA, RSA_ENCRYPT, ECDH = 1, 2, 18
 _PREFIX = "openpgp "

@@ -23,10 +23,10 @@ from hsmpub.errors import Invalid
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Prepared
 from hsmpub.formats.git_tag_read import check_tag
-from hsmpub.formats.openpgp import OpenPgp
+from hsmpub.formats.openpgp.detached import OpenPgp
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import HeldSha256
-from hsmpub.formats.sshsig import SshSig, assemble_sshsig, prepare_sshsig
+from hsmpub.formats.ssh.sshsig import SshSig, assemble_sshsig, prepare_sshsig
 from hsmpub.model.key import KeyRecord
 
 __all__ = ["GitTag", "PreparedTag", "TagMalformed", "assemble_tag", "check_tag", "prepare_tag", "tag_object_id"]

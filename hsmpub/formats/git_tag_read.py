@@ -9,10 +9,10 @@ import hashlib
 from typing import Protocol
 
 from hsmpub.formats.format import OutputForAnother, OutputMalformed
-from hsmpub.formats.openpgp_read import read_document_signature
+from hsmpub.formats.openpgp.read import read_document_signature
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.sha256state import HeldSha256
-from hsmpub.formats.sshsig_read import read_sshsig
+from hsmpub.formats.ssh.sshsig_read import read_sshsig
 from hsmpub.model.key import KeyRecord
 
 _STARTS = (b"-----BEGIN PGP SIGNATURE-----\n", b"-----BEGIN SSH SIGNATURE-----\n")

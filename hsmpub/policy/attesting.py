@@ -44,11 +44,11 @@ def check_images(policy: Policy, project: str, sign: Sequence[Signing], images: 
     Raises:
         ImageNotGranted: one is not in the project's list. ImageUnnamed: a file without one, in a format for images.
     """
-    table = policy.projects[project]
+    granted, wanted = policy.projects[project].images, _makes(sign, IMAGE_FORMATS)
     for image in images:
-        if image and not any(is_match(pattern, image) for pattern in table.images):
+        if image and not any(is_match(pattern, image) for pattern in granted):
             raise ImageNotGranted(f"Project {project!r} does not sign for {image!r}.")
-        if not image and _makes(sign, IMAGE_FORMATS):
+        if not image and wanted:
             raise ImageUnnamed("A file does not come as the manifest of an image.")
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hsmpub.errors import Invalid
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import OutputMalformed
-from hsmpub.formats.openpgp_parse import framed
+from hsmpub.formats.openpgp.parse import framed
 
 BEGIN = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 RSA, ECDH, ECDSA, EDDSA = 1, 18, 19, 22

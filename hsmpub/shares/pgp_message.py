@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import OutputMalformed
-from hsmpub.formats.openpgp_packet import mpi, packet
+from hsmpub.formats.openpgp.packet import mpi, packet
 from hsmpub.secret.page import wipe
 from hsmpub.shares.pgp_certificate import CURVE25519, CURVES, RSA, CertificateUnusable, PgpKey, read_number
 

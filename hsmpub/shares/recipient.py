@@ -14,7 +14,7 @@ import msgspec
 import pyrage
 
 from hsmpub.errors import Broken, Invalid
-from hsmpub.formats.openpgp_packet import armor
+from hsmpub.formats.openpgp.packet import armor
 from hsmpub.shares.pgp_certificate import BEGIN, PgpKey, read_certificate
 from hsmpub.shares.pgp_message import encrypt_message, message_size
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from hsmpub.errors import Forbidden, HsmpubError, NotFound
-from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.ssh.sshsig_verify import verify_sshsig
 from hsmpub.transcript.check import TranscriptMalformed
 from hsmpub.transcript.record import Transcript
 

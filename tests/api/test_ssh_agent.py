@@ -23,8 +23,8 @@ from hsmpub.client.agent_signer import NoAgentKey, Signer
 from hsmpub.client.client import Client
 from hsmpub.client.public_key import public_form
 from hsmpub.client.ssh_agent import SocketTaken, listening
-from hsmpub.formats.sshsig import string
-from hsmpub.formats.sshsig_agent import to_be_signed
+from hsmpub.formats.ssh.sshsig import string
+from hsmpub.formats.ssh.sshsig_agent import to_be_signed
 from hsmpub.model import entry as e
 from hsmpub.model.trust import dump_trust
 from tests.proofs import Prove

@@ -18,7 +18,7 @@ from hsmpub.approval import (
     standing_approvals,
 )
 from hsmpub.approval import check as rule
-from hsmpub.formats import sshsig_verify as ssh
+from hsmpub.formats.ssh import sshsig_verify as ssh
 from hsmpub.model.statement import (
     APPROVAL_NAMESPACE,
     REFUSAL_NAMESPACE,

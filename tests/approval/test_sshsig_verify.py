@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ssh_signers import MESSAGE, NAMESPACE, Authenticator, armor, envelope, keygen, mpint, sign, signed_data, string
 
 from hsmpub.errors import Invalid, Unauthenticated
-from hsmpub.formats import sshsig_verify as rule
-from hsmpub.formats.ssh_key import SshKeyMalformed, SshKeyRefused, load_ssh_key
-from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.ssh import sshsig_verify as rule
+from hsmpub.formats.ssh.key import SshKeyMalformed, SshKeyRefused, load_ssh_key
+from hsmpub.formats.ssh.sshsig_verify import verify_sshsig
 
 
 @pytest.fixture(scope="module")

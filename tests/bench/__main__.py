@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.demo.servers.issuer import Issuer
-from tests.bench import apart, formats, large, many, service
+from tests.bench import apart, formats, large, machine, many, service
 from tests.box import running
 from tests.every_key import EveryKey
 
@@ -30,6 +30,7 @@ def main() -> None:
     if unknown := set(wanted) - {"service", *_PARTS}:
         sys.exit(f"There is no part {', '.join(sorted(unknown))}: {', '.join(['service', *_PARTS])}.")
     console = Console(width=160)
+    machine.say_machine(console)
     if "service" in wanted:
         service.main(console)
     if parts := [part for name, part in _PARTS.items() if name in wanted]:

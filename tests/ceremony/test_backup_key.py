@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from ceremony_stage import Born, hsm_of, unseal
 
-from hsmpub.formats.openpgp_encryption import subkey_fingerprint
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
-from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers
+from hsmpub.formats.openpgp.encryption import subkey_fingerprint
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.read import OpenpgpKeyDiffers
 from hsmpub.formats.public_key import PublicKeyUnfit, load_public
 from hsmpub.formats.x509_encryption import X509Differs, check_certificates
 from hsmpub.hsm.rules import KeyUnfit, KeyUnknown

@@ -28,8 +28,8 @@ from hsmpub.client.backup_key import (
     x509_certificate,
 )
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.openpgp_encryption import subkey_fingerprint
-from hsmpub.formats.openpgp_encryption_read import check_encryption_certificate
+from hsmpub.formats.openpgp.encryption import subkey_fingerprint
+from hsmpub.formats.openpgp.encryption_read import check_encryption_certificate
 from hsmpub.home import Home
 from hsmpub.hsm.custody import find_keys
 from hsmpub.hsm.present import check_pinned_keys

@@ -39,12 +39,12 @@ from hsmpub.client.public_key import public_form
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Claim
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
-from hsmpub.formats.openpgp_subkey_read import check_signing_certificate
-from hsmpub.formats.openpgp_v6_certificate import openpgp_v6_fingerprint
-from hsmpub.formats.openpgp_v6_certificate_read import (
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.change_read import check_revocation, check_vouching
+from hsmpub.formats.openpgp.subkey_read import check_signing_certificate
+from hsmpub.formats.openpgp.v6_certificate import openpgp_v6_fingerprint
+from hsmpub.formats.openpgp.v6_certificate_read import (
     check_v6_certificate,
     check_v6_revocation,
     check_v6_vouching,

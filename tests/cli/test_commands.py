@@ -21,7 +21,7 @@ from shamir_mnemonic import generate_mnemonics
 
 from hsmpub.client.address import unreachable
 from hsmpub.errors import Conflict, Forbidden, Sealed, Unavailable
-from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.ssh.sshsig_verify import verify_sshsig
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.statement import Predicate, Subject, dump_statement, pae
 from hsmpub.model.submission import AskCredential, AskPolicy, AskRoster, AskSeal, load_personal_submission

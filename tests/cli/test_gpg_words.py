@@ -24,7 +24,7 @@ from hsmpub.cli.gpg_words import Asked, GpgWordUnknown, asks_to_sign, parse
 from hsmpub.client.gpg_key import KeyNotHere, find_key
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
 from hsmpub.formats.registry import get_format
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import Trust

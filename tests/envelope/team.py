@@ -20,7 +20,7 @@ from hsmpub.envelope.age import ssh_tag, write_stanza
 from hsmpub.envelope.forms import find_header, form_of
 from hsmpub.envelope.header import MAX_HEADER_BYTES, Header
 from hsmpub.envelope.reseal import reseal
-from hsmpub.formats.openpgp_encryption import assemble_encryption_certificate, prepare_encryption_certificate
+from hsmpub.formats.openpgp.encryption import assemble_encryption_certificate, prepare_encryption_certificate
 from hsmpub.formats.public_key import load_encryption_key
 from hsmpub.formats.x509_encryption import build_certificates
 from hsmpub.model.key import KeyRecord

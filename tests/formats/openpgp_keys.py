@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from software_hsm import CREATED_AT, key_record, sign_raw
 
-from hsmpub.formats.openpgp_certificate import assemble_certificate, prepare_certificate
+from hsmpub.formats.openpgp.certificate import assemble_certificate, prepare_certificate
 
 USER_ID = "Acme releases <releases@acme.example>"
 

@@ -7,9 +7,9 @@ import pytest
 from software_hsm import CREATED_AT, artifact_of, key_record, sign_raw
 
 from hsmpub.formats.context import Context
-from hsmpub.formats.openpgp import OpenPgp
-from hsmpub.formats.openpgp_packet import armor
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp.detached import OpenPgp
+from hsmpub.formats.openpgp.packet import armor
+from hsmpub.formats.openpgp.signature import (
     BINARY_DOCUMENT,
     assemble_signature,
     prepare_signature,
@@ -18,7 +18,7 @@ from hsmpub.formats.openpgp_signature import (
 )
 from hsmpub.formats.purposes import PurposesMixed, check_purposes, family_of
 from hsmpub.formats.registry import get_format
-from hsmpub.formats.sshsig_agent import to_be_signed
+from hsmpub.formats.ssh.sshsig_agent import to_be_signed
 
 AT = CREATED_AT + 1  # any time
 

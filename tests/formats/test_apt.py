@@ -24,8 +24,8 @@ from hsmpub.errors import Invalid
 from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.linux.apt import ReleaseFileUnfit
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed
-from hsmpub.formats.openpgp_text import MAX_TEXT_BYTES, TextUnfit, canonical, framed, read_text
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed
+from hsmpub.formats.openpgp.text import MAX_TEXT_BYTES, TextUnfit, canonical, framed, read_text
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

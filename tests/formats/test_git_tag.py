@@ -24,9 +24,9 @@ from hsmpub.formats.git_tag import (
     tag_object_id,
 )
 from hsmpub.formats.git_tag_read import TagDiffers, TagUnsigned
-from hsmpub.formats.openpgp_certificate import assemble_certificate, prepare_certificate
+from hsmpub.formats.openpgp.certificate import assemble_certificate, prepare_certificate
 from hsmpub.formats.purposes import FormatNotAllowed
-from hsmpub.formats.sshsig import ssh_public_line
+from hsmpub.formats.ssh.sshsig import ssh_public_line
 
 FORMS = [("p256", "openpgp"), ("rsa3072", "openpgp"), ("p256", "sshsig"), ("ed25519", "sshsig")]
 every_form = pytest.mark.parametrize(("kind", "form"), FORMS)

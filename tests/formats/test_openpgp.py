@@ -15,16 +15,16 @@ from soak import AT_LEAST
 from software_hsm import CONTEXT, CREATED_AT, artifact_of, key_record, make, sign_raw
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.openpgp_certificate import (
+from hsmpub.formats.openpgp.certificate import (
     UserIdMalformed,
     assemble_certificate,
     openpgp_fingerprint,
     prepare_certificate,
 )
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_packet import mpi
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed
-from hsmpub.formats.openpgp_read import OpenpgpDigestDiffers, OpenpgpKeyDiffers
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.packet import mpi
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed
+from hsmpub.formats.openpgp.read import OpenpgpDigestDiffers, OpenpgpKeyDiffers
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS
 

@@ -11,16 +11,16 @@ from foreign_tool import needs, run
 from software_hsm import CREATED_AT, key_record, make, sign_raw
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.openpgp_certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
-from hsmpub.formats.openpgp_change import (
+from hsmpub.formats.openpgp.certificate import assemble_certificate, openpgp_fingerprint, prepare_certificate
+from hsmpub.formats.openpgp.change import (
     REASONS,
     assemble_revocation,
     assemble_vouching,
     prepare_revocation,
     prepare_vouching,
 )
-from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
-from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers
+from hsmpub.formats.openpgp.change_read import check_revocation, check_vouching
+from hsmpub.formats.openpgp.read import OpenpgpKeyDiffers
 from hsmpub.formats.registry import FORMATS
 
 USER_ID = "Acme releases <releases@acme.example>"

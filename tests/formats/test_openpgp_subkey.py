@@ -14,9 +14,9 @@ from openpgp_keys import USER_ID
 from software_hsm import CREATED_AT, key_record, make, sign_raw
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.openpgp_certificate import UserIdMalformed, openpgp_fingerprint
-from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers
-from hsmpub.formats.openpgp_subkey import (
+from hsmpub.formats.openpgp.certificate import UserIdMalformed, openpgp_fingerprint
+from hsmpub.formats.openpgp.read import OpenpgpKeyDiffers
+from hsmpub.formats.openpgp.subkey import (
     PrimaryIsSubkey,
     assemble_back_signature,
     assemble_signing_certificate,
@@ -25,7 +25,7 @@ from hsmpub.formats.openpgp_subkey import (
     prepare_signing_certificate,
     prepare_subkey_revocation,
 )
-from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
+from hsmpub.formats.openpgp.subkey_read import check_signing_certificate, check_subkey_revocation
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.registry import FORMATS
 

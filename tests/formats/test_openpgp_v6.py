@@ -17,9 +17,8 @@ from software_hsm import CONTEXT, CREATED_AT, SALT, artifact_of, key_record, mak
 from hsmpub.errors import Invalid
 from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.openpgp_read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers
-from hsmpub.formats.openpgp_v6 import OpenPgpV6, SaltedHashOfAnother
-from hsmpub.formats.openpgp_v6_certificate import (
+from hsmpub.formats.openpgp.read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers
+from hsmpub.formats.openpgp.v6_certificate import (
     assemble_v6_certificate,
     assemble_v6_revocation,
     assemble_v6_vouching,
@@ -28,9 +27,10 @@ from hsmpub.formats.openpgp_v6_certificate import (
     prepare_v6_revocation,
     prepare_v6_vouching,
 )
-from hsmpub.formats.openpgp_v6_certificate_read import check_v6_certificate, check_v6_revocation, check_v6_vouching
-from hsmpub.formats.openpgp_v6_read import OpenpgpSaltDiffers
-from hsmpub.formats.openpgp_v6_signature import SaltMalformed
+from hsmpub.formats.openpgp.v6_certificate_read import check_v6_certificate, check_v6_revocation, check_v6_vouching
+from hsmpub.formats.openpgp.v6_detached import OpenPgpV6, SaltedHashOfAnother
+from hsmpub.formats.openpgp.v6_read import OpenpgpSaltDiffers
+from hsmpub.formats.openpgp.v6_signature import SaltMalformed
 from hsmpub.formats.public_key import SignatureDoesNotVerify
 from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import Sha256State

@@ -21,7 +21,7 @@ from hsmpub.client.choosing import choose_formats
 from hsmpub.errors import Invalid
 from hsmpub.formats.linux.ar import DebMalformed
 from hsmpub.formats.linux.rpm_header import RpmMalformed
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource, FileTooShort
 

@@ -21,9 +21,9 @@ from hsmpub.client.public_key import public_form
 from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
-from hsmpub.formats.ssh_certificate import SshProfileMissing
-from hsmpub.formats.ssh_certificate_read import SshCertificateForAnother
-from hsmpub.formats.ssh_key import SshKeyMalformed
+from hsmpub.formats.ssh.certificate import SshProfileMissing
+from hsmpub.formats.ssh.certificate_read import SshCertificateForAnother
+from hsmpub.formats.ssh.key import SshKeyMalformed
 from hsmpub.model.statement import SshProfile
 
 FORM = FORMATS["ssh-certificate"]

@@ -8,8 +8,8 @@ from soak import AT_LEAST
 from software_hsm import artifact_of, key_record, make, sign_raw
 
 from hsmpub.formats.registry import FORMATS
-from hsmpub.formats.sshsig import assemble_sshsig, prepare_sshsig, ssh_public_line
-from hsmpub.formats.sshsig_read import SshsigKeyDiffers, SshsigNamespaceDiffers
+from hsmpub.formats.ssh.sshsig import assemble_sshsig, prepare_sshsig, ssh_public_line
+from hsmpub.formats.ssh.sshsig_read import SshsigKeyDiffers, SshsigNamespaceDiffers
 
 SSHSIG = FORMATS["sshsig"]
 DATA = b"A release.\r\n" * 9

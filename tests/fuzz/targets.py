@@ -31,20 +31,20 @@ from hsmpub.formats.cms.stamp import STAMPED, signature_value, without_timestamp
 from hsmpub.formats.cms.timestamp_query import load_query
 from hsmpub.formats.cms.timestamp_token import read_response, see_token, timestamp_request, token_of
 from hsmpub.formats.git_tag_read import split_signature
-from hsmpub.formats.openpgp_certificate_read import check_certificate
-from hsmpub.formats.openpgp_change_read import check_revocation, check_vouching
-from hsmpub.formats.openpgp_parse import dearmor, packets, read_subpackets
-from hsmpub.formats.openpgp_subkey_read import check_signing_certificate, check_subkey_revocation
-from hsmpub.formats.openpgp_v6_certificate_read import (
+from hsmpub.formats.openpgp.certificate_read import check_certificate
+from hsmpub.formats.openpgp.change_read import check_revocation, check_vouching
+from hsmpub.formats.openpgp.parse import dearmor, packets, read_subpackets
+from hsmpub.formats.openpgp.subkey_read import check_signing_certificate, check_subkey_revocation
+from hsmpub.formats.openpgp.v6_certificate_read import (
     check_v6_certificate,
     check_v6_revocation,
     check_v6_vouching,
 )
-from hsmpub.formats.openpgp_v6_read import salt_of_v6
+from hsmpub.formats.openpgp.v6_read import salt_of_v6
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
-from hsmpub.formats.ssh_key import load_ssh_key, parse_ssh_key
-from hsmpub.formats.sshsig_verify import verify_sshsig
+from hsmpub.formats.ssh.key import load_ssh_key, parse_ssh_key
+from hsmpub.formats.ssh.sshsig_verify import verify_sshsig
 from hsmpub.formats.tuf.canonical import load_canonical
 from hsmpub.formats.tuf.metadata import ROLES, read_metadata
 from hsmpub.formats.zip.directory import read_archive

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hsmpub.hsm import verified
-from hsmpub.hsm.p256 import N, PinnedP256, inverses, pin_p256
+from hsmpub.hsm.p256 import PRIME, N, PinnedP256, inverses, pin_p256
 from hsmpub.hsm.verified import WORTH_TABLES, EcdsaVerifier
 from tests.hsm.conftest import Pools, Signers, Token
 from tests.hsm.verify_raw import check_raw
@@ -90,6 +90,51 @@ def test_refuses_the_point_at_infinity(tables: PinnedP256) -> None:
     """With e = -r·d both products cancel; no honest signer can be brought to it."""
     r = 12345
     assert not tables.is_good([_raw(r, 7)], [(-r * SECRET % N).to_bytes(32, "big")])
+
+
+def test_takes_a_point_beyond_the_order_and_refuses_its_neighbours() -> None:
+    """x mod N is all that a signature holds of its point; for one in 2^128 of them x is not below N. Nobody draws such
+    a signature, so the key is made to fit one: R with a large x, then Q = (s·R - e·G) / r."""
+    point = next(point for x in range(N, N + 64) if (point := _lift(x)))
+    r, s, digest = point[0] - N, 77, hashlib.sha256(b"far").digest()
+    generator = _lift(0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296)
+    assert generator
+    e = int.from_bytes(digest, "big")
+    sum_ = _add(_times(s, point), _times(-e % N, generator))
+    q = _times(pow(r, -1, N), sum_)
+    public = ec.EllipticCurvePublicNumbers(*q, ec.SECP256R1()).public_key()
+    der = encode_dss_signature(r, s)
+    public.verify(der, digest, ec.ECDSA(Prehashed(SHA256())))  # `cryptography` says so, too
+    tables = pin_p256(public)
+    assert tables is not None
+    assert tables.is_good([_raw(r, s)], [digest])
+    assert not tables.is_good([_raw(r + 1, s)], [digest])
+    assert not tables.is_good([_raw(r, s + 1)], [digest])
+
+
+def _lift(x: int) -> tuple[int, int] | None:
+    """A point of the curve with this x. Source: SP 800-186, 3.2.1.3."""
+    right = (x**3 - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B) % PRIME
+    y = pow(right, (PRIME + 1) // 4, PRIME)
+    return (x, y) if y * y % PRIME == right else None
+
+
+def _add(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """For points that are no inverses of each other."""
+    (x1, y1), (x2, y2) = one, other
+    rise, run = ((3 * x1 * x1 - 3), 2 * y1) if one == other else (y2 - y1, x2 - x1)
+    slope = rise * pow(run, -1, PRIME)
+    x = (slope * slope - x1 - x2) % PRIME
+    return x, (slope * (x1 - x) - y1) % PRIME
+
+
+def _times(number: int, point: tuple[int, int]) -> tuple[int, int]:
+    total = point
+    for bit in bin(number)[3:]:
+        total = _add(total, total)
+        if bit == "1":
+            total = _add(total, point)
+    return total
 
 
 def test_takes_a_digest_of_zero(tables: PinnedP256) -> None:

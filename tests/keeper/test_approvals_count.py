@@ -17,7 +17,7 @@ from hsmpub.approval.check import (
     RequestExpired,
 )
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.sshsig_verify import SignatureOfOtherBytes, SignerNotExpected, SshsigOfAnotherNamespace
+from hsmpub.formats.ssh.sshsig_verify import SignatureOfOtherBytes, SignerNotExpected, SshsigOfAnotherNamespace
 from hsmpub.keeper.approving import RequestNotPending
 from hsmpub.keeper.publishing import ApprovalWithdrawn, NothingToPublish
 from hsmpub.model import submission as s

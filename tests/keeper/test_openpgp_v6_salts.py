@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hsmpub.client.sha256 import held_hash
 from hsmpub.client.signing import Made, Work, digest_work, made_of
 from hsmpub.formats.format import Artifact
-from hsmpub.formats.openpgp_v6 import OpenPgpV6
+from hsmpub.formats.openpgp.v6_detached import OpenPgpV6
 from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from deploy.demo.servers.issuer import Issuer
 from hsmpub.client.public_key import public_form
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
 from hsmpub.model.key import KeyRecord
 from tests.box import running
 from tests.every_key import EveryKey

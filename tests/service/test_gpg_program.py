@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.world import World
-from hsmpub.formats.openpgp_certificate import openpgp_fingerprint
+from hsmpub.formats.openpgp.certificate import openpgp_fingerprint
 from hsmpub.model.trust import load_trust
 from tests.service.jobs import NIGHTLY
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shares_of import PIN
 
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.openpgp_packet import armor
+from hsmpub.formats.openpgp.packet import armor
 from hsmpub.shares.holder import check_own_share
 from hsmpub.shares.identity import ShareFileForGpg, open_share_file
 from hsmpub.shares.pgp_certificate import CertificateUnusable, read_certificate

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.openpgp import OpenPgp
-from hsmpub.formats.openpgp_cleartext import OpenpgpCleartext
-from hsmpub.formats.openpgp_text import read_text
+from hsmpub.formats.openpgp.cleartext import OpenpgpCleartext
+from hsmpub.formats.openpgp.detached import OpenPgp
+from hsmpub.formats.openpgp.text import read_text
 from hsmpub.formats.source import Source
 
 _FIELD = re.compile(rb"[A-Z][A-Za-z0-9-]*:( |$)")

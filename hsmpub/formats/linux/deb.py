@@ -18,9 +18,9 @@ from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.ar import MAGIC, DebMalformed, member, read_members
 from hsmpub.formats.linux.deb_parts import check_parts
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
-from hsmpub.formats.openpgp_read import read_document_packet
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, packets
+from hsmpub.formats.openpgp.read import read_document_packet
+from hsmpub.formats.openpgp.signature import (
     BINARY_DOCUMENT,
     assemble_signature,
     prepare_signature,

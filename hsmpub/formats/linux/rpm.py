@@ -16,10 +16,10 @@ from hsmpub.formats.detail import detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.linux.rpm_header import Value, lead_of, read_package, signature_header
-from hsmpub.formats.openpgp_packet import RSA, SIGNATURE_TAG, packet
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, packets
-from hsmpub.formats.openpgp_read import OpenpgpTimeDiffers, read_document_packet
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp.packet import RSA, SIGNATURE_TAG, packet
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, packets
+from hsmpub.formats.openpgp.read import OpenpgpTimeDiffers, read_document_packet
+from hsmpub.formats.openpgp.signature import (
     BINARY_DOCUMENT,
     assemble_signature,
     prepare_signature,

@@ -10,7 +10,7 @@ import hashlib
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from hsmpub.formats.openpgp_key import algorithm, key_body
+from hsmpub.formats.openpgp.key import algorithm, key_body
 from hsmpub.formats.public_key import load_public
 from hsmpub.model.key import KeyRecord
 

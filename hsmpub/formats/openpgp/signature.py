@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared, check_raw
-from hsmpub.formats.openpgp_key import algorithm, fingerprint
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.key import algorithm, fingerprint
 from hsmpub.model.key import KeyRecord
 
 BINARY_DOCUMENT = 0x00

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Claim, OutputForAnother, OutputMalformed
 from hsmpub.formats.public_key import load_public
-from hsmpub.formats.ssh_key import SshPublicKey
-from hsmpub.formats.ssh_wire import Reader, WireMalformed
-from hsmpub.formats.sshsig_read import read_signature
+from hsmpub.formats.ssh.key import SshPublicKey
+from hsmpub.formats.ssh.sshsig_read import read_signature
+from hsmpub.formats.ssh.wire import Reader, WireMalformed
 from hsmpub.model.key import KeyRecord
 
 

@@ -17,13 +17,13 @@ from __future__ import annotations
 import hashlib
 
 from hsmpub.errors import Invalid
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
-from hsmpub.formats.openpgp_certificate import check_user_id
-from hsmpub.formats.openpgp_change import REASONS
-from hsmpub.formats.openpgp_encryption import subkey_body
-from hsmpub.formats.openpgp_key import framed, framed_key, key_body
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.certificate import check_user_id
+from hsmpub.formats.openpgp.change import REASONS
+from hsmpub.formats.openpgp.encryption import subkey_body
+from hsmpub.formats.openpgp.key import framed, framed_key, key_body
+from hsmpub.formats.openpgp.signature import (
     POSITIVE_CERTIFICATION,
     PRIMARY_KEY_BINDING,
     SUBKEY_BINDING,

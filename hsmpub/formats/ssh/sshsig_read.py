@@ -1,6 +1,6 @@
 """Reads the service's own SSHSIG outputs and compares all that they say with the pinned key. Builds nothing.
 
-Approvals by people's keys, FIDO ones among them, are another matter: hsmpub.formats.sshsig_verify.
+Approvals by people's keys, FIDO ones among them, are another matter: hsmpub.formats.ssh.sshsig_verify.
 Source: OpenSSH, PROTOCOL.sshsig; RFC 4251, section 5 (mpint).
 """
 
@@ -10,7 +10,6 @@ import base64
 import binascii
 import functools
 import hashlib
-import re
 import struct
 from typing import NamedTuple
 
@@ -23,10 +22,8 @@ from hsmpub.formats.format import Claim, HashName, OutputForAnother, OutputMalfo
 from hsmpub.formats.public_key import PublicKey, load_public
 from hsmpub.model.key import KeyRecord
 
-_ARMOR = re.compile(
-    rb"-----BEGIN SSH SIGNATURE-----\n(?P<body>(?:[A-Za-z0-9+/]{70}\n)*(?=[^\n]{1,70}\n)[A-Za-z0-9+/]+={0,2}\n)"
-    rb"-----END SSH SIGNATURE-----\n"
-)
+_BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
+_LINE = 70
 
 
 class SshsigMalformed(OutputMalformed):
@@ -125,15 +122,17 @@ def _difference(cursor: Cursor, expected: _Expected, key: KeyRecord, namespace: 
 
 
 def _dearmor(text: bytes) -> bytes:
-    match = _ARMOR.fullmatch(text)
-    if match is None:
+    """What the armour holds. There is one way to spell it, so it is spelled again and compared: of white space, line
+    lengths, padding and bits beyond the last byte no other is taken."""
+    if not (text.startswith(_BEGIN) and text.endswith(_END)):
         raise SshsigMalformed("This is not one armoured SSH signature.")
-    joined = match["body"].replace(b"\n", b"")
     try:
-        data = base64.b64decode(joined, validate=True)
+        data = binascii.a2b_base64(text[len(_BEGIN) : -len(_END)])
     except binascii.Error:
         raise SshsigMalformed("The armour holds broken base64.") from None
-    if base64.b64encode(data) != joined:  # bits beyond the last byte
+    spelled = binascii.b2a_base64(data, newline=False)
+    lines = [spelled[at : at + _LINE] for at in range(0, len(spelled), _LINE)]
+    if text != b"\n".join((_BEGIN[:-1], *lines, _END)):
         raise SshsigMalformed("The armour is spelled in an unusual way.")
     return data
 

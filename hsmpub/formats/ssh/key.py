@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 
 from hsmpub.errors import Invalid
-from hsmpub.formats.ssh_wire import Reader, WireMalformed
+from hsmpub.formats.ssh.wire import Reader, WireMalformed
 
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 8192
 SK_ED25519 = "sk-ssh-ed25519@openssh.com"

@@ -14,16 +14,16 @@ from hsmpub.formats.context import Context
 from hsmpub.formats.detail import detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, load_states
-from hsmpub.formats.openpgp_packet import armor
-from hsmpub.formats.openpgp_read import read_document_signature
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp.packet import armor
+from hsmpub.formats.openpgp.read import read_document_signature
+from hsmpub.formats.openpgp.signature import (
     TEXT_DOCUMENT,
     assemble_signature,
     prepare_signature,
     signature_head,
     trailer,
 )
-from hsmpub.formats.openpgp_text import canonical, framed, read_text
+from hsmpub.formats.openpgp.text import canonical, framed, read_text
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature
 
 from hsmpub.errors import Invalid, Unauthenticated
-from hsmpub.formats.ssh_key import check_raw_signature, load_ssh_key
-from hsmpub.formats.ssh_wire import Reader, WireMalformed
+from hsmpub.formats.ssh.key import check_raw_signature, load_ssh_key
+from hsmpub.formats.ssh.wire import Reader, WireMalformed
 
 MAX_ARMORED_BYTES = 8192
 MAGIC = b"SSHSIG"

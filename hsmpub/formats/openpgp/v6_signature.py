@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 
 from hsmpub.errors import Invalid
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared, check_raw
-from hsmpub.formats.openpgp_v6_key import v6_algorithm, v6_fingerprint
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.v6_key import v6_algorithm, v6_fingerprint
 from hsmpub.model.key import KeyRecord
 
 #: For SHA-256.

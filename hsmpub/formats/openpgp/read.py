@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import Claim, OutputForAnother
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets, read_mpi, read_subpackets
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, dearmor, packets, read_mpi, read_subpackets
 from hsmpub.formats.public_key import PublicKeyUnfit, load_encryption_key, load_public
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.model.key import DECRYPTS, KeyRecord

@@ -17,7 +17,7 @@ from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Claim, HashName, Prepared, check_raw
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import check_may_make
-from hsmpub.formats.sshsig_read import read_sshsig
+from hsmpub.formats.ssh.sshsig_read import read_sshsig
 from hsmpub.model.key import KeyKind, KeyRecord
 
 FILE_NAMESPACE = "file"

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hsmpub.formats.openpgp_packet import ECDSA, RSA, mpi
+from hsmpub.formats.openpgp.packet import ECDSA, RSA, mpi
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.purposes import KeyKindUnfit
 from hsmpub.model.key import KeyRecord

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
-from hsmpub.formats.openpgp_certificate import check_user_id
-from hsmpub.formats.openpgp_key import framed, framed_key, key_body, rsa_material
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.certificate import check_user_id
+from hsmpub.formats.openpgp.key import framed, framed_key, key_body, rsa_material
+from hsmpub.formats.openpgp.signature import (
     POSITIVE_CERTIFICATION,
     SUBKEY_BINDING,
     assemble_signature,

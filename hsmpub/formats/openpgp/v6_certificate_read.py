@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats.openpgp_certificate_read import CertificateFacts
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets
-from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers
-from hsmpub.formats.openpgp_v6_read import V6Signature, pinned_v6_body, read_v6_packet, v6_claim, v6_framed
+from hsmpub.formats.openpgp.certificate_read import CertificateFacts
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, dearmor, packets
+from hsmpub.formats.openpgp.read import OpenpgpKeyDiffers
+from hsmpub.formats.openpgp.v6_read import V6Signature, pinned_v6_body, read_v6_packet, v6_claim, v6_framed
 from hsmpub.formats.public_key import check_claim
 from hsmpub.model.key import KeyRecord
 

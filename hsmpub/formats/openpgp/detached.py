@@ -9,9 +9,9 @@ from __future__ import annotations
 from hsmpub.formats.base import Detached
 from hsmpub.formats.context import Context
 from hsmpub.formats.format import Artifact, Claim, Prepared
-from hsmpub.formats.openpgp_packet import armor
-from hsmpub.formats.openpgp_read import read_document_signature
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp.packet import armor
+from hsmpub.formats.openpgp.read import read_document_signature
+from hsmpub.formats.openpgp.signature import (
     BINARY_DOCUMENT,
     assemble_signature,
     prepare_signature,

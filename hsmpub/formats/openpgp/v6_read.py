@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import Claim, OutputForAnother
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, packets, read_mpi, read_subpackets
-from hsmpub.formats.openpgp_read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers, pinned_key_body
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, dearmor, packets, read_mpi, read_subpackets
+from hsmpub.formats.openpgp.read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers, pinned_key_body
 from hsmpub.formats.public_key import load_public
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.model.key import KeyRecord

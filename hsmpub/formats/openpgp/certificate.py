@@ -14,10 +14,10 @@ import hashlib
 import re
 
 from hsmpub.errors import Invalid
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
-from hsmpub.formats.openpgp_key import fingerprint, framed_key, key_body
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.key import fingerprint, framed_key, key_body
+from hsmpub.formats.openpgp.signature import (
     POSITIVE_CERTIFICATION,
     assemble_signature,
     prepare_signature,

@@ -18,9 +18,9 @@ from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.format import Artifact, Claim, Prepared, check_raw
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
-from hsmpub.formats.ssh_certificate_read import read_certificate
-from hsmpub.formats.ssh_key import SshPublicKey, load_ssh_key
-from hsmpub.formats.sshsig import public_blob, ssh_signature, string
+from hsmpub.formats.ssh.certificate_read import read_certificate
+from hsmpub.formats.ssh.key import SshPublicKey, load_ssh_key
+from hsmpub.formats.ssh.sshsig import public_blob, ssh_signature, string
 from hsmpub.formats.whole import whole_of
 from hsmpub.model.key import KeyKind, KeyRecord
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
-from hsmpub.formats.openpgp_read import OpenpgpKeyDiffers, claim_of, pinned_key_body, read_signature_packet
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, dearmor, framed, packets
+from hsmpub.formats.openpgp.read import OpenpgpKeyDiffers, claim_of, pinned_key_body, read_signature_packet
 from hsmpub.formats.public_key import check_claim
 from hsmpub.model.key import KeyRecord
 

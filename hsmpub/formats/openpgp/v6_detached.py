@@ -17,10 +17,10 @@ from hsmpub.formats.context import Context
 from hsmpub.formats.detail import DetailMalformed, detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
-from hsmpub.formats.openpgp_packet import armor
-from hsmpub.formats.openpgp_signature import BINARY_DOCUMENT
-from hsmpub.formats.openpgp_v6_read import read_v6_document, salt_of_v6
-from hsmpub.formats.openpgp_v6_signature import (
+from hsmpub.formats.openpgp.packet import armor
+from hsmpub.formats.openpgp.signature import BINARY_DOCUMENT
+from hsmpub.formats.openpgp.v6_read import read_v6_document, salt_of_v6
+from hsmpub.formats.openpgp.v6_signature import (
     SALT_BYTES,
     assemble_v6_packet,
     check_salt,

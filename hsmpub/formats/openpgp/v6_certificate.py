@@ -14,18 +14,18 @@ from __future__ import annotations
 import binascii
 import hashlib
 
-from hsmpub.formats import openpgp_packet as p
 from hsmpub.formats.format import Prepared
-from hsmpub.formats.openpgp_certificate import CERTIFY_AND_SIGN, check_user_id
-from hsmpub.formats.openpgp_change import REASONS
-from hsmpub.formats.openpgp_signature import (
+from hsmpub.formats.openpgp import packet as p
+from hsmpub.formats.openpgp.certificate import CERTIFY_AND_SIGN, check_user_id
+from hsmpub.formats.openpgp.change import REASONS
+from hsmpub.formats.openpgp.signature import (
     DIRECT_KEY,
     GENERIC_CERTIFICATION,
     KEY_REVOCATION,
     POSITIVE_CERTIFICATION,
 )
-from hsmpub.formats.openpgp_v6_key import v6_fingerprint, v6_framed_key, v6_key_body
-from hsmpub.formats.openpgp_v6_signature import assemble_v6_packet, check_salt, prepare_v6_packet, v6_head, v6_trailer
+from hsmpub.formats.openpgp.v6_key import v6_fingerprint, v6_framed_key, v6_key_body
+from hsmpub.formats.openpgp.v6_signature import assemble_v6_packet, check_salt, prepare_v6_packet, v6_head, v6_trailer
 from hsmpub.model.entry import RetirementReason
 from hsmpub.model.key import KeyRecord
 

@@ -6,8 +6,8 @@ import hashlib
 
 import msgspec
 
-from hsmpub.formats.openpgp_parse import OpenpgpMalformed, dearmor, framed, packets
-from hsmpub.formats.openpgp_read import (
+from hsmpub.formats.openpgp.parse import OpenpgpMalformed, dearmor, framed, packets
+from hsmpub.formats.openpgp.read import (
     OpenpgpKeyDiffers,
     PgpSignature,
     claim_of,

@@ -22,10 +22,10 @@ from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.format import Artifact, Claim, Prepared
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.source import Source
-from hsmpub.formats.ssh_wire import Reader, WireMalformed
-from hsmpub.formats.sshsig import assemble_sshsig, string
-from hsmpub.formats.sshsig import head as sshsig_head
-from hsmpub.formats.sshsig_read import read_sshsig
+from hsmpub.formats.ssh.sshsig import assemble_sshsig, string
+from hsmpub.formats.ssh.sshsig import head as sshsig_head
+from hsmpub.formats.ssh.sshsig_read import read_sshsig
+from hsmpub.formats.ssh.wire import Reader, WireMalformed
 from hsmpub.formats.whole import whole_of
 from hsmpub.model.key import KeyKind, KeyRecord
 

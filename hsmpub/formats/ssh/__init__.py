@@ -1,0 +1,1 @@
+"""SSH: keys and certificates, and SSHSIG, the signature of `ssh-keygen -Y sign`."""
