@@ -27,9 +27,9 @@ def test_a_forked_command_ends_as_a_started_one(command: tuple[str, ...], tmp_pa
         "COLUMNS": "70",
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
+    start = f"import sys; sys.argv[0] = {program!r}; from {PROGRAMS[program]} import run; run()"
     started = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.argv[0] = {program!r}; from {PROGRAMS[program]} import run; run()", *words],
-        env=env, cwd=tmp_path, input=b"typed\n", capture_output=True, check=False,
+        [sys.executable, "-c", start, *words], env=env, cwd=tmp_path, input=b"typed\n", capture_output=True, check=False,
     )  # fmt: skip
     forked = run_forked(program, words, env=env, cwd=tmp_path, stdin=b"typed\n")
     assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
