@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from deploy.demo.servers.git_http import GitServer
 from deploy.demo.servers.issuer import Issuer
 from deploy.demo.stage import Stage
 from deploy.demo.world import Service, World
+from tests.forked import PROGRAMS, run_forked
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,21 @@ class _Place:
 NOWHERE = _Place()
 
 
+class _Stage(Stage):
+    """The demo's, but for how this project's own commands start."""
+
+    def _play(
+        self, command: list[str], cwd: Path, stdin: bytes, env: dict[str, str]
+    ) -> subprocess.CompletedProcess[bytes]:
+        program = Path(command[0])
+        if program.parent == self.bin and program.name in PROGRAMS:
+            return run_forked(program.name, command[1:], env=env, cwd=cwd, stdin=stdin)
+        return super()._play(command, cwd, stdin, env)
+
+
 def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: GitServer | None = None) -> World:
     """People and papers below `root`; no ceremony yet."""
-    stage = Stage(root, Console(quiet=True))
+    stage = _Stage(root, Console(quiet=True))
     return World(
         stage=stage,
         people=gather(stage),

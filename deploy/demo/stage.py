@@ -83,17 +83,15 @@ class Stage:
         self, command: Sequence[str | Path], cwd: Path | None, stdin: bytes | None, env: Env
     ) -> subprocess.CompletedProcess[bytes]:
         self._log.write(f"$ {shlex.join(map(str, command))}\n")
-        result = subprocess.run(
-            [str(part) for part in command],
-            cwd=cwd or self.root,
-            input=stdin if stdin is not None else b"",
-            capture_output=True,
-            env={**self.environment, **(env or {})},
-            timeout=120,
-            check=False,
-        )
+        words, environment = [str(part) for part in command], {**self.environment, **(env or {})}
+        result = self._play(words, cwd or self.root, stdin or b"", environment)
         self._log.write(result.stdout.decode(errors="replace") + result.stderr.decode(errors="replace") + "\n")
         return result
+
+    def _play(
+        self, command: list[str], cwd: Path, stdin: bytes, env: dict[str, str]
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, env=env, timeout=120, check=False)
 
     def close(self) -> None:
         """Ends the agent that gpg left behind, too."""

@@ -7,10 +7,15 @@ records, sealed boxes and, in a SecretPage, the PIN.
 
 from __future__ import annotations
 
-from hsmpub.shares.attempt import AttemptExpired, AttemptLost, RecoveryAttempt, UnsealAttempt
-from hsmpub.shares.holder import box_for_attempt, check_own_share
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord
-from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
+from typing import TYPE_CHECKING
+
+from hsmpub.imports import on_demand
+
+if TYPE_CHECKING:
+    from hsmpub.shares.attempt import AttemptExpired, AttemptLost, RecoveryAttempt, UnsealAttempt
+    from hsmpub.shares.holder import box_for_attempt, check_own_share
+    from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+    from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 
 __all__ = [
     "AttemptExpired",
@@ -24,3 +29,11 @@ __all__ = [
     "load_recovery_record",
     "load_unseal_record",
 ]
+
+__getattr__ = on_demand(
+    __name__,
+    attempt=("AttemptExpired", "AttemptLost", "RecoveryAttempt", "UnsealAttempt"),
+    holder=("box_for_attempt", "check_own_share"),
+    record=("RecoveryRecord", "UnsealRecord"),
+    record_file=("load_recovery_record", "load_unseal_record"),
+)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 
 import msgspec
-import segno
 
 from hsmpub.errors import Broken
 from hsmpub.secret.page import wipe
@@ -95,6 +94,8 @@ def _words(page: Page, words: bytes | bytearray) -> None:
 
 def _qr(page: Page, words: bytes | bytearray) -> None:
     # in capitals QR codes have a shorter form for letters; reading a share turns them small again
+    import segno  # most children of this package draw no card, and it takes half as long as all of the rest
+
     code = segno.make_qr(words.upper().decode("ascii"), error="m")
     size = _QR_POINTS / len(code.matrix)
     page.boxes(_dark(code.matrix, size))

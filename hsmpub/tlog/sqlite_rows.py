@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from hsmpub.tlog.rules import LogAbsent, LogDamaged, LogUnavailable
@@ -17,6 +19,12 @@ FORMAT = 1
 
 #: SQLite's primary result codes that pass: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN.
 _PASSING = {5, 6, 7, 8, 10, 13, 14}
+
+
+#: What a reader that may not write meets while the writer is amid the head of the write-ahead log's index, whose two
+#: copies differ for an instant: it would mend them if it could. Source: SQLite 3.40, walIndexReadHdr, walTryBeginRead.
+_TORN = {sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT}
+_LOOKS, _BETWEEN = 20, 0.001  # seconds
 
 
 @contextlib.contextmanager
@@ -46,8 +54,8 @@ class SqliteRows:
         self._reading = threading.Lock()
         self._rows = self.connect("ro")
         with told("reading its header"):
-            found = self._rows.execute("PRAGMA application_id").fetchone()[0]
-            version = self._rows.execute("PRAGMA user_version").fetchone()[0]
+            found = self._rows_of("PRAGMA application_id")[0][0]
+            version = self._rows_of("PRAGMA user_version")[0][0]
         if (found, version) != (APPLICATION_ID, FORMAT):
             self._rows.close()
             raise LogDamaged(f"{path} is not a log of format {FORMAT}.")
@@ -57,39 +65,47 @@ class SqliteRows:
             uri = f"file:{quote(str(self._path))}?mode={mode}"
             return sqlite3.connect(uri, uri=True, timeout=2, isolation_level=None, check_same_thread=False)
 
-    def _all(self, doing: str, query: str, *values: int) -> list[tuple[int, bytes]]:
+    def _all(self, doing: str, query: str, *values: int | bytes) -> list[Any]:
         with self._reading, told(doing):
-            return self._rows.execute(query, values).fetchall()
+            return self._rows_of(query, *values)
+
+    def _rows_of(self, query: str, *values: int | bytes) -> list[Any]:
+        for left in reversed(range(_LOOKS)):
+            try:
+                return self._rows.execute(query, values).fetchall()
+            except sqlite3.OperationalError as e:
+                if not left or e.sqlite_errorcode not in _TORN:
+                    raise
+                time.sleep(_BETWEEN)
+        raise AssertionError("the last look returns or raises")
 
     def size(self) -> int:
-        with self._reading, told("reading its size"):
-            highest: int | None = self._rows.execute("SELECT max(idx) FROM entries").fetchone()[0]
+        highest: int | None = self._all("reading its size", "SELECT max(idx) FROM entries")[0][0]
         return 0 if highest is None else highest + 1
 
     def entries(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         query = "SELECT idx, data FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx"
-        return self._all("reading entries", query, start, stop)
+        found: list[tuple[int, bytes]] = self._all("reading entries", query, start, stop)
+        return found
 
     def find_last(self, prefix: bytes, containing: bytes, before: int) -> int | None:
         query = """SELECT idx FROM entries WHERE idx < ? AND substr(data, 1, ?) = ? AND instr(data, ?)
                    ORDER BY idx DESC LIMIT 1"""
-        with self._reading, told("searching it"):
-            found = self._rows.execute(query, (before, len(prefix), prefix, containing)).fetchone()
-        return None if found is None else int(found[0])
+        found = self._all("searching it", query, before, len(prefix), prefix, containing)
+        return int(found[0][0]) if found else None
 
     def tile(self, level: int, index: int) -> bytes:
         found = self._all("reading a tile", "SELECT id, hashes FROM tiles WHERE id = ?", tile_id(level, index))
-        return found[0][1] if found else b""
+        return bytes(found[0][1]) if found else b""
 
     def stamp(self) -> Stamp | None:
-        with self._reading, told("reading the last commit"):
-            found = self._rows.execute("SELECT size, root, mac FROM stamp").fetchone()
-        return None if found is None else Stamp(*found)
+        found = self._all("reading the last commit", "SELECT size, root, mac FROM stamp")
+        return Stamp(*found[0]) if found else None
 
     def checkpoint(self) -> tuple[int, bytes] | None:
         query = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
         found = self._all("reading the checkpoint", query)
-        return found[0] if found else None
+        return (found[0][0], found[0][1]) if found else None
 
     def close(self) -> None:
         with self._reading:

@@ -21,6 +21,7 @@ from hsmpub.shares.attempt import UnsealAttempt
 from hsmpub.shares.holder import seal_share
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.record_file import load_unseal_record
+from tests.forked import run_forked
 
 POLICY = """\
 [administration.policy]
@@ -137,11 +138,12 @@ def unseal(stage: Stage, home: Home, shares: Path, names: tuple[str, ...], page:
 
 
 def command(*arguments: str | Path) -> list[str]:
+    """For a process that the test kills."""
     return [sys.executable, "-c", "from ceremony.cli import run; run()", *map(str, arguments)]
 
 
 def run_command(*arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(command(*arguments), input=stdin, capture_output=True, check=False)
+    return run_forked("hsmpub-ceremony", arguments, stdin=stdin)
 
 
 def tree(root: Path) -> dict[str, bytes]:

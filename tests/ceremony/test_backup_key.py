@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -20,6 +19,7 @@ from hsmpub.hsm.rules import KeyUnfit, KeyUnknown
 from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model.key import KeyRecord
 from hsmpub.secret.page import SecretPage
+from tests.forked import run_forked
 
 
 def pinned(born: Born, name: str) -> KeyRecord:
@@ -27,8 +27,9 @@ def pinned(born: Born, name: str) -> KeyRecord:
 
 
 def form(born: Born, name: str) -> bytes:
-    run = [sys.executable, "-c", "from hsmpub.cli.main import run; run()", "backup-key"]
-    return subprocess.run([*run, "--form", name, "--trust", born.home.trust], check=True, capture_output=True).stdout
+    done = run_forked("hsmpub", ["backup-key", "--form", name, "--trust", born.home.trust])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_age_encrypts_to_the_recipient(born: Born, tmp_path: Path) -> None:

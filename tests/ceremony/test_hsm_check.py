@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ceremony_stage import Stage
+from ceremony_stage import Stage, run_command
 from pydantic import ValidationError
 
 from ceremony.file import HsmTable
@@ -43,8 +42,8 @@ def options(hsm: HsmConfig) -> list[str]:
 
 
 def check(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "ceremony.cli", "hsm", "check", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = run_command("hsm", "check", *arguments)
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def genesis(stage: Stage, table: HsmTable, home: Path) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hsmpub.cli.main import run
+from tests.forked import run_forked
 
 
 @dataclass(frozen=True)
@@ -47,21 +46,18 @@ class Command:
         return Said(status, told.out, told.err)
 
     def with_input(self, data: bytes, *arguments: str | Path) -> Said:
-        return self._own_process(arguments, input=data)
+        return self._own_process(arguments, data)
 
     def with_typed(self, lines: str, *arguments: str | Path) -> Said:
         """Lines at a terminal, which gives them to the command one by one, then the end of the input."""
         screen, keyboard = os.openpty()
         try:
             os.write(screen, lines.encode() + b"\n\x04")
-            return self._own_process(arguments, stdin=keyboard)
+            return self._own_process(arguments, keyboard)
         finally:
             os.close(screen)
             os.close(keyboard)
 
-    def _own_process(self, arguments: tuple[str | Path, ...], **stdin: Any) -> Said:
-        command = [sys.executable, "-c", "from hsmpub.cli.main import run; run()", *map(str, arguments)]
-        paths = os.pathsep.join(path for path in sys.path if path)
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, **self.env}
-        done = subprocess.run(command, **stdin, capture_output=True, check=False, env=environment)
+    def _own_process(self, arguments: tuple[str | Path, ...], stdin: bytes | int) -> Said:
+        done = run_forked("hsmpub", arguments, env={"PATH": os.environ["PATH"], **self.env}, stdin=stdin)
         return Said(done.returncode, done.stdout.decode(), done.stderr.decode())

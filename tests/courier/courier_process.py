@@ -15,13 +15,17 @@ QUICK = Patience(
     poll=0.05, refresh=300.0,
 )  # fmt: skip
 
+#: Imports as hsmpub.sandbox.python_command has them.
 _PROGRAM = """
-import sys
+import gc, sys
+gc.disable()
 sys.path[:0] = {paths!r}
 from pathlib import Path
 from hsmpub.courier.main import run, _read_token
 from hsmpub.courier.patience import Patience
 from hsmpub.home import Home
+gc.freeze()
+gc.enable()
 raise SystemExit(run(Home(Path(sys.argv[1])), _read_token(int(sys.argv[2])), Patience(**{patience!r})))
 """
 

@@ -7,7 +7,7 @@ import json
 import secrets
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from deploy.demo import acts
@@ -57,6 +57,13 @@ async def hand_in(world: World, front: Front, holder: Person) -> m.HandInReply:
     return reply
 
 
+def patiently(seconds: float = 180) -> Iterator[None]:
+    """For a loop that asks until something is there, however fast it asks: ends when the time is over."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        yield
+
+
 def unseal(world: World, seconds: float = 180) -> None:
     """Three holders hand in, as soon as a keeper listens; nothing where it is unsealed."""
 
@@ -79,7 +86,7 @@ def unseal(world: World, seconds: float = 180) -> None:
 
 async def issuer_known(front: Front) -> None:
     """Until the courier of a new service has fetched the issuer's keys."""
-    for _ in range(300):
+    for _ in patiently():
         status = await front.call(m.GetStatus())
         assert isinstance(status, m.StatusReply)
         if not any("not fetched yet" in warning for warning in status.warnings):

@@ -17,7 +17,7 @@ from hsmpub.errors import Refused
 from hsmpub.model.submission import FileRef
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import approve, ask_release, at_the_keeper, client_of, wait_for
+from tests.service.hands import approve, ask_release, at_the_keeper, client_of, patiently, wait_for
 from tests.service.jobs import NIGHTLY, RELEASE, Front, store
 
 MIB = 1 << 20
@@ -126,7 +126,7 @@ def test_a_file_that_vanished_from_the_store_is_named_and_signed_when_it_is_back
     away = path.with_suffix(".away")
     view = at_the_keeper(service, submit)
     held = wait_for(service, view.request, "approved")
-    for _ in range(100):
+    for _ in patiently():
         held = wait_for(service, view.request, "approved")
         if held.why:
             break

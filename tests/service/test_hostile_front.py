@@ -18,6 +18,7 @@ from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
 from hsmpub.wire import messages as m
 from hsmpub.wire.client import FrontChannel, KeeperUnreachable
 from hsmpub.wire.session import bound_audience
+from tests.service.hands import patiently
 from tests.service.jobs import AUDIENCE, NIGHTLY, RELEASE, Front, Job, release, routine, store
 
 
@@ -148,7 +149,7 @@ def test_bytes_swapped_between_approval_and_signing_are_not_signed(service: Worl
             signature = ssh_sign(service, person.identity, pae(view.statement), APPROVAL_NAMESPACE)
             view = await front.call(m.Approve(view.request, person.name, signature))
             assert isinstance(view, m.RequestView)
-        for _ in range(50):
+        for _ in patiently():
             view = await front.call(m.GetRequest(view.request))
             assert isinstance(view, m.RequestView)
             if view.why:

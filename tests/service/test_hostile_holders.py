@@ -17,7 +17,7 @@ from hsmpub.errors import HsmpubError, Refused
 from hsmpub.wire import messages as m
 from tests.box import genesis, make_world, running
 from tests.service import processes
-from tests.service.hands import at_the_keeper, hand_in, issuer_known, share_box
+from tests.service.hands import at_the_keeper, hand_in, issuer_known, patiently, share_box
 from tests.service.jobs import NIGHTLY, Front, Job, routine
 
 
@@ -41,7 +41,7 @@ def world(sealed: World) -> Iterator[World]:
 
 async def attempt_of(front: Front) -> m.AttemptReply:
     """The open attempt, of a keeper that may be starting."""
-    for _ in range(300):
+    for _ in patiently():
         try:
             reply = await front.call(m.GetAttempt())
             assert isinstance(reply, m.AttemptReply)

@@ -20,7 +20,7 @@ from deploy.demo.world import World
 from hsmpub.model import entry as e
 from hsmpub.wire import messages as m
 from tests.service import processes
-from tests.service.hands import approve, ask_release, at_the_keeper, log_entries
+from tests.service.hands import approve, ask_release, at_the_keeper, log_entries, patiently
 from tests.service.jobs import NIGHTLY, Front, Job, routine, store
 
 _CALL = re.compile(r"^(?P<pid>\d+) +(?P<name>\w+)\(\d+<(?P<path>[^>]*)>(?P<rest>.*)$")
@@ -125,7 +125,7 @@ def test_no_release_is_said_to_be_signed_before_rows_and_head_are_synced(service
     async def scenario(front: Front) -> m.RequestView:
         view = await ask_release(service, front, "93.1", store(service.home, "x.whl", b"traced"), project="hsmpub")
         await approve(service, front, view, (service.people.manager, service.people.lead))
-        for _ in range(300):
+        for _ in patiently():
             now = await front.call(m.GetRequest(view.request))
             assert isinstance(now, m.RequestView)
             if now.state == "signed":

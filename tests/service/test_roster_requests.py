@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 from deploy.demo.world import World
+from tests.service.hands import eventually
 
 
 def test_a_roster_written_before_another_adoption_cannot_undo_it(service: World, tmp_path: Path) -> None:
@@ -25,8 +25,6 @@ def test_a_roster_written_before_another_adoption_cannot_undo_it(service: World,
     earlier, later = ask("earlier"), ask("later")
     approval = ("--person", officer.name, "--key", officer.identity, "--yes")
     service.hsmpub("approve", later, *approval)
-    deadline = time.monotonic() + 30
-    while f"{later}  roster: done" not in service.hsmpub("release", "list", "--all") and time.monotonic() < deadline:
-        time.sleep(0.05)
+    eventually(lambda: f"{later}  roster: done" in service.hsmpub("release", "list", "--all"), "it was not adopted")
     assert f"The request {earlier} is expired." in service.hsmpub_refused("approve", earlier, *approval)
     assert "another roster was adopted" in service.hsmpub("release", "show", earlier)

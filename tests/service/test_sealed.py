@@ -12,9 +12,11 @@ import pytest
 
 from deploy.demo import acts
 from deploy.demo.servers.issuer import Issuer
+from deploy.demo.stage import DemoFailed
 from deploy.demo.world import World
 from hsmpub.sandbox import python_command
 from tests.box import genesis, make_world, running
+from tests.service.hands import patiently
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +72,11 @@ def test_kill_9_of_the_keeper_leaves_it_sealed(world: World) -> None:
     with running(world):
         for pid in keepers(world):
             signal.pidfd_send_signal(pid, signal.SIGKILL)
-        for _ in range(100):
+        for _ in patiently():
             try:
                 if world.state() == "sealed":
                     break
-            except Exception:  # it is on its way up again
+            except DemoFailed:  # it is on its way up again
                 pass
         assert world.state() == "sealed"
 

@@ -29,7 +29,7 @@ from hsmpub.wire import messages as m
 from tests.box import genesis, make_world, running
 from tests.service import processes
 from tests.service.canaries import canaries_of, found_in
-from tests.service.hands import at_the_keeper, issuer_known, log_entries
+from tests.service.hands import at_the_keeper, issuer_known, log_entries, patiently
 from tests.service.jobs import NIGHTLY, Front, Job, routine
 
 TERMS = Terms(signatures=10)
@@ -93,7 +93,7 @@ def hang_up(world: World) -> None:
 async def until_logged(world: World, words: str, since: int) -> None:
     """Until the service's log has these words after that place."""
     path = world.stage.root / "service.log"
-    for _ in range(600):
+    for _ in patiently():
         if words.encode() in path.read_bytes()[since:]:
             return
         await asyncio.sleep(0.05)
@@ -105,7 +105,7 @@ def log_place(world: World) -> int:
 
 
 async def until_up(front: Front) -> m.StatusReply:
-    for _ in range(600):
+    for _ in patiently():
         try:
             return await status(front)
         except HsmpubError:

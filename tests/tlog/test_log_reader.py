@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,12 +12,14 @@ import pytest
 from logs import KEY, Place, bundled, check_proof, entries, entry, sign
 from test_log_crash import HERE
 
+from hsmpub.tlog import sqlite_rows
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.merkle import leaf_hash
 from hsmpub.tlog.merkle_check import check_inclusion
 from hsmpub.tlog.reader import LogReader
-from hsmpub.tlog.rules import CheckpointPending, NotInLog
+from hsmpub.tlog.rules import CheckpointPending, LogUnavailable, NotInLog
+from hsmpub.tlog.sqlite_rows import SqliteRows
 from hsmpub.tlog.tile import Frontier, tile_width
 
 READ = """
@@ -26,6 +29,16 @@ from hsmpub.tlog.reader import LogReader
 reader = LogReader.open(Path(sys.argv[1]))
 print(reader.size, reader.entry(2).decode())
 print(*reader.log_proofs([2])[1], end="")
+"""
+
+#: Commits that change no entry, and stays.
+WRITE = """
+import sqlite3, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+for _ in range(2):
+    writer.execute("UPDATE stamp SET size = size")
+print("written", flush=True)
+sys.stdin.read()
 """
 
 
@@ -135,3 +148,38 @@ def test_reads_on_after_the_keeper_restarts(place: Place, log: Log, reader: LogR
     asyncio.run(again.append([b"new"]))
     assert reader.entry(600) == b"new"
     again.close()
+
+
+def test_a_reader_that_may_not_write_looks_again_where_the_writer_is_amid_the_index(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the front is confined. SQLite itself gives up: whoever cannot mend the index cannot know that it is being
+    written this moment."""
+    place.create(600).close()
+    command = [sys.executable, "-c", WRITE, str(place.db)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "written\n"
+        monkeypatch.setattr(SqliteRows, "connect", _confined)
+        reader, index = LogReader.open(place.db), place.db.with_name(f"{place.db.name}-shm")
+        whole, looks = index.read_bytes(), []
+
+        def look_elsewhere(seconds: float) -> None:
+            looks.append(seconds)
+            index.write_bytes(whole) if len(looks) == 3 else None
+
+        monkeypatch.setattr(sqlite_rows.time, "sleep", look_elsewhere)
+        with index.open("r+b") as file:
+            file.write(bytes(48))  # the first of the two copies
+        assert reader.size == 600
+        assert len(looks) == 3
+        with index.open("r+b") as file:
+            file.write(bytes(48))
+        with pytest.raises(LogUnavailable):
+            reader.checkpoint()
+        reader.close()
+        writer.communicate("")
+
+
+def _confined(self: SqliteRows, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{self._path}?mode={mode}&readonly_shm=1", uri=True, isolation_level=None)
