@@ -14,7 +14,8 @@ from hsmpub.imports import on_demand
 if TYPE_CHECKING:
     from hsmpub.shares.attempt import AttemptExpired, AttemptLost, RecoveryAttempt, UnsealAttempt
     from hsmpub.shares.holder import box_for_attempt, check_own_share
-    from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+    from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+    from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 
 __all__ = [
     "AttemptExpired",
@@ -33,5 +34,6 @@ __getattr__ = on_demand(
     __name__,
     attempt=("AttemptExpired", "AttemptLost", "RecoveryAttempt", "UnsealAttempt"),
     holder=("box_for_attempt", "check_own_share"),
-    record=("RecoveryRecord", "UnsealRecord", "load_recovery_record", "load_unseal_record"),
+    record=("RecoveryRecord", "UnsealRecord"),
+    record_file=("load_recovery_record", "load_unseal_record"),
 )

@@ -16,7 +16,7 @@ from hsmpub.courier import line
 from hsmpub.errors import Refused
 from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
 from hsmpub.wire import messages as m
-from hsmpub.wire.client import KeeperUnreachable, front_channel
+from hsmpub.wire.client import FrontChannel, KeeperUnreachable
 from hsmpub.wire.session import bound_audience
 from tests.service.hands import patiently
 from tests.service.jobs import AUDIENCE, NIGHTLY, RELEASE, Front, Job, release, routine, store
@@ -24,7 +24,7 @@ from tests.service.jobs import AUDIENCE, NIGHTLY, RELEASE, Front, Job, release, 
 
 def play(world: World, scenario: Callable[[Front], Awaitable[None]]) -> None:
     async def run() -> None:
-        channel = front_channel(world.home / "run" / "front.sock")
+        channel = FrontChannel(world.home / "run" / "front.sock")
         try:
             await scenario(channel)
         finally:
