@@ -29,8 +29,8 @@ def test_a_forked_command_ends_as_a_started_one(command: tuple[str, ...], tmp_pa
     }
     start = f"import sys; sys.argv[0] = {program!r}; from {PROGRAMS[program]} import run; run()"
     started = subprocess.run(
-        [sys.executable, "-c", start, *words], env=env, cwd=tmp_path, input=b"typed\n", capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", start, *words], env=env, cwd=tmp_path, input=b"typed\n", capture_output=True
+    )
     forked = run_forked(program, words, env=env, cwd=tmp_path, stdin=b"typed\n")
     assert (forked.returncode, forked.stdout, forked.stderr) == (started.returncode, started.stdout, started.stderr)
     assert forked.returncode
