@@ -51,7 +51,7 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mini": ("ed25519", ("minisign",)),
     "lists": ("ed25519", ("signify",)),
     "raw": ("ed25519", ("ed25519-signature",)),
-    "six": ("ed25519", ("openpgp-v6",)),
+    "six": ("ed25519", ("openpgp-v6", "openpgp-v6-cleartext")),
     "commits": ("ed25519", ("ssh-agent-git",)),
     "logins": ("p256", ("ssh-certificate",)),
 }

@@ -13,6 +13,7 @@ from hsmpub.client.write_behind import WriteBehind
 from hsmpub.errors import Broken
 from hsmpub.formats.cms.stamp import Stamped, with_timestamp
 from hsmpub.formats.format import Artifact, Format
+from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.model.key import KeyRecord
 
@@ -66,4 +67,4 @@ def check_signed(path: Path, name: str, hash_: FileHash, output: bytes, form: Fo
         raise SignedFileDiffers(f"The signature in {name} is not the one that was put there.")
     if token is not None and not (isinstance(form, Stamped) and form.timestamp(source) == token):
         raise SignedFileDiffers(f"The timestamp in {name} is not the one that was put there.")
-    form.check(output, Artifact(name, hash_, {form.name: form.extract(source)}), key)
+    form.check(output, Artifact(name, hash_, details_to_check(form, source, output)), key)
