@@ -20,6 +20,7 @@ from hsmpub.errors import Invalid
 from hsmpub.formats import certificate_chain as rule
 from hsmpub.formats.certificate_chain import check_chain
 from hsmpub.formats.certificate_request import SubjectMalformed, make_request
+from hsmpub.formats.certificate_usage import CertificateUsageUnfit
 from hsmpub.formats.cms.timestamp_signer import TimestampUntrusted, check_authority
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.purposes import KeyKindUnfit
@@ -119,13 +120,13 @@ FAULTS: dict[str, tuple[Fault, type[Exception]]] = {
         rule.CertificateNotValidNow,
     ),
     "one for servers": (
-        lambda ca: chain_of(ca.issue(request(), usage="server"), ca.intermediate), rule.CertificateUsageUnfit,
+        lambda ca: chain_of(ca.issue(request(), usage="server"), ca.intermediate), CertificateUsageUnfit,
     ),
     "one for anything": (
-        lambda ca: chain_of(ca.issue(request(), usage=""), ca.intermediate), rule.CertificateUsageUnfit,
+        lambda ca: chain_of(ca.issue(request(), usage=""), ca.intermediate), CertificateUsageUnfit,
     ),
     "one that is a CA": (
-        lambda ca: chain_of(ca.issue(request(), is_ca=True), ca.intermediate), rule.CertificateUsageUnfit,
+        lambda ca: chain_of(ca.issue(request(), is_ca=True), ca.intermediate), CertificateUsageUnfit,
     ),
 }  # fmt: skip
 
@@ -151,10 +152,10 @@ def test_refuses_every_flipped_byte_of_a_chain(ca: CodeSigningCa) -> None:
 def test_a_ca_s_own_certificate_is_one_of_a_ca_and_no_other_is(ca: CodeSigningCa) -> None:
     key = key_record("p256", "x509-certificate", "x509-crl")
     assert check_chain(key.certificates, key, now=NOW, authority=True).length == 1
-    with pytest.raises(rule.CertificateUsageUnfit):
+    with pytest.raises(CertificateUsageUnfit):
         check_chain(key.certificates, key, now=NOW)
     for chain in (chain_of(ca.issue(request()), ca.intermediate), chain_of(ca.intermediate, ca.root)):
-        with pytest.raises(rule.CertificateUsageUnfit):  # the second may certify, and says nothing of revoking
+        with pytest.raises(CertificateUsageUnfit):  # the second may certify, and says nothing of revoking
             check_chain(chain, None, now=NOW, authority=True)
 
 
