@@ -42,7 +42,7 @@ from api.settings import Settings
 from api.throttle import Throttle
 from api.uploads import UploadPlaces
 from hsmpub.artifact import LocalStore
-from hsmpub.wire.client import front_channel
+from hsmpub.wire.client import FrontChannel
 
 _ABOUT = """Signs artifacts and publishes releases with keys that only a quorum of people can unlock.
 
@@ -114,7 +114,7 @@ def _front(settings: Settings, protections: Mapping[str, str]) -> Front:
     metrics = Metrics()
     return Front(
         settings=settings,
-        keeper=front_channel(home.front_socket),
+        keeper=FrontChannel(home.front_socket),
         store=LocalStore(home.artifacts),
         log_reader=ServedLog(home.log),
         sessions=Sessions(),

@@ -1,4 +1,4 @@
-"""The bearer that a program of the transit API sends with each request. The front keeps none."""
+"""The bearer of a login, sent with each request for a digest or a timestamp. The front keeps none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ import hashlib
 
 from fastapi import Request
 
-from api.headers import header
+from api.headers import RawHeaders, header
+from api.problem import HeaderRefused
 from hsmpub.errors import Unauthenticated
+
+_BYTES = 32
 
 
 class BearerMissing(Unauthenticated):
@@ -19,17 +22,35 @@ class BearerMissing(Unauthenticated):
 def bearer_of(request: Request) -> bytes:
     """Raises BearerMissing. `Authorization: Bearer` serves, too, as it does with Vault."""
     headers = request.scope["headers"]
-    sent = header(headers, b"x-vault-token")
-    if not sent:
-        kind, _, value = header(headers, b"authorization").partition(b" ")
-        sent = value.strip() if kind.lower() == b"bearer" else b""
-    try:
-        bearer = base64.urlsafe_b64decode(sent)
-    except (binascii.Error, ValueError):
-        bearer = b""
-    if len(bearer) != 32:
+    bearer = _read(header(headers, b"x-vault-token") or _authorization(headers))
+    if not bearer:
         raise BearerMissing("The request carries no client token of this service.")
     return bearer
+
+
+def bearer_if_any(request: Request) -> bytes:
+    """Of `Authorization: Bearer`, or empty: none was sent. Raises HeaderRefused."""
+    headers = request.scope["headers"]
+    if not header(headers, b"authorization"):
+        return b""
+    bearer = _read(_authorization(headers))
+    if not bearer:
+        raise HeaderRefused("The header Authorization carries no client token of this service.")
+    return bearer
+
+
+def _authorization(headers: RawHeaders) -> bytes:
+    scheme, _, token = header(headers, b"authorization").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _read(token: bytes) -> bytes:
+    """Empty where it is none."""
+    try:
+        bearer = base64.b64decode(token, altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return bearer if len(bearer) == _BYTES else b""
 
 
 def bucket_of(bearer: bytes) -> bytes:

@@ -20,8 +20,7 @@ from api.settings import Settings
 from api.throttle import Throttle, asker
 from api.uploads import UploadPlaces
 from hsmpub.artifact import LocalStore
-from hsmpub.wire import messages as m
-from hsmpub.wire.client import Channel
+from hsmpub.wire.client import FrontChannel
 
 T = TypeVar("T")
 
@@ -31,7 +30,7 @@ class Front:
     """One front process. Holds no secret. protections: of this process, name → "on", or why it is off."""
 
     settings: Settings
-    keeper: Channel[m.FrontMessage, m.FrontReply]
+    keeper: FrontChannel
     store: LocalStore
     log_reader: ServedLog
     sessions: Sessions

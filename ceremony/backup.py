@@ -25,7 +25,7 @@ from hsmpub.errors import Conflict, Invalid
 from hsmpub.home import Home
 from hsmpub.model.trust import Trust, load_trust
 from hsmpub.scratch import scratch_folder
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.tlog.note import load_verifier_key
 
 

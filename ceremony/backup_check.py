@@ -19,7 +19,7 @@ from hsmpub.model.entry import EntryMalformed
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust
 from hsmpub.scratch import scratch_folder
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.tile import Frontier

@@ -44,7 +44,8 @@ from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.shares.facts import facts_of_plan
 from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.recipient import share_file_name
-from hsmpub.shares.record import Purpose, dump_record
+from hsmpub.shares.record import Purpose
+from hsmpub.shares.record_file import dump_record
 from hsmpub.shares.split import Cards, NewRecovery, split_recovery, split_unseal
 from hsmpub.tlog.note import VerifierKey
 from hsmpub.transcript.record import Recorder, Step

@@ -27,10 +27,8 @@ from ceremony.module_check import check_module
 from ceremony.place import OutputNotWritten, Place, check_free
 from ceremony.restoring import Restoring
 from hsmpub.model.trust import Trust
-from hsmpub.shares.record import (
-    load_unseal_record,
-    plan_of,
-)
+from hsmpub.shares.record import plan_of
+from hsmpub.shares.record_file import load_unseal_record
 from hsmpub.transcript.record import Recorder, Step
 
 NOTHING_AFTER = After()

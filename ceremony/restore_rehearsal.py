@@ -18,7 +18,8 @@ from hsmpub.model.trust import Trust, load_trust
 from hsmpub.scratch import scratch_folder
 from hsmpub.secret.page import wipe
 from hsmpub.shares.drill import DrillAttempt
-from hsmpub.shares.record import RecoveryRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import RecoveryRecord
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.transcript.check import keeper_public
 from hsmpub.transcript.record import Step
 

@@ -40,13 +40,8 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.progress import progress_text
 from hsmpub.shares.recipient import share_file_name
-from hsmpub.shares.record import (
-    RecoveryRecord,
-    UnsealRecord,
-    dump_record,
-    load_recovery_record,
-    load_unseal_record,
-)
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import dump_record, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import seal_for_recovery
 from hsmpub.shares.split import Cards, split_unseal
 from hsmpub.transcript.record import Recorder

@@ -51,7 +51,7 @@ KEYS: dict[str, tuple[str, tuple[str, ...]]] = {
     "mini": ("ed25519", ("minisign",)),
     "lists": ("ed25519", ("signify",)),
     "raw": ("ed25519", ("ed25519-signature",)),
-    "six": ("ed25519", ("openpgp-v6",)),
+    "six": ("ed25519", ("openpgp-v6", "openpgp-v6-cleartext")),
     "commits": ("ed25519", ("ssh-agent-git",)),
     "logins": ("p256", ("ssh-certificate",)),
 }
@@ -111,10 +111,10 @@ class EveryKey:
         return dict(known_keys(load_trust(self.world.trust.read_bytes())).active)
 
     def sign(self, *words: str | Path) -> str:
-        return self.world.hsmpub("sign", "--project", PROJECT, *words, **self.world.ci(repository=REPOSITORY))
+        return self.world.hsmpub("sign", "--project", PROJECT, *words, env=self.world.ci(repository=REPOSITORY))
 
     def sign_refused(self, *words: str | Path) -> str:
-        return self.world.hsmpub_refused("sign", "--project", PROJECT, *words, **self.world.ci(repository=REPOSITORY))
+        return self.world.hsmpub_refused("sign", "--project", PROJECT, *words, env=self.world.ci(repository=REPOSITORY))
 
     def close(self) -> None:
         self.world.stage.close()

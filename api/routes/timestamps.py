@@ -6,16 +6,13 @@ asks too often, gets a problem document.
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from fastapi import APIRouter, Request, Response
 
+from api.bearer import bearer_if_any
 from api.body import read_body
 from api.front import front_of
 from api.headers import header
 from api.openapi import operation
-from api.problem import HeaderRefused
 from api.reply import bytes_reply
 from hsmpub.errors import Broken, Invalid, Refused, Unavailable
 from hsmpub.formats.cms.timestamp_answer import rejection
@@ -47,7 +44,7 @@ async def timestamp(request: Request) -> Response:
     """Where the policy does not let anybody ask: `Authorization: Bearer`, with the client_token of a login for a
     project that may."""
     front = front_of(request)
-    bearer = _bearer(request)
+    bearer = bearer_if_any(request)
     front.check_timestamp_rate(bearer, request.scope.get("client"))
     kind = header(request.scope["headers"], b"content-type").partition(b";")[0].strip().lower()
     if kind != QUERY.encode():
@@ -62,18 +59,3 @@ async def timestamp(request: Request) -> Response:
         return bytes_reply(rejection(SYSTEM_FAILURE, str(error)), REPLY)
     assert isinstance(reply, TimestampReply)
     return bytes_reply(reply.answer, REPLY)
-
-
-def _bearer(request: Request) -> bytes:
-    """The bearer that was sent, or empty. Raises HeaderRefused."""
-    sent = header(request.scope["headers"], b"authorization")
-    if not sent:
-        return b""
-    scheme, _, token = sent.partition(b" ")
-    try:
-        bearer = base64.b64decode(token.strip(), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
-        bearer = b""
-    if scheme.lower() != b"bearer" or len(bearer) != 32:
-        raise HeaderRefused("The header Authorization carries no client token of this service.")
-    return bearer

@@ -39,4 +39,7 @@ def openpgp_subkey(
 ) -> None:  # fmt: skip
     """Make an OpenPGP certificate whose primary key certifies and whose subkey signs; or revoke a subkey."""
     if hold_or_rehearse(OPENPGP_SUBKEY, ceremony, home, at_hand(share, identity), dry_run) is not None:
-        console().print("Publish the .asc files; users import them with 'gpg --import'.")
+        console().print(
+            "Publish the .asc files; users import them with 'gpg --import', those of version 6 (.v6.asc) with"
+            " programs that know it."
+        )

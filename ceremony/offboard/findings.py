@@ -7,7 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from hsmpub.approval import Roster
-from hsmpub.model.fold import Request, ServiceState
+from hsmpub.model.fold import ServiceState
+from hsmpub.model.request_state import Request
 from hsmpub.policy import Policy
 from hsmpub.policy.model import Approvals
 from hsmpub.shares.pending import PendingSets

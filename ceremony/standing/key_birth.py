@@ -35,7 +35,8 @@ from hsmpub.model import entry as e
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.model.keys import Key
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import Birth, WrappedKey, dump_record
+from hsmpub.shares.record import Birth, WrappedKey
+from hsmpub.shares.record_file import dump_record
 from hsmpub.shares.recovery import birth_content, seal_for_recovery
 
 

@@ -27,7 +27,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.key import DECRYPTS, KeyRecord
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import dump_record
+from hsmpub.shares.record_file import dump_record
 
 OLD_BACKUPS = "Backups taken before still hold it, wrapped for the recovery quorum: destroy them, too."
 

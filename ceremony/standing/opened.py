@@ -17,7 +17,8 @@ from hsmpub.model import entry as e
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.trust import Trust, load_trust
 from hsmpub.shares.pending import PendingSets, load_pending
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.rules import LogInUse
 

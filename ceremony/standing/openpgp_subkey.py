@@ -1,6 +1,7 @@
 """OpenPGP with a signing subkey: a key that only certifies vouches for one that signs, and takes that back one day.
 
-Those who verify pin the primary's fingerprint; subkeys come and go under it, in certificates made anew.
+Those who verify pin the primary's fingerprint; subkeys come and go under it, in certificates made anew. A key that
+makes signatures of OpenPGP 4 and 6 gets a certificate, and a revocation, of each version.
 
 ```toml
 ceremony = "openpgp-subkey"
@@ -31,20 +32,11 @@ from ceremony.standing.held import Held
 from ceremony.standing.key_announce import NoSuchKey, existing_signer
 from ceremony.standing.kind import Kind, Papers
 from ceremony.standing.quorum import AtHand, open_pin
+from ceremony.standing.subkey_papers import makes_v4, write_certificates, write_revocations
 from hsmpub.errors import Conflict
-from hsmpub.formats.openpgp.certificate import UserIdMalformed, check_user_id, openpgp_fingerprint
-from hsmpub.formats.openpgp.subkey import (
-    assemble_back_signature,
-    assemble_signing_certificate,
-    assemble_subkey_revocation,
-    prepare_back_signature,
-    prepare_signing_certificate,
-    prepare_subkey_revocation,
-)
-from hsmpub.formats.openpgp.subkey_read import check_signing_certificate, check_subkey_revocation
-from hsmpub.formats.purposes import OPENPGP_FORMATS
+from hsmpub.formats.openpgp.certificate import UserIdMalformed, check_user_id
+from hsmpub.formats.purposes import OPENPGP_CERTIFIED
 from hsmpub.hsm.signer import TokenSigner
-from hsmpub.model.digest import sha256_hex
 from hsmpub.model.entry import RetirementReason
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText
@@ -105,14 +97,17 @@ def run_subkey(held: Held, papers: Papers[OpenpgpSubkeyFile], shares: AtHand) ->
         The rules of a refused share, of hsmpub.hsm, of hsmpub.formats and of Held.finish.
     """
     bound = [(_primary(held, one.primary), _subkey(held, one.key), one) for one in papers.file.certificates]
+    for primary, key, _ in bound:
+        _check_versions(primary, key)
     ended = [(_primary(held, one.primary), _ended(held, one.key), one) for one in papers.file.revocations]
     with SecretPage() as pin:
         open_pin(held, shares.unseal, pin)
         with TokenSigner(held.hsm, pin) as signer:
             for primary, key, table in bound:
-                _certify(held, signer, primary, key, table)
+                ends = {"lifetime": table.days * _DAY, "key_lifetime": table.key_days * _DAY}
+                write_certificates(held, signer, primary, key, table.user_id, **ends)
             for primary, key, revocation in ended:
-                _revoke(held, signer, primary, key, revocation.reason)
+                write_revocations(held, signer, primary, key, revocation.reason)
             held.finish(signer)
 
 
@@ -125,9 +120,18 @@ def _primary(held: Held, name: str) -> KeyRecord:
 
 def _subkey(held: Held, name: str) -> KeyRecord:
     record = existing_signer(held, name).record
-    if not OPENPGP_FORMATS.intersection(record.formats):
+    if not OPENPGP_CERTIFIED.intersection(record.formats):
         raise SubkeyUnfit(f"The key {name!r} makes no OpenPGP signatures.")
     return record
+
+
+def _check_versions(primary: KeyRecord, key: KeyRecord) -> None:
+    """Raises PrimaryUnfit."""
+    if primary.kind == "ed25519" and makes_v4(key):
+        raise PrimaryUnfit(
+            f"The key {primary.name!r} is ed25519, which is of version 6 alone, and {key.name!r} makes version 4.",
+            next_step="Name a primary of kind p256 or rsa3072, or a key that makes nothing of version 4.",
+        )
 
 
 def _ended(held: Held, name: str) -> KeyRecord:
@@ -136,34 +140,6 @@ def _ended(held: Held, name: str) -> KeyRecord:
     if key is None:
         raise NoSuchKey(f"The service has no key {name!r}.")
     return key.record
-
-
-def _certify(held: Held, signer: TokenSigner, primary: KeyRecord, key: KeyRecord, table: CertificateTable) -> None:
-    back = prepare_back_signature(primary, key, at=held.at)
-    backed = assemble_back_signature(back, signer.sign(key.name, back.payload, back.hash))
-    ends = {"lifetime": table.days * _DAY, "key_lifetime": table.key_days * _DAY}
-    first, second = prepare_signing_certificate(primary, key, table.user_id, backed, at=held.at, **ends)
-    made = [(part, signer.sign(primary.name, part.payload, part.hash)) for part in (first, second)]
-    certificate = assemble_signing_certificate(made[0], made[1])
-    facts = check_signing_certificate(certificate, primary, key)
-    name = f"{key.name}-of-{primary.name}.asc"
-    held.output(name, certificate.encode())
-    held.recorder.record(
-        "OpenPGP certificate", primary=primary.name, key=key.name, user_id=facts.user_id,
-        fingerprint=openpgp_fingerprint(primary), subkey=openpgp_fingerprint(key), expires_at=facts.expires_at,
-        key_expires_at=facts.key_expires_at, sha256=sha256_hex(certificate.encode()),
-    )  # fmt: skip
-
-
-def _revoke(
-    held: Held, signer: TokenSigner, primary: KeyRecord, key: KeyRecord, reason: RetirementReason
-) -> None:  # fmt: skip
-    prepared = prepare_subkey_revocation(primary, key, reason, "it signs nothing any more", at=held.at)
-    revocation = assemble_subkey_revocation(prepared, signer.sign(primary.name, prepared.payload, prepared.hash))
-    check_subkey_revocation(revocation, primary, key)
-    held.output(f"{key.name}-of-{primary.name}-revocation.asc", revocation.encode())
-    held.recorder.record("OpenPGP subkey revoked", primary=primary.name, key=key.name, reason=reason,
-                         sha256=sha256_hex(revocation.encode()))  # fmt: skip
 
 
 OPENPGP_SUBKEY = Kind("openpgp-subkey", OpenpgpSubkeyFile, run_subkey)

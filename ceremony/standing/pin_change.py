@@ -30,7 +30,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.hsm.token import change_pin
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.box import box_of
-from hsmpub.shares.record import dump_record, load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import dump_record, load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import seal_for_recovery
 
 

@@ -41,7 +41,7 @@ from hsmpub.shares.confirmation import (
 )
 from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets
-from hsmpub.shares.record import dump_record
+from hsmpub.shares.record_file import dump_record
 
 
 class KeysBornSince(Conflict):

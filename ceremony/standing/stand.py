@@ -17,7 +17,8 @@ from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust, load_trust
 from hsmpub.shares.pending import PendingSets, load_pending
-from hsmpub.shares.record import Group, Quorum, RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import Group, Quorum, RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.throwaway import ThrowAwayKey, throw_away_key
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.reader import LogReader

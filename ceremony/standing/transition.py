@@ -73,7 +73,7 @@ def _sign(held: Held, signer: TokenSigner, key: KeyRecord, name: str, text: byte
     prepared = form.prepare(artifact, key, context)
     output = form.assemble(prepared, signer.sign(key.name, prepared.payload, prepared.hash))
     form.check(output, artifact, key, context)
-    held.output(f"{name}.{key.name}{form.suffix}", output)
+    held.output(form.output_name(f"{name}.{key.name}"), output)
     return True
 
 

@@ -93,12 +93,12 @@ def build(world: World) -> None:
 def submit(world: World) -> None:
     """CI submits with its short-lived identity; a job of another repository may not."""
     files = sorted(world.outputs.iterdir())
-    arguments = [
+    arguments: list[str | Path] = [
         "release", "submit", "--project", "hsmpub", "--version", world.version, "--commit", world.commit, *files
     ]  # fmt: skip
-    said = world.hsmpub_refused(*arguments, **world.ci(**RELEASE_CLAIMS | {"repository": "example/elsewhere"}))
+    said = world.hsmpub_refused(*arguments, env=world.ci(**RELEASE_CLAIMS | {"repository": "example/elsewhere"}))
     world.stage.refused(f"a job of another repository: {shorten(said)}")
-    world.request = find_request(world.hsmpub(*arguments, **world.ci(**RELEASE_CLAIMS)))
+    world.request = find_request(world.hsmpub(*arguments, env=world.ci(**RELEASE_CLAIMS)))
     world.stage.say(f"request {world.request} waits for one of managers and one of sdk-leads")
 
 
@@ -209,7 +209,7 @@ def routine(world: World) -> None:
     with tarfile.open(file, "w") as archive:
         archive.add(world.outputs, "release")
     claims = world.ci(repository="example/nightly", ref="refs/heads/main")
-    world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", **claims)
+    world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", env=claims)
     receipt = Path(f"{file}.receipt.json")
     world.stage.run(world.stage.bin / "hsmpub", "verify", receipt, file, Path(f"{file}.sig"), "--trust", world.trust)
     world.stage.say("hsmpub sign: signature and receipt beside the file, only its hash was sent")
@@ -255,7 +255,7 @@ def after_recovery(world: World) -> None:
     file.write_text(f"signed after the worst day {secrets.token_hex(4)}\n")
     said = world.hsmpub(
         "release", "submit", "--project", "notes", "--version", "1", "--commit", world.commit, file,
-        **world.ci(repository="example/notes"),
+        env=world.ci(repository="example/notes"),
     )  # fmt: skip
     request = find_request(said)
     approve(world, request, world.people.manager)

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
 
+#: Variables of a command beside those of the stage.
+Env = Mapping[str, str] | None
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -58,27 +60,27 @@ class Stage:
     def refused(self, text: str) -> None:
         self.console.print(f"  [yellow]✗[/yellow] {text}", highlight=False, soft_wrap=True)
 
-    def run(self, *command: str | Path, cwd: Path | None = None, stdin: bytes | None = None, **extra: str) -> str:
+    def run(self, *command: str | Path, cwd: Path | None = None, stdin: bytes | None = None, env: Env = None) -> str:
         """Runs a command to its end and gives what it printed.
 
         Raises:
             DemoFailed: it ended with another status than 0.
         """
-        result = self._run(command, cwd, stdin, extra)
+        result = self._run(command, cwd, stdin, env)
         if result.returncode != 0:
             text = result.stdout.decode(errors="replace") + result.stderr.decode(errors="replace")
             raise DemoFailed(f"{shlex.join(map(str, command))}\n{text}")
         return result.stdout.decode(errors="replace")
 
-    def run_refused(self, *command: str | Path, stdin: bytes | None = None, **extra: str) -> str:
+    def run_refused(self, *command: str | Path, stdin: bytes | None = None, env: Env = None) -> str:
         """Runs a command that has to be refused, and gives the sentence with which it was."""
-        result = self._run(command, None, stdin, extra)
+        result = self._run(command, None, stdin, env)
         if result.returncode == 0:
             raise DemoFailed(f"{shlex.join(map(str, command))}\nwas not refused")
         return " ".join((result.stderr + result.stdout).decode(errors="replace").split())
 
     def _run(
-        self, command: Sequence[str | Path], cwd: Path | None, stdin: bytes | None, extra: dict[str, str]
+        self, command: Sequence[str | Path], cwd: Path | None, stdin: bytes | None, env: Env
     ) -> subprocess.CompletedProcess[bytes]:
         self._log.write(f"$ {shlex.join(map(str, command))}\n")
         result = subprocess.run(
@@ -86,7 +88,7 @@ class Stage:
             cwd=cwd or self.root,
             input=stdin if stdin is not None else b"",
             capture_output=True,
-            env={**self.environment, **extra},
+            env={**self.environment, **(env or {})},
             timeout=120,
             check=False,
         )

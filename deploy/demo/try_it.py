@@ -122,7 +122,7 @@ def _settings(stage: Stage, service: Service) -> dict[str, str]:
 
 
 def _hsmpub(stage: Stage, service: Service, *arguments: str | Path) -> str:
-    return stage.run(stage.bin / "hsmpub", *arguments, **_settings(stage, service))
+    return stage.run(stage.bin / "hsmpub", *arguments, env=_settings(stage, service))
 
 
 if __name__ == "__main__":

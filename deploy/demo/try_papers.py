@@ -5,8 +5,8 @@ from __future__ import annotations
 NAME = "try"
 #: Name, kind, formats. Each family has a key of its own; P-256 wherever it will do, for it is made at once.
 KEYS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("framed", "p256", ("openpgp", "openpgp-v6", "openpgp-cleartext", "sshsig", "dsse", "in-toto", "slsa-provenance",
-                        "oci-signature", "oci-bundle")),
+    ("framed", "p256", ("openpgp", "openpgp-v6", "openpgp-cleartext", "openpgp-v6-cleartext", "sshsig", "dsse",
+                        "in-toto", "slsa-provenance", "oci-signature", "oci-bundle")),
     ("bare", "p256", ("sigstore-bundle", "der-signature", "kernel-module")),
     ("apt", "p256", ("apt-inrelease", "apt-release-gpg")),
     ("deb", "p256", ("deb",)),

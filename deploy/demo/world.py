@@ -17,7 +17,7 @@ from deploy.demo.people import People
 from deploy.demo.servers.devpi import Devpi
 from deploy.demo.servers.git_http import GitServer
 from deploy.demo.servers.issuer import Issuer
-from deploy.demo.stage import DemoFailed, Stage
+from deploy.demo.stage import DemoFailed, Env, Stage
 
 
 class Service(AbstractContextManager["Service"]):
@@ -101,12 +101,12 @@ class World:
     def outputs(self) -> Path:
         return self.stage.root / "release"
 
-    def hsmpub(self, *arguments: str | Path, stdin: bytes | None = None, **extra: str) -> str:
+    def hsmpub(self, *arguments: str | Path, stdin: bytes | None = None, env: Env = None) -> str:
         """Runs `hsmpub` against the running service."""
-        return self.stage.run(self.stage.bin / "hsmpub", *arguments, stdin=stdin, **self._settings(), **extra)
+        return self.stage.run(self.stage.bin / "hsmpub", *arguments, stdin=stdin, env=self._env(env))
 
-    def hsmpub_refused(self, *arguments: str | Path, stdin: bytes | None = None, **extra: str) -> str:
-        return self.stage.run_refused(self.stage.bin / "hsmpub", *arguments, stdin=stdin, **self._settings(), **extra)
+    def hsmpub_refused(self, *arguments: str | Path, stdin: bytes | None = None, env: Env = None) -> str:
+        return self.stage.run_refused(self.stage.bin / "hsmpub", *arguments, stdin=stdin, env=self._env(env))
 
     @property
     def pid(self) -> int:
@@ -127,8 +127,8 @@ class World:
         """The environment of a CI job with these claims."""
         return self.issuer.job(**claims).environment
 
-    def _settings(self) -> dict[str, str]:
+    def _env(self, env: Env) -> dict[str, str]:
         settings = {"HSMPUB_TRUST": str(self.trust)}
         if self.service is not None:
             settings["HSMPUB_URL"] = self.service.url
-        return settings
+        return {**settings, **(env or {})}

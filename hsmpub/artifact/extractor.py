@@ -1,15 +1,19 @@
 """The process that looks into uploaded files for the keeper: `main()`, started by hsmpub.artifact.extraction.
 
-python -I -S … hsmpub.artifact.extractor COPY_FD
+python -I -S … hsmpub.artifact.extractor
 
-It holds nothing but the copy of one file after the other, may reach nothing else, and has little memory. Who uploaded a
-hostile file has only this process to spoil.
+It looks into none itself. For each it forks: the child has that one file, a pipe for its answer, nothing else within
+reach, and little memory, and is dead before the next file comes. So who uploaded a hostile file has a process to spoil
+that never sees another's.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import signal
+import socket
 import sys
 
 import msgspec
@@ -17,11 +21,13 @@ import msgspec
 from hsmpub.artifact.source import DescriptorSource
 from hsmpub.errors import HsmpubError, Problem, TooLarge
 from hsmpub.formats.registry import get_format
-from hsmpub.sandbox import harden
+from hsmpub.sandbox import end_with, harden
 from hsmpub.wire.pipe import receive_frame, send_frame
 
 #: Of address space, the interpreter and its libraries (some 200 MiB) among them.
 MEMORY_BYTES = 1 << 30
+#: Of an order, whole.
+MAX_ORDER_BYTES = 1 << 14
 _IN, _OUT = 0, 1
 
 
@@ -46,19 +52,51 @@ _decode = msgspec.msgpack.Decoder(Extract).decode
 
 
 def main() -> int:
-    """Answers until its parent has no more questions. Exit status 70: it does not know what happened."""
+    """Forks until its parent has no more questions. Exit status 70: it does not know what happened."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    copy = int(sys.argv[1])
-    harden("extractor", read=[os.devnull])  # a path, so that files are confined: none is needed any more
+    harden("template", read=[os.devnull])  # a path, so that files are confined: none is needed any more
+    orders = socket.socket(fileno=_IN)
+    gc.freeze()  # what is here already is not looked over, and so not copied, by each child
     try:
         while True:
-            order = _decode(receive_frame(_IN))
-            send_frame(_OUT, msgspec.msgpack.encode(_answer(order, copy)))
-    except EOFError:
-        return 0  # the keeper has no more questions, or is gone
-    except BaseException as error:  # what it says could be the file's own words
+            order, copies, *_ = socket.recv_fds(orders, MAX_ORDER_BYTES, 1)
+            if not order:
+                return 0  # the keeper has no more questions, or is gone
+            _have_looked_into(order, copies[0])
+    except BaseException as error:
         print(f"hsmpub extractor: {type(error).__name__}", file=sys.stderr, flush=True)
         return 70
+
+
+def _have_looked_into(order: bytes, copy: int) -> None:
+    """Passes on what a child answers, and looks at nothing of it. Empty: it ended without an answer.
+
+    There is no limit of time: the keeper has one, and ends this process, and so the child."""
+    reading, writing = os.pipe()
+    template = os.getpid()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(_IN)
+            os.close(_OUT)
+            end_with(template)
+            harden("extractor")  # files stay confined as they are
+            send_frame(writing, msgspec.msgpack.encode(_answer(_decode(order), copy)))
+            os._exit(0)
+        except BaseException as error:  # what it says could be the file's own words
+            print(f"hsmpub extractor: {type(error).__name__}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(70)
+    os.close(writing)
+    os.close(copy)
+    try:
+        send_frame(_OUT, receive_frame(reading))
+    except EOFError:
+        send_frame(_OUT, b"")
+    finally:
+        os.close(reading)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def _answer(order: Extract, copy: int) -> Extracted | Problem:

@@ -158,7 +158,7 @@ def _place(client: Client, registry: Registry, images: Sequence[Image], made: Se
 
 def _beside(client: Client, made: Made) -> list[Beside]:
     return [
-        Beside(name, made.outputs[made.path.name + get_format(name).suffix], pinned_key(client.trust, key))
+        Beside(name, made.outputs[get_format(name).output_name(made.path.name)], pinned_key(client.trust, key))
         for name, key in made.keys.items()
     ]
 

@@ -38,8 +38,7 @@ def say_json(value: Any) -> None:
 
 
 def say_error(error: HsmpubError) -> int:
-    """One plain sentence, then the next step. Returns the exit status: 1 refused, 3 nobody answers, 4 people have
-    not approved yet."""
+    """One plain sentence, then the next step. Returns the exit status: 1 refused, 3 nobody answers, 4 it waits."""
     note(error.detail)
     if error.next_step:
         note(f"Next: {error.next_step}")

@@ -139,7 +139,7 @@ def _write(
 
 def _write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps: Timestamps | None) -> None:
     inside = {one.name for one in made.embedded}
-    forms = {made.path.name + form.suffix: form for form in FORMATS.values()}
+    forms = {form.output_name(made.path.name): form for form in FORMATS.values()}
     tokens = {name: token_for(output, forms[name], stamps) for name, output in made.outputs.items()}
     for name, content in made.outputs.items():
         if name not in inside:

@@ -17,6 +17,8 @@ from hsmpub.receipt.files import MAX_SIGNATURE_BYTES
 
 _HEAD_BYTES = 4096
 _CLEARTEXT = b"-----BEGIN PGP SIGNED MESSAGE-----"
+#: Any text may be signed so; that it is shows in its first line alone.
+_AROUND_TEXTS = frozenset({"openpgp-cleartext", "openpgp-v6-cleartext"})
 #: What agents sign is no file; what is encrypted may end like `Release.gpg`.
 _NOT_BESIDE = frozenset({"ssh-agent-file", "ssh-agent-git"})
 _ONLY_FOR = {"apt-release-gpg": "Release"}
@@ -94,12 +96,12 @@ def _inside(path: Path, trouble: list[str]) -> list[Found]:
 
 
 def _is_cleartext(form: Format, head: bytes) -> bool:
-    return form.name == "openpgp-cleartext" and head.startswith(_CLEARTEXT)
+    return form.name in _AROUND_TEXTS and head.startswith(_CLEARTEXT)
 
 
 def _beside(path: Path, only: Sequence[Path] | None) -> Iterator[Found]:
     for form in _detached():
-        other = path.with_name(path.name + form.suffix)
+        other = path.with_name(form.output_name(path.name))
         if not _may_be(other.name, form) or not other.is_file():
             continue
         if only is not None and not any(one.exists() and one.samefile(other) for one in only):

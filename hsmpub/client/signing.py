@@ -111,13 +111,13 @@ def made_of(work: Work, reply: SignReply, trust: Trust, session: CiSession) -> M
         found = [made for made in reply.made if made.artifact == work.path.name and made.format in (name, "")]
         form = get_format(name)
         try:
-            output = outputs[work.path.name + form.suffix] = _checked(work, found, trust, session, reply.request)
+            output = outputs[form.output_name(work.path.name)] = _checked(work, found, trust, session, reply.request)
         except HsmpubError as e:
             problems.append(getattr(e, "problem", None) or Problem.of(e))
             continue
         keys[name] = found[0].key
         if form.embedded:
-            embedded.append(Embedded(work.path.name + form.suffix, name, found[0].key, output))
+            embedded.append(Embedded(form.output_name(work.path.name), name, found[0].key, output))
     return Made(work.path, work.hash, reply.entry, outputs, tuple(problems), tuple(embedded), keys,
                 work.seen)  # fmt: skip
 

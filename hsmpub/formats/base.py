@@ -18,6 +18,8 @@ class FormatBase(ABC):
     """What every format is checked by, and what holds for nearly every one: no signature of it covers another, and a
     signed file keeps its name."""
 
+    suffix: str
+
     @abstractmethod
     def read(self, output: bytes, artifact: Artifact, key: KeyRecord, context: Context | None = None) -> Claim:
         """As `Format.read`."""
@@ -27,6 +29,9 @@ class FormatBase(ABC):
 
     def follow(self, prepared: Prepared, signature: bytes) -> Prepared | None:
         return None
+
+    def output_name(self, name: str) -> str:
+        return name + self.suffix
 
     def signed_name(self, name: str) -> str:
         return name

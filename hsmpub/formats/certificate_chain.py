@@ -23,9 +23,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.hashes import SHA1, SHA224, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from hsmpub.errors import Invalid
+from hsmpub.formats.certificate_usage import check_authority, check_usage, key_usage
 from hsmpub.formats.public_key import spki_sha256
 from hsmpub.formats.x509_read import load_whole
 from hsmpub.model.clock import rfc3339
@@ -64,10 +64,6 @@ class CertificateWeak(Invalid):
     advice = "Ask the CA for certificates signed with SHA-256 or better."
 
 
-class CertificateUsageUnfit(Invalid):
-    advice = "Ask the CA for a code-signing certificate: extended key usage codeSigning, no CA."
-
-
 class ChainFacts(msgspec.Struct, frozen=True):
     """What a checked chain says. valid_until: seconds since 1970, of the first that ends; sha256: of the key's own."""
 
@@ -96,9 +92,9 @@ def check_chain(text: str, key: KeyRecord | None, *, now: int, authority: bool =
     for certificate in chain:
         _check_now(certificate, datetime.fromtimestamp(now, UTC))
     if authority:
-        _check_authority(own)
+        check_authority(own)
     else:
-        _check_usage(own, key)
+        check_usage(own, key)
     return ChainFacts(
         subject=own.subject.rfc4514_string(),
         issuer=own.issuer.rfc4514_string(),
@@ -158,7 +154,7 @@ def _check_issuer(issuer: x509.Certificate, depth: int) -> None:
         basic = x509.BasicConstraints(ca=False, path_length=None)
     if not basic.ca or (basic.path_length is not None and basic.path_length < depth):
         raise IssuerMayNotIssue(f"{name!r} is no CA, or may not issue this deep.")
-    usage = _usage(issuer)
+    usage = key_usage(issuer)
     if usage is not None and not usage.key_cert_sign:
         raise IssuerMayNotIssue(f"{name!r} may not sign certificates.")
 
@@ -170,51 +166,6 @@ def _check_now(certificate: x509.Certificate, now: datetime) -> None:
             f"{certificate.subject.rfc4514_string()!r} is valid from {rfc3339(int(first.timestamp()))}"
             f" to {rfc3339(int(last.timestamp()))}."
         )
-
-
-def _check_authority(own: x509.Certificate) -> None:
-    """A CA's own, which may issue leaves and revoke them. Raises CertificateUsageUnfit."""
-    try:
-        basic = own.extensions.get_extension_for_class(x509.BasicConstraints).value
-        own.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-    except x509.ExtensionNotFound:
-        basic = x509.BasicConstraints(ca=False, path_length=None)
-    usage = _usage(own)
-    if not basic.ca or usage is None or not (usage.key_cert_sign and usage.crl_sign):
-        raise CertificateUsageUnfit(
-            "The certificate is not one of a CA.",
-            next_step="Ask for one that may sign certificates and lists of revoked ones, and names its key.",
-        )
-
-
-def _check_usage(own: x509.Certificate, key: KeyRecord | None) -> None:
-    try:
-        extension = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
-    except x509.ExtensionNotFound:
-        raise CertificateUsageUnfit("The certificate does not say what it is for.") from None
-    usage = _usage(own)
-    try:
-        is_ca = own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        is_ca = False
-    if is_ca or (usage is not None and not usage.digital_signature):
-        raise CertificateUsageUnfit("The certificate is not one for signing files.")
-    if key is not None and key.formats == ("timestamp",):
-        # RFC 3161, section 2.3: that alone, and critical
-        if not extension.critical or list(extension.value) != [ExtendedKeyUsageOID.TIME_STAMPING]:
-            raise CertificateUsageUnfit(
-                "The certificate is not one for timestamps alone.",
-                next_step="Ask the CA for the extended key usage timeStamping, alone and critical.",
-            )
-    elif ExtendedKeyUsageOID.CODE_SIGNING not in extension.value:
-        raise CertificateUsageUnfit("The certificate is not one for code signing.")
-
-
-def _usage(certificate: x509.Certificate) -> x509.KeyUsage | None:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def _key_sha256(certificate: x509.Certificate) -> bytes:

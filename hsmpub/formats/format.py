@@ -82,7 +82,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
 
 
 class Format(Protocol):
-    """A signature format. name: in policy and log; suffix: appended to the artifact's name for the output's.
+    """A signature format. name: in policy and log; suffix: of its outputs' names.
 
     detail_limit: most bytes of its detail; 0: it needs none. embedded: the output goes into the file.
     """
@@ -104,6 +104,9 @@ class Format(Protocol):
 
     def recognises(self, name: str, head: bytes) -> bool:
         """Whether files of this name, beginning with `head` (up to 4,096 bytes), are what the format is for."""
+
+    def output_name(self, name: str) -> str:
+        """What the output over an artifact of this name is called."""
 
     def signed_name(self, name: str) -> str:
         """What a file of this name is called once its signature is in it."""

@@ -2,11 +2,12 @@
 
 Why not beside: a bare format signs SHA-256 of bytes that the requester chose. Let those bytes be the hash input of an
 OpenPGP key certification, and the bare signature *is* that certification: a CI job that may only sign files would own a
-subkey of the release key. The framed formats (openpgp, openpgp-v6, openpgp-cleartext, sshsig, dsse, in-toto,
+subkey of the release key. The framed formats (openpgp, openpgp-v6, each with -cleartext; sshsig, dsse, in-toto,
 slsa-provenance, oci-bundle, oci-signature) cannot be turned into one another: each fixes the first or the last bytes of
-what is hashed, and no input fits two. OpenPGP's versions differ in the sixth byte from the end; by an Ed25519 key
-openpgp-v6 signs a digest, 32 bytes, and all else that it signs here is longer. The attestations differ by a type that
-no requester chooses; oci-signature is JSON to its last byte, which OpenPGP's trailer is not.
+what is hashed, and no input fits two. OpenPGP's versions differ in the sixth byte from the end, its kinds of document
+in one further up; by an Ed25519 key version 6 signs a digest, 32 bytes, and all else that it signs here is longer. The
+attestations differ by a type that no requester chooses; oci-signature is JSON to its last byte, which OpenPGP's trailer
+is not.
 
 Whoever relies on a key for bare formats must expect nothing but signatures over files.
 
@@ -38,7 +39,7 @@ BARE_FORMATS = frozenset({"sigstore-bundle", "der-signature", "kernel-module"})
 #: Formats whose readers look for the key in an OpenPGP certificate.
 OPENPGP_FORMATS = frozenset({"openpgp", "openpgp-cleartext", "apt-inrelease", "apt-release-gpg", "deb", "rpm"})
 #: Likewise, in one of version 6.
-OPENPGP_V6_FORMATS = frozenset({"openpgp-v6"})
+OPENPGP_V6_FORMATS = frozenset({"openpgp-v6", "openpgp-v6-cleartext"})
 OPENPGP_CERTIFIED = OPENPGP_FORMATS | OPENPGP_V6_FORMATS
 #: Outputs that open doors for whoever holds them: the log has their digest only, and the answer goes to the asker
 #: alone, sealed to the key of the session.
@@ -50,7 +51,7 @@ CA_FORMATS = frozenset({"x509-certificate", "x509-crl"})
 #: A key makes formats of one family. What is in none of these is in a family of its own.
 FAMILIES: tuple[frozenset[str], ...] = (
     BARE_FORMATS,
-    frozenset({"openpgp", "openpgp-v6", "openpgp-cleartext", "sshsig", "dsse",
+    frozenset({"openpgp", "openpgp-v6", "openpgp-cleartext", "openpgp-v6-cleartext", "sshsig", "dsse",
                "in-toto", "slsa-provenance", "oci-bundle", "oci-signature"}),
     frozenset({"apt-inrelease", "apt-release-gpg"}),
     CA_FORMATS,

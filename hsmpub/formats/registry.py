@@ -24,6 +24,7 @@ from hsmpub.formats.minisign import Minisign
 from hsmpub.formats.oci.simple_signing import OciSignature
 from hsmpub.formats.openpgp.cleartext import OpenpgpCleartext
 from hsmpub.formats.openpgp.detached import OpenPgp
+from hsmpub.formats.openpgp.v6_cleartext import OpenpgpV6Cleartext
 from hsmpub.formats.openpgp.v6_detached import OpenPgpV6
 from hsmpub.formats.pdf.document import Pdf
 from hsmpub.formats.purposes import check_may_make
@@ -57,6 +58,7 @@ _ALL: tuple[Format, ...] = (
     Cat(),
     KernelModule(),
     OpenpgpCleartext(),
+    OpenpgpV6Cleartext(),
     AptInRelease(),
     AptReleaseGpg(),
     Deb(),

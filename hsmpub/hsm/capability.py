@@ -19,9 +19,10 @@ from pkcs11 import Attribute, Mechanism
 
 from hsmpub.errors import HsmpubError
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.cryptoki import Cryptoki, check_pin_length
+from hsmpub.hsm.cryptoki import Cryptoki
 from hsmpub.hsm.functions import Info
 from hsmpub.hsm.messages import LookAtModule, ModuleReport
+from hsmpub.hsm.returned import check_pin_length
 from hsmpub.hsm.template import MECHANISMS, usages
 from hsmpub.model.key import KeyKind
 

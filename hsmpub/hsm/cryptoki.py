@@ -13,14 +13,13 @@ from hsmpub.hsm import functions as f
 from hsmpub.hsm.functions import Mechanism as Mechanism
 from hsmpub.hsm.functions import MechanismInfo, TokenInfo
 from hsmpub.hsm.functions import Ulong as Ulong
+from hsmpub.hsm.returned import OK, check, check_pin_length
 from hsmpub.hsm.rules import (
-    HsmFailed,
     NoFreeSlot,
     PinLengthUnfit,
     PinLocked,
     PinNotChanged,
     PinRefused,
-    SessionsExhausted,
     TokenExists,
     TokenGone,
 )
@@ -28,12 +27,7 @@ from hsmpub.secret.page import SecretPage
 
 DECRYPT_INIT, DECRYPT = f.DECRYPT_INIT, f.DECRYPT
 
-_OK = 0
-#: PIN incorrect, invalid, of a wrong length, expired; user PIN not initialised.
-_PIN_TROUBLE = {0xA0, 0xA1, 0xA2, 0xA3, 0x102}
-_PIN_LOCKED, _SESSION_COUNT = 0xA4, 0xB1
 _ALREADY_INITIALIZED = 0x191
-_TOKEN_TROUBLE = {0xE0, 0xE1, 0x32}  # token not present, not recognised; device removed
 _RW, _SERIAL = 0x2, 0x4
 _TOKEN_INITIALIZED, _USER_PIN_TO_BE_CHANGED = 0x400, 0x80000
 _SO, _USER = 0, 1
@@ -84,7 +78,7 @@ class Cryptoki:
     def mechanism_info(self, slot: int, mechanism: int) -> MechanismInfo | None:
         """What the token says of a mechanism, or None where it does not have it."""
         info = MechanismInfo()
-        return info if self.call(f.GET_MECHANISM_INFO, slot, mechanism, ctypes.byref(info)) == _OK else None
+        return info if self.call(f.GET_MECHANISM_INFO, slot, mechanism, ctypes.byref(info)) == OK else None
 
     def find_token(self, label: str) -> int | None:
         """The slot of the initialised token with this label, or None."""
@@ -161,7 +155,7 @@ class Cryptoki:
                 self._login(session, user, new)
                 return False
             status = self.call(f.SET_PIN, session, old.address, len(old), new.address, len(new))
-            if status != _OK:
+            if status != OK:
                 raise PinNotChanged(f"The token did not take a new PIN (C_SetPIN gave {status:#x}).")
             return True
         finally:
@@ -212,24 +206,3 @@ class Cryptoki:
         """The function at this place, for whoever calls it often."""
         prototype = ctypes.CFUNCTYPE(Ulong, *f.ARGUMENTS[place])
         return prototype(self._list.functions[place])
-
-
-def check_pin_length(info: TokenInfo, length: int) -> None:
-    """Raises PinLengthUnfit. A module that names no limits takes any length."""
-    if info.max_pin and not info.min_pin <= length <= info.max_pin:
-        raise PinLengthUnfit(f"The token takes PINs of {info.min_pin} to {info.max_pin} characters, not {length}.")
-
-
-def check(status: int, call: str) -> None:
-    """Raises the rule that fits a CK_RV other than CKR_OK."""
-    if status == _OK:
-        return
-    if status == _PIN_LOCKED:
-        raise PinLocked("The token has locked its PIN after wrong ones and refuses every PIN now.")
-    if status in _PIN_TROUBLE:
-        raise PinRefused(f"The token refused the PIN ({call} gave {status:#x}).")
-    if status in _TOKEN_TROUBLE:
-        raise TokenGone(f"The token is not there ({call} gave {status:#x}).")
-    if status == _SESSION_COUNT:
-        raise SessionsExhausted("The token has no session left for another process.")
-    raise HsmFailed(f"The HSM failed ({call} gave {status:#x}).")

@@ -7,8 +7,9 @@ import os
 
 import pkcs11
 
-from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Mechanism, Ulong, check
+from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Mechanism, Ulong
 from hsmpub.hsm.objects import TokenKey
+from hsmpub.hsm.returned import check
 from hsmpub.hsm.rules import SealedSecretRefused
 
 _CKM_AES_GCM = 0x1087

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from hsmpub.envelope.padding import is_oaep
-from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Mechanism, Ulong, check
+from hsmpub.hsm.cryptoki import DECRYPT, DECRYPT_INIT, Cryptoki, Mechanism, Ulong
+from hsmpub.hsm.returned import check
 from hsmpub.hsm.rules import HsmFailed
 from hsmpub.secret.page import wipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 
 
 def adopted(book: Book, request: Request) -> list[e.Entry]:

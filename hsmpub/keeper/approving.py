@@ -6,7 +6,7 @@ from hsmpub.approval import check_approval, check_refusal, missing_approvals, st
 from hsmpub.errors import Conflict
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.wire import messages as m
 
 

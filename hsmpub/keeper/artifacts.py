@@ -1,6 +1,6 @@
 """What the keeper reads of the artifact store: it hashes every byte itself, whatever the front said.
 
-Where a format asks for more than the hash, a child looks into the file (hsmpub.artifact.extraction).
+Where a format asks for more than the hash, a process looks into that one file (hsmpub.artifact.extraction).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hsmpub.model.submission import FileRef
 _CHUNK = 1 << 20
 #: Files that are hashed, and that are looked into, at once: those that take long to read hold up their like only.
 _AT_ONCE = 2
-#: A child that has nothing to do ends after this long.
+#: A process that is ready to fork for files, and has none, ends after this long.
 IDLE_SECONDS = 10.0
 #: No file is larger (a sparse one costs its writer nothing).
 MAX_FILE_BYTES = 64 << 30
@@ -99,7 +99,7 @@ class Artifacts:
             )
             try:
                 async with self._hashing:
-                    state = await asyncio.to_thread(self._hash, sha256, name, child.empty())
+                    state = await asyncio.to_thread(self._hash, sha256, name, child.new_copy())
                 details = await asyncio.to_thread(child.extract, name, formats, state.size)
             except (Refused, ArtifactReplaced, ArtifactMissing, ManyFilesWait, NoRoomToLook):
                 self._keep(child)
@@ -111,7 +111,7 @@ class Artifacts:
             return Artifact(name, state, details)
 
     def _keep(self, child: Extraction) -> None:
-        child.empty()
+        child.drop_copy()
         self._idle.append(child)
         if self._ending is not None:
             self._ending.cancel()

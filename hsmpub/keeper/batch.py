@@ -32,7 +32,7 @@ class Work(NamedTuple):
     @property
     def output_name(self) -> str:
         """No two outputs of a request share one: the policy has each format of a project made by one key."""
-        return self.artifact.name + self.format.suffix
+        return self.format.output_name(self.artifact.name)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from hsmpub.approval.roster import Roster, load_roster
 from hsmpub.errors import Broken, Forbidden, NotFound
 from hsmpub.model import entry as e
-from hsmpub.model.fold import Request, ServiceState
+from hsmpub.model.fold import ServiceState
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Keys
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import load_statement
 from hsmpub.policy import Policy, load_policy
 from hsmpub.tlog.log import Log

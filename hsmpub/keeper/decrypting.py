@@ -19,8 +19,8 @@ from hsmpub.keeper.durable import read_durable, write_durable
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
 from hsmpub.model import submission as s
-from hsmpub.model.fold import Request
 from hsmpub.model.key import DECRYPTS, KeyRecord
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Decryption
 
 #: How long the asker may fetch what was made.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hsmpub.errors import Throttled
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Predicate, Subject, dump_statement
 
 #: Each waits in memory, in the log and on the list that approvers read.

@@ -26,7 +26,7 @@ from hsmpub.keeper.tagging import sign_tag
 from hsmpub.keeper.tuf import check_shown, reserve
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Subject
 from hsmpub.model.tuf_versions import TufRollsBack, TufVersionNotNewer
 

@@ -22,11 +22,12 @@ from pathlib import Path
 import uvloop
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from hsmpub.config import Config, KeeperSection, load_config
-from hsmpub.errors import Conflict, HsmpubError, Invalid
+from hsmpub.config import Config, load_config
+from hsmpub.errors import Conflict, HsmpubError
 from hsmpub.home import Home
 from hsmpub.hsm.child import start_outside_sandbox
 from hsmpub.hsm.configured import hsm_of
+from hsmpub.keeper.channels import open_channels, read_token
 from hsmpub.keeper.parts import KeeperParts
 from hsmpub.keeper.service import Keeper
 from hsmpub.keeper.upgrading import token_pipe
@@ -34,10 +35,8 @@ from hsmpub.logs import log_to_stderr
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import harden
 from hsmpub.shares.pending import load_pending
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.tlog.log import Log
-from hsmpub.wire import messages as m
-from hsmpub.wire.server import ChannelServer
 
 log = logging.getLogger("hsmpub.keeper")
 
@@ -46,10 +45,6 @@ SWITCH_SECONDS = 0.0005
 
 class CeremonyNotEnded(Conflict):
     advice = "Run 'hsmpub-ceremony resume': it goes on, or leaves everything as it was; then start the keeper."
-
-
-class ChannelsNotSeparate(Invalid):
-    advice = "Give front and courier uids of their own in config.toml, or start them with 'hsmpub serve'."
 
 
 def main() -> None:
@@ -64,7 +59,7 @@ def main() -> None:
     log_to_stderr("keeper")
     # The log's writer thread needs a short turn after each sync: the default of 5 ms would make every commit wait.
     sys.setswitchinterval(SWITCH_SECONDS)
-    token = _read_token(options.courier_token_fd)
+    token = read_token(options.courier_token_fd)
     try:
         home = Home(options.home.resolve())
         config = load_config(home)
@@ -132,7 +127,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
     )
     if inherited.resume_fd >= 0:
         await keeper.upgrading.resume(inherited.resume_fd)
-    front, courier = _channels(home, config.keeper, keeper, inherited.token)
+    front, courier = open_channels(home, config.keeper, keeper, inherited.token)
     gc.freeze()  # modules and the state of the log stay; collections need not walk them
     await front.start()
     await courier.start()
@@ -147,33 +142,6 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
     await courier.close()
     await keeper.close()
     return following
-
-
-def _channels(home: Home, section: KeeperSection, keeper: Keeper, token: bytes) -> tuple[ChannelServer, ChannelServer]:
-    """Both sockets. The front must not be able to speak as the courier: by uid, or by the token.
-
-    Raises:
-        ChannelsNotSeparate.
-    """
-    front_uids = section.front_uids or (os.getuid(),)
-    courier_uids = section.courier_uids or (os.getuid(),)
-    if not token and set(front_uids) & set(courier_uids):
-        raise ChannelsNotSeparate("The front could speak as the courier: they share a uid and there is no token.")
-    front = ChannelServer(home.front_socket, m.FrontCall, m.FrontAnswer, keeper.front, uids=front_uids)
-    courier = ChannelServer(
-        home.courier_socket, m.CourierCall, m.CourierAnswer, keeper.courier, uids=courier_uids, token=token
-    )
-    return front, courier
-
-
-def _read_token(fd: int) -> bytes:
-    """The courier channel's token, from a pipe that only the keeper and the courier inherit."""
-    if fd < 0:
-        return b""
-    try:
-        return os.read(fd, 32)
-    finally:
-        os.close(fd)
 
 
 def _readable(home: Home, module: str) -> list[str]:

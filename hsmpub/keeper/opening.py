@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Literal
 
 from hsmpub.errors import Forbidden, Unavailable
-from hsmpub.model.fold import Opened
 from hsmpub.model.terms import say_terms
+from hsmpub.model.unsealings import Opened
 
 _AGAIN = "Holders unseal it again with 'hsmpub unseal', under terms that reach."
 Over = Literal["time-over", "signatures-used-up"]

@@ -13,7 +13,7 @@ from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, check_room, enter
 from hsmpub.model import submission as s
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Decryption, Predicate, Subject
 from hsmpub.policy import PersonalGrant
 

@@ -9,7 +9,7 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.credentials import CredentialMissing, Credentials
 from hsmpub.keeper.unsealing import Unsealing
 from hsmpub.model import entry as e
-from hsmpub.model.fold import FINISHED, Item, Request
+from hsmpub.model.request_state import FINISHED, Item, Request
 from hsmpub.wire import messages as m
 
 #: Outcomes after which the next attempt may begin.

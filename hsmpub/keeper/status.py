@@ -14,6 +14,7 @@ from hsmpub.keeper.issuers import Issuers
 from hsmpub.keeper.quorum_watch import QuorumWatch
 from hsmpub.keeper.timestamping import TimestampAuthority
 from hsmpub.keeper.unsealing import Unsealing
+from hsmpub.keeper.warnings import of_retired_keys, of_rules_in_force
 from hsmpub.model.terms import say_period
 from hsmpub.wire import messages as m
 
@@ -128,45 +129,19 @@ class Status:
 
     def _warnings(self) -> list[str]:
         off = [f"protection {name} is off: {why}" for name, why in self.protections.items() if why != "on"]
-        bearer = [
-            f"issuer {name} accepts tokens that are not bound to the job's session key"
-            for name, issuer in self._book.policy.issuers.items()
-            if issuer.bearer
-        ]
-        missing = [
-            f"issuer {name}: its signing keys were not fetched yet; the courier's log says why"
-            for name in self._book.policy.issuers
-            if name not in self._book.issuer_keys()
-        ]
-        glass = [
-            f"policy or roster were adopted without approvals, by the holders in break-glass ceremony {number}"
-            for number in [self._book.state.broken_glass]
-            if number
-        ]
         fewer = self._unsealing.fewer
         few = [f"fewer signers: {fewer}"] if fewer else []
-        quorums = list(self._quorums.warnings())
         state = self._timestamps.state
         refused = [f"timestamps are {state}"] if state.startswith("refused") else []
-        return (
-            off
-            + bearer
-            + missing
-            + glass
-            + quorums
-            + refused
-            + few
-            + self._of_retired_keys()
-            + self._sealing_warnings()
-        )
-
-    def _of_retired_keys(self) -> list[str]:
-        active = self._book.keys.active
-        named = {signs.key for project in self._book.policy.projects.values() for signs in project.sign}
-        named |= {target.key for target in self._book.policy.targets.values() if target.key}
-        if (authority := self._book.policy.timestamping) is not None:
-            named.add(authority.key)
-        return [f"the policy has {name} sign, which was retired: adopt another" for name in sorted(named - set(active))]
+        return [
+            *off,
+            *of_rules_in_force(self._book),
+            *self._quorums.warnings(),
+            *refused,
+            *few,
+            *of_retired_keys(self._book),
+            *self._sealing_warnings(),
+        ]
 
     def _sealing_warnings(self) -> list[str]:
         warnings = self._trouble()

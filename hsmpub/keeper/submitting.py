@@ -17,8 +17,8 @@ from hsmpub.keeper.sessions import Session
 from hsmpub.keeper.tuf import shown_facts, tuf_formats
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
-from hsmpub.model.fold import Request
 from hsmpub.model.image import SCHEME
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Predicate, Signing, Subject, TufFacts
 from hsmpub.policy import ReleaseGrant
 from hsmpub.policy.attesting import check_images, check_predicate, decide_build
@@ -157,10 +157,10 @@ class Submitting:
 
 def check_output_names(files: Sequence[s.FileRef], sign: Sequence[Signing]) -> None:
     """Every name in a release means one thing. Raises NameOfASignature."""
-    suffixes = {get_format(name).suffix for signing in sign for name in signing.formats}
+    forms = {get_format(name) for signing in sign for name in signing.formats}
     named = {file.name: f"the file {file.name!r}" for file in files}
     for file in files:
-        for output in [file.name + suffix for suffix in suffixes]:
+        for output in {form.output_name(file.name) for form in forms}:
             if output in named:
                 raise NameOfASignature(f"{output!r} would be {named[output]} and a signature of {file.name!r}.")
             named[output] = f"a signature of {file.name!r}"

@@ -8,7 +8,7 @@ from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.book import Book
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Predicate
 
 

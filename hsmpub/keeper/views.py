@@ -6,7 +6,7 @@ from hsmpub.errors import NotFound
 from hsmpub.keeper.approving import Approving
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.executing import Executing
-from hsmpub.model.fold import Request
+from hsmpub.model.request_state import Request
 from hsmpub.wire import messages as m
 
 #: One list fits one frame, whatever was asked: the newest requests, those first.

@@ -114,7 +114,7 @@ def _routine(facts: Facts, statement: Statement) -> Iterator[Made]:
         raise SignedOtherwise(f"{len(request.outputs)} signatures are recorded, {len(wanted)} were asked for.")
     index = facts.request_index
     for (subject, key, name), sha256 in zip(wanted, request.outputs, strict=True):
-        output = e.Output(subject.name, name, key, subject.name + get_format(name).suffix, sha256)
+        output = e.Output(subject.name, name, key, get_format(name).output_name(subject.name), sha256)
         yield Made(output, subject.sha256, _key(facts, key, index), request.at, index)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import signal
 import sys
 import sysconfig
 from collections.abc import Collection, Iterable
@@ -26,13 +27,18 @@ from hsmpub.sandbox.python import import_paths
 from hsmpub.sandbox.role import ROLES, Role, RoleName
 from hsmpub.sandbox.seccomp import forbid_system_calls
 
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 #: What an interpreter and its libraries read while they run.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/ssl", "/etc/localtime", "/dev/urandom", "/proc/cpuinfo")
 _PACKAGES = ("hsmpub", "api", "ceremony")
 _NETWORK = ("/etc", "/run/systemd/resolve")
+#: Of ceremonies, and of modules other than SoftHSM.
+_ANY_FILE = (
+    "it opens files that people or the HSM's module name, so none is out of its reach; "
+    "let nothing else run on this machine meanwhile"
+)
 
 
 class ProtectionMissing(Unavailable):
@@ -93,6 +99,14 @@ def hide() -> dict[str, str]:
     return {"no-debugger": _prctl(_PR_SET_DUMPABLE, 0), "no-core-file": _no_core_file()}
 
 
+def end_with(parent: int) -> None:
+    """This process is killed when its parent, of this id, ends; it ends here if that was so already. A role that is
+    `bound` cannot take it back."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def _prctl(option: int, value: int) -> str:
     zero = ctypes.c_ulong(0)
     if _LIBC.prctl(option, ctypes.c_ulong(value), zero, zero, zero) != 0:
@@ -113,24 +127,26 @@ def _confine(role: Role, read: list[str], write: list[str], execute: list[str]) 
     if abi == 0:
         return dict.fromkeys(("files", "tcp", "signals"), "the kernel has no Landlock, or it is not enabled")
     files = bool(read or write or execute)
+    if files:
+        read = [*read, *_runtime(role)]
     tcp = role.sockets == "any"
     if role.spawn:
         execute = [*execute, *_interpreter()]
     try:
         confine(
             files=files,
-            read=[*read, *_runtime(role)],
+            read=read,
             write=[*write, "/dev/null"],
             execute=execute,
             tcp=tcp,
             abi=abi,
-            look=_checkouts(),
+            look=_checkouts() if files else (),
         )
     except OSError as error:
         return dict.fromkeys(("files", "tcp", "signals"), f"the kernel refused: {error.strerror}")
     old = "the kernel's Landlock is too old (ABI {}, needs {})"
     return {
-        "files": "on" if files else "no paths are set for this process",
+        "files": "on" if files else _ANY_FILE,
         "tcp": "this role needs the network" if tcp else "on" if abi >= 4 else old.format(abi, 4),
         "signals": "on" if abi >= 6 else old.format(abi, 6),
     }

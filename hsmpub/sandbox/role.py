@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 RoleName = Literal[
-    "keeper", "signer", "vault", "unsealer", "ceremony", "spawner", "extractor", "front", "courier", "job"
+    "keeper", "signer", "vault", "unsealer", "ceremony", "spawner", "template", "extractor", "front", "courier", "job"
 ]
 Sockets = Literal["none", "unix", "any"]
 
@@ -18,10 +18,14 @@ class Role:
     Attributes:
         sockets: `none`: only what was inherited; `unix`: Unix sockets; `any`: the network too.
         spawn: may start processes.
+        fork: may make copies of itself, which start no program.
+        bound: cannot free itself from ending with its parent (`end_with`).
     """
 
     sockets: Sockets
     spawn: bool
+    fork: bool = False
+    bound: bool = False
 
 
 ROLES: dict[str, Role] = {
@@ -30,7 +34,8 @@ ROLES: dict[str, Role] = {
     "vault": Role(sockets="none", spawn=False),
     "unsealer": Role(sockets="none", spawn=False),
     "ceremony": Role(sockets="none", spawn=False),
-    "extractor": Role(sockets="none", spawn=False),
+    "template": Role(sockets="none", spawn=False, fork=True),
+    "extractor": Role(sockets="none", spawn=False, bound=True),
     "spawner": Role(sockets="unix", spawn=True),
     "front": Role(sockets="any", spawn=True),
     "courier": Role(sockets="any", spawn=True),

@@ -18,7 +18,7 @@ from hsmpub.sandbox.role import Role
 _X86_64 = {
     "socket": 41, "connect": 42, "accept": 43, "accept4": 288, "bind": 49, "listen": 50,
     "clone": 56, "fork": 57, "vfork": 58, "clone3": 435, "execve": 59, "execveat": 322,
-    "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "pidfd_getfd": 438,
+    "prctl": 157, "ptrace": 101, "process_vm_readv": 310, "process_vm_writev": 311, "pidfd_getfd": 438,
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
     "bpf": 321, "perf_event_open": 298, "userfaultfd": 323, "open_by_handle_at": 304,
     "kexec_load": 246, "kexec_file_load": 320, "init_module": 175, "finit_module": 313, "delete_module": 176,
@@ -30,7 +30,7 @@ _X86_64 = {
 _AARCH64 = {
     "socket": 198, "connect": 203, "accept": 202, "accept4": 242, "bind": 200, "listen": 201,
     "clone": 220, "clone3": 435, "execve": 221, "execveat": 281,
-    "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "pidfd_getfd": 438,
+    "prctl": 167, "ptrace": 117, "process_vm_readv": 270, "process_vm_writev": 271, "pidfd_getfd": 438,
     "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427,
     "bpf": 280, "perf_event_open": 241, "userfaultfd": 282, "open_by_handle_at": 265,
     "kexec_load": 104, "kexec_file_load": 294, "init_module": 105, "finit_module": 273, "delete_module": 106,
@@ -85,15 +85,20 @@ def filter_program(role: Role, machine: str) -> bytes:
     if role.sockets == "none":
         denied += ["socket", "connect", "accept", "accept4", "bind", "listen"]
     if not role.spawn:
-        denied += ["execve", "execveat", "fork", "vfork"]
+        denied += ["execve", "execveat"]
         program += [_op(_JUMP_EQ, 0, 1, numbers["clone3"]), _refuse(errno.ENOSYS)]
+    copies = role.spawn or role.fork
+    if not copies:
+        denied += ["fork", "vfork"]
+    if role.bound:
+        denied.append("prctl")
     for name in denied:
         if name in numbers:
             program += [_op(_JUMP_EQ, 0, 1, numbers[name]), _refuse()]
     # Limits are set for oneself only: a CPU limit set from outside would kill the keeper, a file limit stop its log.
     own = _op(_JUMP_EQ, 1, 0, 0)
     program += [_op(_JUMP_EQ, 0, 4, numbers["prlimit64"]), _op(_LOAD, k=_FIRST_ARGUMENT), own, _refuse(), _allow()]
-    if not role.spawn:  # threads may be made, processes not
+    if not copies:  # threads may be made, processes not
         test = _op(_JUMP_SET, 1, 0, _CLONE_THREAD)
         program += [_op(_JUMP_EQ, 0, 4, numbers["clone"]), _op(_LOAD, k=_FIRST_ARGUMENT), test, _refuse(), _allow()]
     if role.sockets == "unix":

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from hsmpub.shares.attempt import AttemptExpired, AttemptLost, RecoveryAttempt, UnsealAttempt
 from hsmpub.shares.holder import box_for_attempt, check_own_share
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 
 __all__ = [
     "AttemptExpired",

@@ -31,7 +31,8 @@ from hsmpub.shares.channel import (
 )
 from hsmpub.shares.gathering import MAX_BOX_BYTES, EnoughShares, ShareBoxUnreadable, TooFewHolders
 from hsmpub.shares.progress import too_few
-from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord, dump_record
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import dump_record
 from hsmpub.shares.recovery import key_boxes
 from hsmpub.shares.slip39 import ShareMalformed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from hsmpub.shares.record import RecordMalformed
+from hsmpub.shares.record_file import RecordMalformed
 
 
 class Box(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from hsmpub.shares.record import Purpose, RecordMalformed, RecoveryRecord, UnsealRecord, check_quorum
+from hsmpub.shares.record import Purpose, RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import RecordMalformed, check_quorum
 
 
 class PendingSets(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

@@ -26,7 +26,8 @@ from hsmpub.shares.pgp_certificate import CertificateUnusable
 from hsmpub.shares.plan import PlanUnfit
 from hsmpub.shares.proving import BackupNotProven
 from hsmpub.shares.recipient import RecipientUnusable, ShareFileNotProven
-from hsmpub.shares.record import RecordMalformed, UnknownHolder
+from hsmpub.shares.record import UnknownHolder
+from hsmpub.shares.record_file import RecordMalformed
 from hsmpub.shares.recovery import RecoveryBoxAltered
 from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch, SharesDoNotCombine
 

@@ -12,15 +12,8 @@ from hsmpub.shares.channel import Split, SplitDone, frame, read_reply, receive_f
 from hsmpub.shares.facts import new_holders
 from hsmpub.shares.plan import QuorumPlan
 from hsmpub.shares.recipient import PAPER
-from hsmpub.shares.record import (
-    GroupRule,
-    HolderRecord,
-    Purpose,
-    RecoveryRecord,
-    UnsealRecord,
-    WrappedKey,
-    check_quorum,
-)
+from hsmpub.shares.record import GroupRule, HolderRecord, Purpose, RecoveryRecord, UnsealRecord, WrappedKey
+from hsmpub.shares.record_file import check_quorum
 
 _NONE = memoryview(b"")
 

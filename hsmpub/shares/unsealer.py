@@ -37,7 +37,8 @@ from hsmpub.shares.derive import open_pin, seal_pin
 from hsmpub.shares.gathering import DRILL_CONTEXT, SHARE_CONTEXT, Gathering
 from hsmpub.shares.identity import open_share_file
 from hsmpub.shares.proving import prove_recovery, prove_unseal
-from hsmpub.shares.record import RecoveryRecord, UnsealRecord, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import RecoveryRecord, UnsealRecord
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.recovery import open_boxes
 
 _IN, _OUT = 0, 1

@@ -1,20 +1,16 @@
-"""The calling side of a channel to the keeper: one connection, many calls at once."""
+"""The front's side of its channel to the keeper: one connection, many calls at once."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
 from hsmpub.errors import Problem, Unavailable
 from hsmpub.wire import messages as m
 from hsmpub.wire.frame import Framed
-
-Message = TypeVar("Message")
-Reply = TypeVar("Reply")
 
 
 class KeeperUnreachable(Unavailable):
@@ -26,25 +22,19 @@ def _give_up(future: asyncio.Future[Any]) -> None:
         future.set_exception(TimeoutError())
 
 
-class Channel(Generic[Message, Reply]):
-    """One connection to the keeper, made when first needed and made anew when it broke.
+class FrontChannel:
+    """One connection to the keeper, made when first needed and made anew when it broke. path: the channel's socket."""
 
-    Args:
-        path: the channel's socket.
-        wrap: makes a call of an id and a message; answer: the type of an answer.
-    """
-
-    def __init__(self, path: Path, wrap: Callable[[int, Message], Any], answer: type[Any]) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._wrap = wrap
         self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder(answer).decode
+        self._decode = msgspec.msgpack.Decoder(m.FrontAnswer).decode
         self._wire: Framed | None = None
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, asyncio.Future[m.FrontReply | Problem]] = {}
         self._next = 0
         self._connecting = asyncio.Lock()
 
-    async def call(self, message: Message, *, timeout: float = 60.0) -> Reply:
+    async def call(self, message: m.FrontMessage, *, timeout: float = 60.0) -> m.FrontReply:
         """Sends one message and waits for its answer.
 
         Raises:
@@ -54,11 +44,11 @@ class Channel(Generic[Message, Reply]):
         wire = self._wire if self._wire is not None and self._wire.is_open else await self._connect()
         self._next += 1
         number = self._next
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[m.FrontReply | Problem] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
         late = future.get_loop().call_later(timeout, _give_up, future)  # a fraction of what asyncio.wait_for costs
         try:
-            wire.send(self._encode(self._wrap(number, message)))
+            wire.send(self._encode(m.FrontCall(number, message)))
             await wire.drained()
             reply = await future
         except (ConnectionError, TimeoutError) as e:
@@ -68,8 +58,7 @@ class Channel(Generic[Message, Reply]):
             self._waiting.pop(number, None)
         if isinstance(reply, Problem):
             raise reply.as_error()
-        answer: Reply = reply
-        return answer
+        return reply
 
     async def _connect(self) -> Framed:
         async with self._connecting:
@@ -98,8 +87,3 @@ class Channel(Generic[Message, Reply]):
         if self._wire is not None:
             self._wire.close()
             self._wire = None
-
-
-def front_channel(path: Path) -> Channel[m.FrontMessage, m.FrontReply]:
-    """What the front speaks."""
-    return Channel(path, m.FrontCall, m.FrontAnswer)

@@ -173,7 +173,7 @@ def artifacts(world: World, folder: Path) -> list[tuple[str, float, float, str]]
         times["sha256sum"].append(timed(partial(subprocess.check_output, ["sha256sum", file])))
         for way, extra in (("digest", ()), ("upload", ("--upload",))):
             command = ("sign", file, "--project", "bench", "--signing-key", "release", "--format", "sshsig", *extra)
-            times[way].append(timed(partial(world.hsmpub, *command, **world.ci(repository="example/bench"))))
+            times[way].append(timed(partial(world.hsmpub, *command, env=world.ci(repository="example/bench"))))
     file.unlink()
     base = statistics.median(times["sha256sum"])
     targets = {"sha256sum": "", "digest": "≤ 1.10", "upload": ""}

@@ -20,7 +20,7 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import UnsealAttempt
 from hsmpub.shares.holder import seal_share
 from hsmpub.shares.identity import open_share_file
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record_file import load_unseal_record
 
 POLICY = """\
 [administration.policy]

@@ -17,7 +17,8 @@ from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.trust import Trust, dump_trust
-from hsmpub.shares.record import HolderRecord, UnsealRecord, dump_record
+from hsmpub.shares.record import HolderRecord, UnsealRecord
+from hsmpub.shares.record_file import dump_record
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import VerifierKey
 

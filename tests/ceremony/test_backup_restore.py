@@ -36,7 +36,8 @@ from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import EnoughShares, ShareAlreadyHandedIn, ShareOfAnotherHolder, TooFewHolders
-from hsmpub.shares.record import UnknownHolder, load_unseal_record
+from hsmpub.shares.record import UnknownHolder
+from hsmpub.shares.record_file import load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.tlog.checkpoint import Checkpoint
 from hsmpub.tlog.log import Log

@@ -35,7 +35,7 @@ from hsmpub.hsm.custody import find_keys
 from hsmpub.hsm.present import check_pinned_keys
 from hsmpub.model.trust import Trust, known_keys, load_trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import load_recovery_record
+from hsmpub.shares.record_file import load_recovery_record
 from hsmpub.transcript.check import check_transcript
 
 HEAD = 'ceremony = "{}"\nservice = "releases"\n'

@@ -39,7 +39,7 @@ from ceremony.standing.reshare_finish import RESHARE_FINISH
 from hsmpub.home import Home
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import TooFewHolders
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record_file import load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.transcript.check import check_transcript
 from hsmpub.transcript.record import Step

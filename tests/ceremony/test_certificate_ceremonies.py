@@ -17,7 +17,8 @@ from ceremony.standing.key_announce import KeyOfTheService, NoSuchKey
 from ceremony.standing.key_birth import KEY_GENERATE
 from ceremony.standing.kind import AnyKind
 from hsmpub.errors import HsmpubError
-from hsmpub.formats.certificate_chain import CertificateForAnotherKey, CertificateUsageUnfit
+from hsmpub.formats.certificate_chain import CertificateForAnotherKey
+from hsmpub.formats.certificate_usage import CertificateUsageUnfit
 from hsmpub.formats.x509.authority import load_authority
 from hsmpub.home import Home
 from hsmpub.model import entry as e

@@ -21,7 +21,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import load_trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.log import Log
 from hsmpub.tlog.note import load_verifier_key

@@ -21,8 +21,8 @@ from hsmpub.config import load_config
 from hsmpub.home import Home
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.configured import hsm_of
-from hsmpub.hsm.cryptoki import check_pin_length
 from hsmpub.hsm.functions import TokenInfo
+from hsmpub.hsm.returned import check_pin_length
 from hsmpub.hsm.rules import HsmFailed, ModuleUnfit, PinLengthUnfit
 from hsmpub.hsm.softhsm import softhsm_conf_text
 from hsmpub.hsm.token import init_token, new_pin

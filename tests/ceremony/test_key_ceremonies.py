@@ -49,6 +49,7 @@ from hsmpub.formats.openpgp.v6_certificate_read import (
     check_v6_revocation,
     check_v6_vouching,
 )
+from hsmpub.formats.openpgp.v6_subkey_read import check_v6_signing_certificate, check_v6_subkey_revocation
 from hsmpub.formats.public_key import check_claim
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.salted import details_to_check
@@ -63,7 +64,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.trust import known_keys, load_trust
 from hsmpub.secret.page import SecretPage
-from hsmpub.shares.record import dump_record, load_recovery_record
+from hsmpub.shares.record_file import dump_record, load_recovery_record
 from hsmpub.tlog.checkpoint import check_checkpoint
 from hsmpub.tlog.note import load_verifier_key
 from hsmpub.tlog.reader import LogReader
@@ -317,12 +318,35 @@ def test_gpg_takes_what_a_subkey_signs_until_the_primary_revokes_it(born: Born, 
         assert subprocess.run(line, capture_output=True, check=False).returncode == 0
 
 
+def test_certificates_with_a_subkey_are_of_the_versions_that_the_subkey_makes(
+    born: Born, lived: Lived, tmp_path: Path
+) -> None:
+    """Ed25519 keys are of version 6 alone; so none of them is the primary of a key that makes version 4."""
+    home, table = copy_home(lived.home, tmp_path / "home"), '[[key]]\nname = "edwards"\nkind = "ed25519"\n'
+    hold(KEY_GENERATE, HEAD.format("key-generate") + table, born, home, tmp_path / "generated")
+    with pytest.raises(PrimaryUnfit):
+        hold(OPENPGP_SUBKEY, SUBKEY.replace('"windows"', '"edwards"'), born, home, tmp_path / "refused")
+    text = SUBKEY + REVOKE.removeprefix(HEAD.format("openpgp-subkey"))
+    text = text.replace('"release-2027"', '"nightly"').replace('"windows"', '"edwards"')
+    done = hold(OPENPGP_SUBKEY, text, born, home, tmp_path / "papers")
+    keys = known_keys(load_trust(home.trust.read_bytes())).by_name
+    primary, key = keys["edwards"].record, keys["nightly"].record
+    names = {"nightly-of-edwards.v6.asc", "nightly-of-edwards-revocation.v6.asc"}
+    assert {path.name for path in done.folder.glob("*.asc")} == names
+    certificate, revocation = ((done.folder / name).read_text() for name in sorted(names, reverse=True))
+    facts = check_v6_signing_certificate(certificate, primary, key)
+    assert facts.expires_at == primary.created_at + 3650 * 86_400
+    assert check_v6_subkey_revocation(revocation, primary, key)[0] == 2
+    told = check_transcript(done.transcript, born.done.trust).facts("OpenPGP certificate")
+    assert (told["fingerprint"], told["subkey"]) == (openpgp_v6_fingerprint(primary), openpgp_v6_fingerprint(key))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
         ('primary = "windows"', 'primary = "release-bundle"', PrimaryUnfit),
         ('primary = "windows"', 'primary = "backup-certify"', KeyOfTheService),
-        ('key = "release-2027"', 'key = "nightly"', SubkeyUnfit),
+        ('key = "release-2027"', 'key = "release-bundle"', SubkeyUnfit),
         ('key = "release-2027"', 'key = "release"', KeyStateUnfit),
         ("Example Releases <releases@example.org>", "<", CeremonyFileRefused),
         ("key_days = 730", "key_days = -1", CeremonyFileRefused),

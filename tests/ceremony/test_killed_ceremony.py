@@ -25,7 +25,7 @@ from hsmpub.home import Home
 from hsmpub.model import entry as e
 from hsmpub.model.trust import load_trust
 from hsmpub.sandbox import python_command
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record_file import load_unseal_record
 
 CALLS = ("open", "write", "pwrite", "fsync", "fdatasync", "replace", "rename", "unlink", "mkdir")
 KILLED, REFUSED, DONE, OTHER = 99, 98, 0, 97

@@ -40,7 +40,8 @@ from hsmpub.shares.confirmation import (
     load_confirmations,
 )
 from hsmpub.shares.identity import open_share_file
-from hsmpub.shares.record import UnknownHolder, load_recovery_record, load_unseal_record
+from hsmpub.shares.record import UnknownHolder
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.shares.split import CardsMissing
 from hsmpub.transcript.check import check_transcript

@@ -38,7 +38,8 @@ from hsmpub.model.fold import ServiceState
 from hsmpub.model.keys import Keys
 from hsmpub.secret.page import SecretPage
 from hsmpub.shares.gathering import TooFewHolders
-from hsmpub.shares.record import load_recovery_record, load_unseal_record, plan_of
+from hsmpub.shares.record import plan_of
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareOfAnotherEpoch
 from hsmpub.shares.split import split_recovery
 from hsmpub.tlog.checkpoint import Checkpoint

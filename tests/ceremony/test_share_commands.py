@@ -8,7 +8,7 @@ from ceremony_stage import Born, run_command
 
 from hsmpub.shares.confirmation import check_confirmation, load_confirmation
 from hsmpub.shares.facts import facts_of
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 
 
 def test_a_holder_checks_the_share_file_and_confirms(born: Born, tmp_path: Path) -> None:

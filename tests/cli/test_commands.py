@@ -486,6 +486,13 @@ def test_wait_ends_with_1_when_it_will_never_be_and_with_4_when_it_may(
     assert hsmpub("release", "wait", "r-1", "--timeout", "0").status == 4
 
 
+def test_fetch_ends_with_4_when_it_waits(hsmpub: Command, tmp_path: Path) -> None:
+    said = hsmpub("release", "fetch", "r-1", "--to", tmp_path / "made")
+    assert said.status == 4
+    assert "Request r-1 is still pending." in said.err
+    assert list((tmp_path / "made").iterdir()) == []
+
+
 def test_list_and_show(hsmpub: Command) -> None:
     said = hsmpub("release", "list")
     assert said.out == "r-1  release sdk 1.0: pending; waits for 1 of managers\n"

@@ -35,7 +35,7 @@ _AREAS = {
         "hsmpub.targets", "hsmpub.courier", "hsmpub.keeper.publishing", "hsmpub.keeper.credentials",
         "hsmpub.keeper.issuers", "hsmpub.cli.credential",
     ),
-    "The log": ("hsmpub.tlog", "hsmpub.model.entry", "hsmpub.model.fold", "api.served_log"),
+    "The log": ("hsmpub.tlog", "hsmpub.model.entry", "hsmpub.model.contradiction", "api.served_log"),
     "Receipts": ("hsmpub.receipt",),
     "Ceremonies and backups": ("ceremony",),
     "Running the service": ("hsmpub", "api"),

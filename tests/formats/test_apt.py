@@ -176,8 +176,12 @@ def test_any_text_comes_out_of_its_frame_as_it_went_in_but_for_its_last_line_s_e
     if not text.strip():
         return
     signature = b"-----BEGIN PGP SIGNATURE-----\n\nx\n-----END PGP SIGNATURE-----\n"
-    assert read_text(BytesSource(framed(text, signature))) == (text, signature)
-    assert read_text(BytesSource(framed(text.removesuffix(b"\n"), signature))) == (text, signature) or not lines[-1]
+    for version, other in ((4, 6), (6, 4)):
+        whole = BytesSource(framed(text, signature, version))
+        assert read_text(whole, version) == (text, signature)
+        assert read_text(whole, other) == (text, None)
+        ended = BytesSource(framed(text.removesuffix(b"\n"), signature, version))
+        assert read_text(ended, version) == (text, signature) or not lines[-1]
 
 
 def test_ends_of_lines_are_hashed_as_everybody_hashes_them():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -11,19 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpgp_keys import USER_ID
+from openpgp_v6_keys import OTHER_SALT, certificate_of, key_of, openpgp_js, sequoia_verifies
 from soak import AT_LEAST
-from software_hsm import CONTEXT, CREATED_AT, SALT, artifact_of, key_record, make, sign_raw
+from software_hsm import CONTEXT, CREATED_AT, SALT, artifact_of, make, sign_raw
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.detail import DetailMalformed
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.openpgp.read import OpenpgpDigestDiffers, OpenpgpKeyDiffers, OpenpgpTimeDiffers
 from hsmpub.formats.openpgp.v6_certificate import (
-    assemble_v6_certificate,
     assemble_v6_revocation,
     assemble_v6_vouching,
     openpgp_v6_fingerprint,
-    prepare_v6_certificate,
     prepare_v6_revocation,
     prepare_v6_vouching,
 )
@@ -36,23 +33,12 @@ from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import BytesSource
 from hsmpub.model.key import KeyRecord
-from tests.npm import installed, node
+from tests.npm import installed
 from tests.proofs import Prove
 
 FORM = OpenPgpV6()
 DATA = b"A release.\r\n" * 9
-OTHER_SALT = bytes(range(16, 32))
 every_kind = pytest.mark.parametrize("kind", ["p256", "rsa3072", "ed25519"])
-
-
-def key_of(kind: Any, number: int = 0) -> KeyRecord:
-    return key_record(kind, "openpgp-v6", number=number)
-
-
-def certificate_of(kind: Any, number: int = 0, **how: int) -> str:
-    key = key_of(kind, number)
-    prepared = prepare_v6_certificate(key, USER_ID, (SALT, OTHER_SALT), at=CREATED_AT, **how)
-    return assemble_v6_certificate(key, prepared, (sign_raw(prepared[0], number), sign_raw(prepared[1], number)))
 
 
 def revocation_of(kind: Any) -> str:
@@ -71,15 +57,6 @@ def signature_of(kind: Any, number: int = 0, data: bytes = DATA) -> bytes:
     return make(FORM, data, key_of(kind), number)
 
 
-def openpgp_js(data: bytes, signature: bytes, certificate: str, revocation: str = "", by: str = "") -> dict[str, Any]:
-    asked = {"data": base64.b64encode(data).decode(), "signature": signature.decode(), "certificate": certificate,
-             "revocation": revocation, "by": by}  # fmt: skip
-    done = node("openpgp.cjs", stdin=json.dumps(asked).encode())
-    assert done.returncode == 0, done.stderr.decode()
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
 @every_kind
 def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind: str, proof: Prove) -> None:
     sequoia = pytest.importorskip("pysequoia")
@@ -87,16 +64,9 @@ def test_sequoia_takes_certificate_and_signature_and_nothing_altered(kind: str, 
     assert certificate.fingerprint.upper() == openpgp_v6_fingerprint(key_of(kind))
     assert [str(user_id) for user_id in certificate.user_ids] == [USER_ID]
 
-    def verifies(armored: bytes, data: bytes) -> bool:
-        try:
-            found = sequoia.verify(bytes=data, store=lambda _: [certificate], signature=sequoia.Sig.from_bytes(armored))
-        except Exception:
-            return False
-        return len(found.valid_sigs) == 1
-
-    good, tampered = (verifies(signature_of(kind), data) for data in (DATA, DATA + b"\n"))
+    good, tampered = (sequoia_verifies(data, signature_of(kind), certificate_of(kind)) for data in (DATA, DATA + b"\n"))
     proof("openpgp-v6", kind, "pysequoia", good=good, tampered=tampered)
-    assert not verifies(signature_of(kind, number=1), DATA)
+    assert not sequoia_verifies(DATA, signature_of(kind, number=1), certificate_of(kind))
 
 
 @every_kind

@@ -10,7 +10,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from foreign_tool import accepts, needs, run
 from software_hsm import CONTEXT, artifact_of, chain_of, key_record, make, pem_of
 
-from hsmpub.formats.certificate_chain import CertificateUsageUnfit, check_chain
+from hsmpub.formats.certificate_chain import check_chain
+from hsmpub.formats.certificate_usage import CertificateUsageUnfit
 from hsmpub.formats.cms.der_check import contents, members
 from hsmpub.formats.cms.timestamp import TimestampCertificateUnfit
 from hsmpub.formats.cms.timestamp_token import see_token

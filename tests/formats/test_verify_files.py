@@ -88,7 +88,7 @@ def signed(folder: Path, name: str, key: KeyRecord, number: int = 0, token: byte
         path.write_bytes(b"".join(form.attach(BytesSource(data), output)))
     else:
         path.write_bytes(data)
-        path.with_name(path.name + form.suffix).write_bytes(output)
+        path.with_name(form.output_name(path.name)).write_bytes(output)
     return path
 
 
@@ -241,7 +241,7 @@ def stamped_file(folder: Path, name: str, key: KeyRecord, authority: Path) -> tu
         path.write_bytes(b"".join(form.attach(BytesSource(data), whole)))
     else:
         path.write_bytes(data)
-        path.with_name(path.name + form.suffix).write_bytes(whole)
+        path.with_name(form.output_name(path.name)).write_bytes(whole)
     return path, token
 
 

@@ -41,6 +41,7 @@ from hsmpub.formats.openpgp.v6_certificate_read import (
     check_v6_vouching,
 )
 from hsmpub.formats.openpgp.v6_read import salt_of_v6
+from hsmpub.formats.openpgp.v6_subkey_read import check_v6_signing_certificate, check_v6_subkey_revocation
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
 from hsmpub.formats.ssh.key import load_ssh_key, parse_ssh_key
@@ -58,7 +59,7 @@ from hsmpub.receipt.model import load_receipt
 from hsmpub.shares.channel import Accepted, read_message, read_reply
 from hsmpub.shares.confirmation import load_confirmation
 from hsmpub.shares.pgp_certificate import read_certificate
-from hsmpub.shares.record import load_recovery_record, load_unseal_record
+from hsmpub.shares.record_file import load_recovery_record, load_unseal_record
 from hsmpub.shares.slip39 import canonical, read_share
 from hsmpub.tlog.note import load_note
 from hsmpub.tlog.proof import load_proof
@@ -111,7 +112,7 @@ def _records(*loads: Callable[[bytes], object]) -> Target:
 
 def _targets() -> Iterator[tuple[str, Target]]:
     for name in ("authenticode", "msi", "cab", "cat", "kernel-module", "deb", "rpm", "jar", "apk", "pdf",
-                 "openpgp-cleartext", "apt-inrelease"):  # fmt: skip
+                 "openpgp-cleartext", "openpgp-v6-cleartext", "apt-inrelease"):  # fmt: skip
         yield name, embedded(name)
     yield "zip", Target((lambda data: read_archive(BytesSource(data)), parse_manifest), seeds=lambda: [SAMPLES["jar"]])
     yield "der", Target((_der,), (ValueError,), lambda: [make(FORMATS["cms"], b"x", key_for("cms"))])
@@ -133,7 +134,8 @@ def _targets() -> Iterator[tuple[str, Target]]:
     yield "tuf", Target((*tuf, load_canonical), seeds=lambda: [SAMPLES[f"tuf-{role}"] for role in ROLES])
     yield "signature-files", outputs(*(name for name in FORMATS if name != "pdf"))
     armoured = (check_certificate, check_vouching, check_revocation, check_signing_certificate, check_subkey_revocation,
-                check_v6_certificate, check_v6_revocation, check_v6_vouching)  # fmt: skip
+                check_v6_certificate, check_v6_revocation, check_v6_vouching, check_v6_signing_certificate,
+                check_v6_subkey_revocation)  # fmt: skip
     keys = {check_certificate: 1, check_revocation: 1, check_v6_certificate: 1, check_v6_revocation: 1}
     readers = [_text(lambda text, r=r: r(text, *[key_for("openpgp")] * keys.get(r, 2))) for r in armoured]
     more = (

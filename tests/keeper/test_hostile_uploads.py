@@ -88,7 +88,7 @@ async def rule_for(artifacts: Artifacts, folder: Path, name: str, data: bytes) -
     return "none"
 
 
-def test_each_hostile_file_is_refused_by_name_and_the_child_goes_on(artifacts: Artifacts, tmp_path: Path) -> None:
+def test_each_hostile_file_is_refused_by_name_and_the_next_is_looked_into(artifacts: Artifacts, tmp_path: Path) -> None:
     async def scenario() -> None:
         children = set()
         for name, (data, rule) in HOSTILE.items():
@@ -219,6 +219,7 @@ def test_a_child_that_answers_something_else_is_not_believed(tmp_path: Path, mon
         with monkeypatch.context() as patch:
             patch.setattr(extraction, "receive_frame", lambda *_, given=answer: given)
             child = extraction.Extraction(tmp_path)
+            child.new_copy()
             with pytest.raises(ExtractorLost):
                 child.extract("x", [get_format("jar")], 0)
             child.close()

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmpub.model import entry as e
-from hsmpub.model.fold import LogContradictsItself, ServiceState
+from hsmpub.model.contradiction import LogContradictsItself
+from hsmpub.model.fold import ServiceState
 from hsmpub.model.statement import Predicate, Quorum, Signing, Subject, dump_statement
 
 A, B = "a" * 64, "b" * 64

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hsmpub.model import entry as e
-from hsmpub.model.fold import LogContradictsItself, ServiceState
+from hsmpub.model.contradiction import LogContradictsItself
+from hsmpub.model.fold import ServiceState
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Keys, KeysOutOfTurn
 from hsmpub.model.trust import Trust, TrustMalformed, dump_trust, known_keys, load_trust, with_keys

@@ -167,7 +167,7 @@ def signed(name: str, predicate: Predicate, at: int) -> e.Signed:
     for signing in predicate.sign:
         for format_name in signing.formats:
             data = output(name, format_name, predicate, at)
-            file = name + get_format(format_name).suffix
+            file = get_format(format_name).output_name(name)
             made.append(e.Output(name, format_name, signing.key, file, sha256_hex(data), data.decode()))
     return e.Signed(at, predicate.request, name, sha256_hex(FILES[name]), tuple(made))
 
@@ -218,7 +218,7 @@ def routine(**changes: object) -> tuple[dict[str, e.Entry], dict[str, bytes]]:
              "publish": (), "sign": (Signing("release", ("sshsig", "dsse")),), "expires_at": NOW + 70}  # fmt: skip
     about = predicate(**{**plain, **changes})
     made = {
-        name + get_format(format_name).suffix: output(name, format_name, about, NOW + 10)
+        get_format(format_name).output_name(name): output(name, format_name, about, NOW + 10)
         for name in FILES
         for format_name in ("sshsig", "dsse")
     }

@@ -81,6 +81,15 @@ def test_a_signer_may_start_threads_but_no_process(machine: str) -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES)
+def test_the_template_copies_itself_and_starts_nothing_and_a_copy_stays_bound(machine: str) -> None:
+    template, extractor = Filter("template", machine), Filter("extractor", machine)
+    assert template("clone", 17) == ALLOW
+    for call in ("execve", "execveat", "socket", "connect"):
+        assert template(call, AF_UNIX) == errno.EPERM
+    assert extractor("clone", 17) == extractor("prctl", 1) == errno.EPERM
+
+
+@pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("role", list(ROLES))
 def test_nobody_debugs_or_uses_io_uring(machine: str, role: str) -> None:
     role_filter = Filter(role, machine)

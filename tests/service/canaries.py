@@ -12,7 +12,7 @@ from deploy.demo import acts
 from deploy.demo.world import World
 from hsmpub.shares.derive import check_secret, open_pin
 from hsmpub.shares.identity import open_share_file
-from hsmpub.shares.record import load_unseal_record
+from hsmpub.shares.record_file import load_unseal_record
 from hsmpub.shares.slip39 import canonical, combine_shares, read_share
 
 

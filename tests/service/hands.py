@@ -22,7 +22,7 @@ from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
 from hsmpub.model.trust import load_trust
 from hsmpub.shares.holder import box_for_attempt
 from hsmpub.wire import messages as m
-from hsmpub.wire.client import front_channel
+from hsmpub.wire.client import FrontChannel
 from tests.courier.releases import wheel
 from tests.service.jobs import RELEASE, Front, Job, release, store
 
@@ -33,7 +33,7 @@ def at_the_keeper(world: World, scenario: Callable[[Front], Awaitable[T]]) -> T:
     """Plays a scenario over the front's socket."""
 
     async def run() -> T:
-        channel = front_channel(world.home / "run" / "front.sock")
+        channel = FrontChannel(world.home / "run" / "front.sock")
         try:
             return await scenario(channel)
         finally:

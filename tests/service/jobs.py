@@ -11,10 +11,10 @@ from deploy.demo.servers.issuer import Issuer
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.model import submission as s
 from hsmpub.wire import messages as m
-from hsmpub.wire.client import Channel
+from hsmpub.wire.client import FrontChannel
 from hsmpub.wire.session import bound_audience, request_mac, session_mac_key
 
-Front = Channel[m.FrontMessage, m.FrontReply]
+Front = FrontChannel
 AUDIENCE = "hsmpub-demo"
 NIGHTLY = {"repository": "example/nightly", "ref": "refs/heads/main"}
 RELEASE = {"repository": "example/hsmpub", "ref": "refs/heads/release/1", "actor": "ci-job"}

@@ -29,7 +29,7 @@ def test_a_service_runs_on_a_module_that_opens_connections(tmp_path: Path, issue
                 file = tmp_path / "snapshot.tar"
                 file.write_bytes(b"nightly")
                 claims = world.ci(repository="example/nightly", ref="refs/heads/main")
-                world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", **claims)
+                world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", env=claims)
                 receipt = f"{file}.receipt.json"
                 world.stage.run(
                     world.stage.bin / "hsmpub", "verify", receipt, file, f"{file}.sig", "--trust", world.trust

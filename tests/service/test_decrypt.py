@@ -38,7 +38,7 @@ class Desk:
     folder: Path
 
     def run(self, *command: str | Path, stdin: bytes = b"") -> str:
-        return self.world.stage.run(*command, stdin=stdin, GNUPGHOME=str(self.folder / "gnupg"))
+        return self.world.stage.run(*command, stdin=stdin, env={"GNUPGHOME": str(self.folder / "gnupg")})
 
     def key(self, form: str) -> str:
         return self.world.hsmpub("backup-key", "--form", form)

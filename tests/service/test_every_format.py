@@ -74,6 +74,9 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signed]:
                 verified = place.world.hsmpub("verify", *named, "--json")
                 place.sign(*(word for name in DETACHED for word in ("--format", name)), folder / "thing.whl")
                 place.sign("--format", "ssh-certificate", folder / "id.pub")
+                (folder / "thing.txt").write_text("A thing.\n- It is signed.\n")
+                place.sign("--format", "openpgp-v6-cleartext", folder / "thing.txt")
+                place.world.hsmpub("verify", folder / "thing.txt")
             (folder / "root.pem").write_text(place.root)
             yield Signed(folder, place.keys, said, home, verified)
         finally:
@@ -88,8 +91,8 @@ def test_one_bad_file_of_a_mixed_command_fails_alone(signed: Signed) -> None:
     assert not (signed.folder / "broken.deb.receipt.json").exists()
     receipts = {path.name.removesuffix(".receipt.json") for path in signed.folder.glob("*.receipt.json")}
     assert receipts == {"Release", "id.pub", *(f"thing.{end}" for end in (
-        "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "whl"))}  # fmt: skip
-    together = receipts - {"thing.whl", "id.pub"}  # which were signed by commands of their own
+        "apk", "cab", "deb", "exe", "jar", "ko", "pdf", "rpm", "txt", "whl"))}  # fmt: skip
+    together = receipts - {"thing.whl", "thing.txt", "id.pub"}  # which were signed by commands of their own
     assert len({(signed.folder / f"{name}.receipt.json").read_bytes() for name in together}) == 1
 
 
@@ -180,6 +183,13 @@ def openpgp_v6(it: Signed) -> bool:
     return len(sequoia.verify(bytes=data, store=lambda _: [certificate], signature=signature).valid_sigs) == 1
 
 
+def openpgp_v6_cleartext(it: Signed) -> bool:
+    sequoia = pytest.importorskip("pysequoia")
+    certificate = sequoia.Cert.from_bytes(it.public("six", "openpgp-v6").read_bytes())
+    found = sequoia.verify(bytes=(it.folder / "thing.txt").read_bytes(), store=lambda _: [certificate])
+    return len(found.valid_sigs) == 1
+
+
 def sshsig(it: Signed) -> bool:
     (it.folder / "signers").write_text(f"acme {public_form(it.keys['routine'], 'ssh')}")
     verify = ("ssh-keygen", "-Y", "verify", "-f", "signers", "-I", "acme", "-n", "file", "-s", "thing.whl.sig")
@@ -201,8 +211,8 @@ def ssh_certificate(it: Signed) -> bool:
 
 
 VERIFIERS: tuple[Callable[[Signed], bool], ...] = (
-    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, openpgp_v6, sshsig,
-    minisign, signify, ssh_certificate,
+    deb, rpm, release, program, cabinet, module, jar, apk, pdf, cms, timestamp, der, openpgp, openpgp_v6,
+    openpgp_v6_cleartext, sshsig, minisign, signify, ssh_certificate,
 )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def ci(service: World) -> Iterator[Client]:
 def test_a_file_of_0_bytes_is_uploaded_signed_and_verified(service: World, tmp_path: Path) -> None:
     empty = tmp_path / "empty.bin"
     empty.touch()
-    service.hsmpub("sign", empty, "--project", "nightly", "--format", "sshsig", "--upload", **service.ci(**NIGHTLY))
+    service.hsmpub("sign", empty, "--project", "nightly", "--format", "sshsig", "--upload", env=service.ci(**NIGHTLY))
     receipt = Path(f"{empty}.receipt.json")
     service.stage.run(service.stage.bin / "hsmpub", "verify", receipt, empty, f"{empty}.sig", "--trust", service.trust)
     assert (service.home / "artifacts" / "e3" / hashlib.sha256().hexdigest()).stat().st_size == 0
@@ -68,7 +68,7 @@ def test_the_commands_refuse_a_hostile_name_in_one_harmless_line(service: World,
     bad.write_bytes(b"x")
     for extra in ((), ("--upload",)):
         said = service.hsmpub_refused(
-            "sign", bad, "--project", "nightly", "--format", "sshsig", *extra, **service.ci(**NIGHTLY)
+            "sign", bad, "--project", "nightly", "--format", "sshsig", *extra, env=service.ci(**NIGHTLY)
         )
         assert "\x1b" not in said
         assert "not a plain base name" in said

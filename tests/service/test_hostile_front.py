@@ -16,14 +16,14 @@ from hsmpub.courier import line
 from hsmpub.errors import Refused
 from hsmpub.model.statement import APPROVAL_NAMESPACE, pae
 from hsmpub.wire import messages as m
-from hsmpub.wire.client import KeeperUnreachable, front_channel
+from hsmpub.wire.client import FrontChannel, KeeperUnreachable
 from hsmpub.wire.session import bound_audience
 from tests.service.jobs import AUDIENCE, NIGHTLY, RELEASE, Front, Job, release, routine, store
 
 
 def play(world: World, scenario: Callable[[Front], Awaitable[None]]) -> None:
     async def run() -> None:
-        channel = front_channel(world.home / "run" / "front.sock")
+        channel = FrontChannel(world.home / "run" / "front.sock")
         try:
             await scenario(channel)
         finally:

@@ -40,7 +40,7 @@ class Changed:
 def sign(world: World, name: str) -> Path:
     file = world.stage.root / name
     file.write_bytes(name.encode())
-    world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", **world.ci(**NIGHTLY))
+    world.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", env=world.ci(**NIGHTLY))
     return file.with_name(f"{name}.receipt.json")
 
 
@@ -80,7 +80,7 @@ def refused_file(world: World) -> str:
     file = world.stage.root / "refused.bin"
     file.write_bytes(b"refused")
     return world.hsmpub_refused(
-        "sign", file, "--project", "nightly", "--format", "sshsig", **world.ci(**NIGHTLY)
+        "sign", file, "--project", "nightly", "--format", "sshsig", env=world.ci(**NIGHTLY)
     )  # fmt: skip
 
 
@@ -132,6 +132,6 @@ def test_the_client_refuses_a_signature_by_a_key_that_its_pins_lack(changed: Cha
     file = tmp_path / "x.bin"
     file.write_bytes(b"x")
     said = changed.world.hsmpub_refused("sign", file, "--project", "nightly", "--format", "sshsig", "--trust",
-                                        changed.pins, **changed.world.ci(**NIGHTLY))  # fmt: skip
+                                        changed.pins, env=changed.world.ci(**NIGHTLY))  # fmt: skip
     assert "hsmpub trust update" in said
     assert list(tmp_path.iterdir()) == [file]

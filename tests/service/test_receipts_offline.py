@@ -76,7 +76,7 @@ def test_the_receipt_of_routine_signatures_verifies_without_a_network(publishing
     unseal(publishing)
     file = tmp_path / "a.bin"
     file.write_bytes(b"nightly")
-    publishing.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", **publishing.ci(**NIGHTLY))
+    publishing.hsmpub("sign", file, "--project", "nightly", "--format", "sshsig", env=publishing.ci(**NIGHTLY))
     done = offline(publishing, f"{file}.receipt.json", file, f"{file}.sig")
     assert done.returncode == 0, done.stderr
     file.write_bytes(b"nightlY")

@@ -40,7 +40,7 @@ def release(world: World, version: str, folder: Path) -> Path:
     file.write_text(f"version {version}\n")
     said = world.hsmpub(
         "release", "submit", "--project", "notes", "--version", version, "--commit", COMMIT, file,
-        **world.ci(repository="example/notes"),
+        env=world.ci(repository="example/notes"),
     )  # fmt: skip
     request = acts.find_request(said)
     acts.approve(world, request, world.people.manager)

@@ -33,17 +33,8 @@ from hsmpub.shares.gathering import (
 from hsmpub.shares.layout import Layout
 from hsmpub.shares.plan import GroupPlan, HolderKey, PlanUnfit, QuorumPlan
 from hsmpub.shares.progress import group_progress, progress_text
-from hsmpub.shares.record import (
-    GroupRule,
-    HolderRecord,
-    RecordMalformed,
-    UnknownHolder,
-    UnsealRecord,
-    check_quorum,
-    dump_record,
-    load_unseal_record,
-    plan_of,
-)
+from hsmpub.shares.record import GroupRule, HolderRecord, UnknownHolder, UnsealRecord, plan_of
+from hsmpub.shares.record_file import RecordMalformed, check_quorum, dump_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareHeaderLies, ShareMalformed, ShareOfAnotherEpoch, split_secret
 from hsmpub.shares.split import split_unseal
 from hsmpub.shares.splitter import SplitNotProven, check_split

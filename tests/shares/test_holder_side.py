@@ -25,7 +25,7 @@ from hsmpub.shares.recipient import (
     encrypt_to,
     parse_recipient,
 )
-from hsmpub.shares.record import RecordMalformed, dump_record, load_unseal_record
+from hsmpub.shares.record_file import RecordMalformed, dump_record, load_unseal_record
 from hsmpub.shares.slip39 import ShareMalformed
 
 

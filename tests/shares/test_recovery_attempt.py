@@ -12,7 +12,8 @@ from hsmpub.secret.page import SecretPage
 from hsmpub.shares.attempt import RecoveryAttempt
 from hsmpub.shares.identity import IdentityUnusable, ShareFileOfAnother
 from hsmpub.shares.plan import HolderKey, one_group
-from hsmpub.shares.record import RecoveryRecord, dump_record, load_recovery_record
+from hsmpub.shares.record import RecoveryRecord
+from hsmpub.shares.record_file import dump_record, load_recovery_record
 from hsmpub.shares.recovery import RecoveryBoxAltered, seal_for_recovery
 from hsmpub.shares.split import NewRecovery, split_recovery
 

@@ -16,7 +16,7 @@ from hsmpub.courier import line
 from hsmpub.errors import Refused
 from hsmpub.wire import messages as m
 from hsmpub.wire import server as wire_server
-from hsmpub.wire.client import KeeperUnreachable, front_channel
+from hsmpub.wire.client import FrontChannel, KeeperUnreachable
 from hsmpub.wire.frame import MAX_FRAME_BYTES, frame
 from hsmpub.wire.server import ChannelServer
 
@@ -76,7 +76,7 @@ def test_a_peer_that_fetches_no_answers_gets_no_more_of_them(tmp_path: Path) -> 
                 writer.write(CALL * 100)
                 await asyncio.sleep(0.02)
             assert made < 20
-            other = front_channel(server.path)
+            other = FrontChannel(server.path)
             assert await other.call(m.GetStatus(), timeout=5) == m.Done("x" * 1_000_000)
             other.close()
             writer.close()
@@ -92,7 +92,7 @@ def test_only_so_many_connect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             return m.Done()
 
         async with serving(tmp_path, handle) as server:
-            channels = [front_channel(server.path) for _ in range(3)]
+            channels = [FrontChannel(server.path) for _ in range(3)]
             for channel in channels[:2]:
                 await channel.call(m.GetStatus(), timeout=5)
             with pytest.raises(KeeperUnreachable):
@@ -112,7 +112,7 @@ def test_an_answer_over_the_cap_is_a_refusal_and_not_silence(tmp_path: Path) -> 
             return m.Done("x" * MAX_FRAME_BYTES)
 
         async with serving(tmp_path, handle) as server:
-            channel = front_channel(server.path)
+            channel = FrontChannel(server.path)
             with pytest.raises(Refused, check=lambda error: error.rule == "answer-too-large"):
                 await channel.call(m.ListRequests(), timeout=5)
             channel.close()

@@ -102,9 +102,12 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
         """Writes the receipt of a release and every signature that it records. written: called with each path.
 
         Raises:
-            OutputNotInLog: the service gives other bytes than its log records.
+            StillWaiting: nothing was signed yet. OutputNotInLog: the service gives other bytes than its log records.
             What verify_receipt raises, Refused, HostileName, NotWritten.
         """
+        view = yield from self.request(request)
+        if view.state == "pending":
+            raise _still_waiting(view)
         receipt = yield from self.receipt(request)
         report = check_receipt(receipt, self.trust)
         name = "-".join(part for part in (report.project, report.version) if part) or report.request

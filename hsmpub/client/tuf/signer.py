@@ -109,7 +109,7 @@ class Asking:
         view = client.ask_release(by.project, version, self._commit or digest, [client.upload(path)]).view
         if view.state not in _MADE:
             raise TufWaitsForApproval(f"{path.name} waits: request {view.request} of {by.project} is {view.state}.")
-        output, receipt = client.output(view.request, path.name + form.suffix), client.receipt(view.request)
+        output, receipt = client.output(view.request, form.output_name(path.name)), client.receipt(view.request)
         form.check(output, Artifact(path.name, Sha256State.of(payload), {form.name: payload}), self.key(by.key))
         check_receipt(receipt, self._trust, [sha256_hex(output)])
         self._keep(f"{path.name}.{by.key}{SUFFIX}", receipt)

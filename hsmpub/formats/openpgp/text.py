@@ -2,17 +2,24 @@
 
 What is signed is the text in its canonical form: lines without blanks at their ends, joined by CRLF, without an end of
 line after the last. Carriage returns and other control characters are refused: readers differ about them.
-Source: RFC 4880, section 7.
+
+The header `Hash:` is for old readers of version 4, which want to know the hash before the text. RFC 9580 has version 6
+without it; so the head says which version the signature at the end is of.
+Source: RFC 4880, section 7; RFC 9580, 6.2.2.3 and 7.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.source import Source
 
-_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n"
+Version = Literal[4, 6]
+_MARK = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
+#: What a text begins with whose signature is of this version.
+_BEGIN: dict[Version, bytes] = {4: _MARK + b"Hash: SHA256\n\n", 6: _MARK + b"\n"}
 _SIGNATURE = b"\n-----BEGIN PGP SIGNATURE-----\n"
 #: Debian's largest Release files have some 200 KB.
 MAX_TEXT_BYTES = 16 << 20
@@ -25,8 +32,8 @@ class TextUnfit(Invalid):
     advice = "Only plain text of UTF-8 with line feeds alone can carry a signature; write the file again."
 
 
-def read_text(source: Source) -> tuple[bytes, bytes | None]:
-    """The text itself, and the armoured signature that it carries; None: it carries none.
+def read_text(source: Source, version: Version = 4) -> tuple[bytes, bytes | None]:
+    """The text itself, and the armoured signature that it carries; None: it carries none of this version.
 
     Raises:
         TextUnfit.
@@ -34,16 +41,17 @@ def read_text(source: Source) -> tuple[bytes, bytes | None]:
     if source.size > MAX_TEXT_BYTES:
         raise TextUnfit(f"A text of over {MAX_TEXT_BYTES >> 20} MiB cannot carry a signature.")
     data = source.read(0, source.size)
-    if not data.startswith(_BEGIN[:34]):
+    if not data.startswith(_MARK[:-1]):
         return _checked(data), None
+    found = next((one for one, begin in _BEGIN.items() if data.startswith(begin)), None)
     at = data.rfind(_SIGNATURE)
-    if not data.startswith(_BEGIN) or at < len(_BEGIN) - 1:
+    if found is None or at < len(_BEGIN[found]) - 1:
         raise TextUnfit("The text carries a signature in a form that is not of this service.")
-    lines = data[len(_BEGIN) : at].split(b"\n")
+    lines = data[len(_BEGIN[found]) : at].split(b"\n")
     if any(line.startswith(b"-") and not line.startswith(b"- ") for line in lines):
         raise TextUnfit("The signed text holds a line that only marks of the framework begin with.")
     text = b"".join(line.removeprefix(b"- ") + b"\n" for line in lines)
-    return _checked(text), data[at + 1 :]
+    return _checked(text), data[at + 1 :] if found == version else None
 
 
 def _checked(text: bytes) -> bytes:
@@ -63,8 +71,8 @@ def canonical(text: bytes) -> bytes:
     return b"\r\n".join(line.rstrip(b" \t") for line in text.removesuffix(b"\n").split(b"\n"))
 
 
-def framed(text: bytes, signature: bytes) -> bytes:
-    """The text with its armoured signature."""
+def framed(text: bytes, signature: bytes, version: Version = 4) -> bytes:
+    """The text with its armoured signature, which is of this version."""
     lines = text.removesuffix(b"\n").split(b"\n")
     escaped = b"".join((b"- " if line.startswith(b"-") else b"") + line + b"\n" for line in lines)
-    return _BEGIN + escaped + signature
+    return _BEGIN[version] + escaped + signature

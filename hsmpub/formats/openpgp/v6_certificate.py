@@ -12,7 +12,6 @@ Source: RFC 9580, 5.2.1.10 (direct key), 5.2.4 (what is hashed), 10.1.1 and 10.1
 from __future__ import annotations
 
 import binascii
-import hashlib
 
 from hsmpub.formats.format import Prepared
 from hsmpub.formats.openpgp import packet as p
@@ -25,11 +24,12 @@ from hsmpub.formats.openpgp.signature import (
     POSITIVE_CERTIFICATION,
 )
 from hsmpub.formats.openpgp.v6_key import v6_fingerprint, v6_framed_key, v6_key_body
-from hsmpub.formats.openpgp.v6_signature import assemble_v6_packet, check_salt, prepare_v6_packet, v6_head, v6_trailer
+from hsmpub.formats.openpgp.v6_signature import assemble_v6_packet, prepare_v6_over, v6_head
 from hsmpub.model.entry import RetirementReason
 from hsmpub.model.key import KeyRecord
 
-_PREFERENCES = p.subpacket(p.PREFERRED_HASHES, bytes((8, 10)))
+#: SHA-256, SHA-512.
+PREFERENCES = p.subpacket(p.PREFERRED_HASHES, bytes((8, 10)))
 
 
 def prepare_v6_certificate(
@@ -46,9 +46,9 @@ def prepare_v6_certificate(
     """
     check_user_id(user_id)
     ends = p.subpacket(p.KEY_EXPIRATION, lifetime.to_bytes(4, "big")) if lifetime else b""
-    uses = p.subpacket(p.KEY_FLAGS, CERTIFY_AND_SIGN) + _PREFERENCES + ends
+    uses = p.subpacket(p.KEY_FLAGS, CERTIFY_AND_SIGN) + PREFERENCES + ends
     direct = _over(key, b"", v6_head(key, DIRECT_KEY, at, uses), salts[0])
-    called = _over(key, _named(user_id), v6_head(key, POSITIVE_CERTIFICATION, at), salts[1])
+    called = _over(key, named(user_id), v6_head(key, POSITIVE_CERTIFICATION, at), salts[1])
     return direct, Prepared(called.payload, called.hash, called.kind, (*called.parts, user_id.encode()))
 
 
@@ -89,8 +89,8 @@ def prepare_v6_vouching(by: KeyRecord, key: KeyRecord, user_id: str, salt: bytes
         UserIdMalformed, KeyKindUnfit, SaltMalformed.
     """
     check_user_id(user_id)
-    signed = v6_framed_key(key) + _named(user_id)
-    return _signed_by(by, signed, v6_head(by, GENERIC_CERTIFICATION, at), salt)
+    signed = v6_framed_key(key) + named(user_id)
+    return prepare_v6_over(signed, v6_head(by, GENERIC_CERTIFICATION, at), salt, by)
 
 
 def assemble_v6_vouching(certificate: str, prepared: Prepared, raw: bytes) -> str:
@@ -105,15 +105,10 @@ def openpgp_v6_fingerprint(key: KeyRecord) -> str:
 
 
 def _over(key: KeyRecord, more: bytes, head: bytes, salt: bytes) -> Prepared:
-    return _signed_by(key, v6_framed_key(key) + more, head, salt)
+    return prepare_v6_over(v6_framed_key(key) + more, head, salt, key)
 
 
-def _signed_by(by: KeyRecord, signed: bytes, head: bytes, salt: bytes) -> Prepared:
-    digest = hashlib.sha256(check_salt(salt) + signed + v6_trailer(head)).digest()
-    return prepare_v6_packet(digest, head, salt, by)
-
-
-def _named(user_id: str) -> bytes:
+def named(user_id: str) -> bytes:
     """A user id as certifications hash it."""
     name = user_id.encode()
     return b"\xb4" + len(name).to_bytes(4, "big") + name

@@ -16,18 +16,11 @@ from hsmpub.formats.base import Detached
 from hsmpub.formats.context import Context
 from hsmpub.formats.detail import DetailMalformed, detail_of
 from hsmpub.formats.format import Artifact, Claim, Prepared
-from hsmpub.formats.hash_detail import STATE_BYTES, dump_states, hash_pieces, load_states
 from hsmpub.formats.openpgp.packet import armor
 from hsmpub.formats.openpgp.signature import BINARY_DOCUMENT
+from hsmpub.formats.openpgp.v6_detail import DETAIL_BYTES, read_salted, salted
 from hsmpub.formats.openpgp.v6_read import read_v6_document, salt_of_v6
-from hsmpub.formats.openpgp.v6_signature import (
-    SALT_BYTES,
-    assemble_v6_packet,
-    check_salt,
-    prepare_v6_packet,
-    v6_head,
-    v6_trailer,
-)
+from hsmpub.formats.openpgp.v6_signature import SALT_BYTES, assemble_v6_packet, prepare_v6_packet, v6_head, v6_trailer
 from hsmpub.formats.purposes import check_may_make
 from hsmpub.formats.sha256state import Sha256State
 from hsmpub.formats.source import Source, pieces
@@ -44,15 +37,14 @@ class OpenPgpV6(Detached):
     name = "openpgp-v6"
     suffix = ".v6.asc"
     key_kinds: frozenset[KeyKind] = frozenset({"p256", "rsa3072", "ed25519"})
-    detail_limit = SALT_BYTES + STATE_BYTES
+    detail_limit = DETAIL_BYTES
 
     def extract(self, source: Source) -> bytes:
         """A new salt, and the state after it and the file: another one each time."""
         return self.extract_after(secrets.token_bytes(SALT_BYTES), source)
 
     def extract_after(self, salt: bytes, source: Source) -> bytes:
-        begun = Sha256State.of(check_salt(salt))
-        return salt + dump_states(hash_pieces(pieces(source, 0, source.size), begun))
+        return salted(salt, pieces(source, 0, source.size))
 
     def salt_of(self, output: bytes) -> bytes:
         return salt_of_v6(output)
@@ -72,11 +64,7 @@ class OpenPgpV6(Detached):
 
 
 def _salted(artifact: Artifact, form: OpenPgpV6) -> tuple[bytes, Sha256State]:
-    detail = detail_of(artifact, form)
-    salt = detail[:SALT_BYTES]
-    if len(salt) < SALT_BYTES:
-        raise DetailMalformed(f"What came with {artifact.name!r} has no whole salt.")
-    [state] = load_states(detail[SALT_BYTES:], 1, artifact.name)
+    salt, state = read_salted(detail_of(artifact, form), artifact.name)
     if state.size != SALT_BYTES + artifact.state.size:
         size = state.size - SALT_BYTES
         raise SaltedHashOfAnother(f"{artifact.name!r} has {artifact.state.size:,} bytes; {size:,} follow the salt.")

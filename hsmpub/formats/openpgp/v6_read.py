@@ -41,18 +41,21 @@ class V6Signature(msgspec.Struct, frozen=True):
     raw: bytes
 
 
-def read_v6_document(text: bytes, salt: bytes, state: FileHash, key: KeyRecord, at: int | None) -> Claim:
+def read_v6_document(
+    text: bytes, salt: bytes, state: FileHash, key: KeyRecord, at: int | None, *, kind: int = 0x00
+) -> Claim:
     """The claim of an armoured detached signature.
 
     Args:
-        salt, state: of salt and file, one after the other; at: the time it must carry, in seconds since 1970.
+        salt, state: of salt and file, one after the other; at: the time it must carry, in seconds since 1970; kind:
+            0x00 a binary document, 0x01 a canonical text.
 
     Raises:
         OpenpgpMalformed, OpenpgpKeyDiffers, OpenpgpTimeDiffers, OpenpgpSaltDiffers, OpenpgpDigestDiffers.
     """
     signature = read_v6_packet(_only_signature(text), key)
-    if signature.kind != 0x00 or set(signature.hashed) != {2, 33}:
-        raise OpenpgpMalformed("It is not a plain signature over a document.")
+    if signature.kind != kind or set(signature.hashed) != {2, 33}:
+        raise OpenpgpMalformed("It is not a plain signature over a document of this kind.")
     if at is not None and signature.created_at != at:
         raise OpenpgpTimeDiffers("The signature carries another time.")
     if signature.salt != salt:

@@ -9,6 +9,7 @@ Source: RFC 9580, 5.2.3, 5.2.4 and 5.2.3.35 (issuer fingerprint); 9.5 (salt size
 from __future__ import annotations
 
 import functools
+import hashlib
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Prepared, check_raw
@@ -44,6 +45,12 @@ def v6_trailer(head: bytes) -> bytes:
     return head + b"\x06\xff" + len(head).to_bytes(4, "big")
 
 
+def prepare_v6_over(signed: bytes, head: bytes, salt: bytes, key: KeyRecord) -> Prepared:
+    """What the key signs over bytes that are all at hand. Raises SaltMalformed."""
+    digest = hashlib.sha256(check_salt(salt) + signed + v6_trailer(head)).digest()
+    return prepare_v6_packet(digest, head, salt, key)
+
+
 def prepare_v6_packet(digest: bytes, head: bytes, salt: bytes, key: KeyRecord) -> Prepared:
     """digest: SHA-256 over salt, data and trailer, 32 bytes. An Ed25519 key signs it as its message."""
     return Prepared(digest, "none" if key.kind == "ed25519" else "sha256", key.kind, (head, salt))
@@ -51,6 +58,11 @@ def prepare_v6_packet(digest: bytes, head: bytes, salt: bytes, key: KeyRecord) -
 
 def assemble_v6_packet(prepared: Prepared, signature: bytes) -> bytes:
     """The signature packet. Raises RawSignatureMalformed."""
+    return p.packet(p.SIGNATURE_TAG, assemble_v6_body(prepared, signature))
+
+
+def assemble_v6_body(prepared: Prepared, signature: bytes) -> bytes:
+    """What is in the packet, as another signature embeds it. Raises RawSignatureMalformed."""
     check_raw(prepared, signature)
     head, salt = prepared.parts[:2]
     if prepared.kind == "ed25519":
@@ -58,5 +70,4 @@ def assemble_v6_packet(prepared: Prepared, signature: bytes) -> bytes:
     else:
         halves = (signature,) if prepared.kind == "rsa3072" else (signature[:32], signature[32:])
         numbers = b"".join([p.mpi(number) for number in halves])
-    body = head + bytes(4) + prepared.payload[:2] + bytes((len(salt),)) + salt + numbers
-    return p.packet(p.SIGNATURE_TAG, body)
+    return head + bytes(4) + prepared.payload[:2] + bytes((len(salt),)) + salt + numbers
