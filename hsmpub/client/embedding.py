@@ -17,7 +17,7 @@ from hsmpub.errors import Broken
 from hsmpub.formats.cms.stamp import Stamped, with_timestamp
 from hsmpub.formats.format import Artifact, Format
 from hsmpub.formats.noted import NotedSource
-from hsmpub.formats.salted import Salted, details_to_check
+from hsmpub.formats.salted import details_to_check
 from hsmpub.formats.sha256state import FileHash
 from hsmpub.formats.source import Source
 from hsmpub.formats.spliced import Part, Spliced
@@ -78,10 +78,9 @@ def check_signed(file: Source, name: str, hash_: FileHash, output: bytes, form: 
 
     Raises SignedFileDiffers and the rules of the format."""
     source = NotedSource(file)
-    # first, front to back, as it is written; but for formats of small files, which hash after the output's own salt
-    details = {} if isinstance(form, Salted) else {form.name: form.extract(source)}
+    details = details_to_check(form, source, output)  # first, front to back, as it is written
     if form.detach(source) != output:
         raise SignedFileDiffers(f"The signature in {name} is not the one that was put there.")
     if token is not None and not (isinstance(form, Stamped) and form.timestamp(source) == token):
         raise SignedFileDiffers(f"The timestamp in {name} is not the one that was put there.")
-    form.check(output, Artifact(name, hash_, details or details_to_check(form, source, output)), key)
+    form.check(output, Artifact(name, hash_, details), key)
