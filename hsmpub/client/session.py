@@ -20,7 +20,7 @@ from hsmpub.wire.messages import SessionReply
 from hsmpub.wire.session import answer_info, bound_audience, check_session_signature, request_mac, session_mac_key
 
 _reply = msgspec.json.Decoder(SessionReply)
-#: A service that has just started fetches its issuers' keys first. Seconds that a job waits for it, and between askings.
+#: Seconds that a job waits for a service that has just started and fetches its issuers' keys, and between askings.
 PATIENCE, PAUSE = 10.0, 0.25
 
 
