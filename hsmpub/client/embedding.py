@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 from hsmpub.artifact.plain_file import open_plain
 from hsmpub.artifact.source import DescriptorSource
@@ -41,7 +42,7 @@ def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form:
     """
     target, passing = folder / form.signed_name(path.name), folder / f".{path.name[:180]}.{secrets.token_hex(6)}"
     try:
-        with open_plain(path) as original, passing.open("x+b", buffering=0) as file:
+        with open_plain(path) as original, _new_file(passing) as file:
             status = os.fstat(original.fileno())
             os.fchmod(file.fileno(), status.st_mode & 0o777)
             source = NotedSource(DescriptorSource(original.fileno(), status.st_size), notes_of(seen, status))
@@ -60,6 +61,12 @@ def write_signed(path: Path, folder: Path, hash_: FileHash, output: bytes, form:
     finally:
         passing.unlink(missing_ok=True)
     return target
+
+
+def _new_file(path: Path) -> BinaryIO:
+    """Nobody else's from the first moment on: who opened it before it got its permissions could read what comes."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    return os.fdopen(fd, "r+b", buffering=0)
 
 
 def _parts(form: Format, source: NotedSource, output: bytes) -> Iterator[Part]:

@@ -74,7 +74,8 @@ class SqliteRows:
             try:
                 return self._rows.execute(query, values).fetchall()
             except sqlite3.OperationalError as e:
-                if not left or e.sqlite_errorcode not in _TORN:
+                # what Python itself cannot read has no code
+                if not left or getattr(e, "sqlite_errorcode", None) not in _TORN:
                     raise
                 time.sleep(_BETWEEN)
         raise AssertionError("the last look returns or raises")
@@ -96,7 +97,8 @@ class SqliteRows:
 
     def tile(self, level: int, index: int) -> bytes:
         found = self._all("reading a tile", "SELECT id, hashes FROM tiles WHERE id = ?", tile_id(level, index))
-        return bytes(found[0][1]) if found else b""
+        hashes: bytes = found[0][1] if found else b""  # as it is: of a number, bytes() makes so many
+        return hashes
 
     def stamp(self) -> Stamp | None:
         found = self._all("reading the last commit", "SELECT size, root, mac FROM stamp")

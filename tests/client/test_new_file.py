@@ -213,3 +213,23 @@ def test_a_byte_that_gets_lost_on_the_way_to_the_file_is_noticed(
     assert lost
     assert [*tmp_path.iterdir()] == [path]
     assert path.read_bytes() == data
+
+
+def test_nobody_else_can_open_a_file_before_it_has_its_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opened it in that moment could read what is written to it later."""
+    form, key, path, modes = FORMATS["jar"], key_record("p256", "jar"), tmp_path / "x", list[int]()
+
+    def fchmod(fd: int, mode: int) -> None:
+        modes.append(os.fstat(fd).st_mode & 0o777)
+        chmod(fd, mode)
+
+    chmod = os.fchmod
+    monkeypatch.setattr(os, "fchmod", fchmod)
+    path.write_bytes(SAMPLES["jar"])
+    path.chmod(0o640)
+    output = make(form, SAMPLES["jar"], key)
+    written = write_signed(path, tmp_path, artifact_of(SAMPLES["jar"]).state, output, form, key)
+    assert modes == [0o600]
+    assert written.stat().st_mode & 0o777 == 0o640

@@ -152,3 +152,29 @@ def test_chains_by_leaps_are_chains_sector_by_sector(data: st.DataObject) -> Non
         else:
             assert runs_of(table, used, start) == wanted
             assert used == other
+
+
+def test_the_rest_of_a_run_is_not_compared_sector_by_sector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose runs all end amid a leap would be read for minutes."""
+    run, leaps, leap = 4351, [], compound_chains._leap
+
+    def counted(table: array[int], used: bytearray, at: int, room: int) -> int:
+        leaps.append(at)
+        return leap(table, used, at, room)
+
+    monkeypatch.setattr(compound_chains, "_leap", counted)
+    table = array("I", range(1, 4 * run + 1))
+    table[run - 1], table[3 * run - 1] = 2 * run, END
+    assert runs_of(table, bytearray(len(table)), 0) == [(0, run), (2 * run, run)]
+    assert len(leaps) <= 4
+
+
+def test_new_parts_are_small_wherever_a_program_says_that_its_header_lies() -> None:
+    form, near, far = FORMATS["authenticode"], SAMPLES["authenticode"], 1 << 20
+    assert isinstance(form, Spliced)
+    start = int.from_bytes(near[60:64], "little")
+    data = near[:60] + far.to_bytes(4, "little") + bytes(far - 64) + near[start:]
+    output = make(form, data, key_record("p256", "authenticode"))
+    parts = [*form.splice(BytesSource(data), output)]
+    assert sum(len(part) for part in parts if not isinstance(part, Kept)) < 8192
+    assert form.detach(BytesSource(b"".join(form.attach(BytesSource(data), output)))) == output

@@ -181,5 +181,27 @@ def test_a_reader_that_may_not_write_looks_again_where_the_writer_is_amid_the_in
         writer.communicate("")
 
 
+@pytest.mark.parametrize("held", ["cast(x'ff' as text)", "1000000"])
+def test_what_somebody_put_in_the_place_of_a_row_s_bytes_is_no_crash(place: Place, held: str) -> None:
+    """A text that Python cannot decode is an error of its own, without a code of SQLite's; a number is no size."""
+    place.create(5).close()
+    with sqlite3.connect(place.db) as edits:
+        for table, number, data in (("entries", "idx", "data"), ("tiles", "id", "hashes")):
+            edits.execute(f"DROP TABLE {table}")
+            edits.execute(f"CREATE TABLE {table} ({number} INTEGER PRIMARY KEY, {data})")
+            edits.execute(f"INSERT INTO {table} VALUES (0, {held})")
+    edits.close()
+    rows = SqliteRows(place.db)
+    try:
+        for read in (lambda: rows.entries(0, 1), lambda: rows.tile(0, 0)):
+            if held == "1000000":
+                assert read() in ([(0, 1_000_000)], 1_000_000)
+            else:
+                with pytest.raises(LogUnavailable):
+                    read()
+    finally:
+        rows.close()
+
+
 def _confined(self: SqliteRows, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{self._path}?mode={mode}&readonly_shm=1", uri=True, isolation_level=None)

@@ -16,7 +16,7 @@ from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import OutputNotInLog, check_receipt
 from hsmpub.client.steps import Pause, Steps, locally
 from hsmpub.client.trust import pinned_key
-from hsmpub.errors import Conflict, HsmpubError, Refused, Unavailable
+from hsmpub.errors import Broken, Conflict, HsmpubError, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS
 from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
@@ -36,6 +36,10 @@ class NotReleased(Conflict):
 
 class StillWaiting(Unavailable):
     advice = "Wait again: 'hsmpub release wait' resumes where it stands, and asks for nothing anew."
+
+
+class ReceiptOfAnother(Broken):
+    advice = "Use nothing of it: what was made for another release would be taken for this one's."
 
 
 class Asked(NamedTuple):
@@ -112,6 +116,7 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
 
         Raises:
             StillWaiting: nothing was signed yet. NotOfTheRelease: a file is not. FileUnreadable, SignedFileDiffers.
+            ReceiptOfAnother: the service gives the receipt of another request.
             OutputNotInLog: the service gives other bytes than its log records.
             What verify_receipt raises, Refused, HostileName, NotWritten.
         """
@@ -120,6 +125,8 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
             raise _still_waiting(view)
         receipt = yield from self.receipt(request)
         report = check_receipt(receipt, self.trust)
+        if report.request != request:
+            raise ReceiptOfAnother(f"The service gave the receipt of request {report.request}, not of {request}.")
         at_hand = yield from locally(partial(files_at_hand, report, files))
         name = "-".join(part for part in (report.project, report.version) if part) or report.request
         paths = [(yield from _write(into, f"{name}{SUFFIX}", receipt, written))]

@@ -93,7 +93,8 @@ def with_table(source: Source, signature: bytes) -> Iterator[Part]:
     # the entry may begin between words, and what is summed elsewhere has zeros in its place
     total = image_sum(source) + word_sum([bytes(layout.entry % 2), entry, bytes(layout.entry % 2), table])
     checksum = fold(total) + at + len(table)
-    yield source.read(0, layout.checksum) + (checksum & 0xFFFFFFFF).to_bytes(4, "little")
+    yield Kept(0, layout.checksum)
+    yield (checksum & 0xFFFFFFFF).to_bytes(4, "little")
     yield Kept(layout.checksum + 4, layout.entry - layout.checksum - 4)
     yield entry
     yield Kept(layout.entry + 8, layout.end - layout.entry - 8)
@@ -128,7 +129,8 @@ def _table(signature: bytes) -> bytes:
 
 def _image(source: Source, layout: Layout) -> Iterator[bytes]:
     """Everything before the table, with zeros for what the signature changes."""
-    yield source.read(0, layout.checksum) + bytes(4)
+    yield from pieces(source, 0, layout.checksum)  # its place is the file's word: it may be gigabytes away
+    yield bytes(4)
     yield from pieces(source, layout.checksum + 4, layout.entry - layout.checksum - 4)
     yield bytes(8)
     yield from pieces(source, layout.entry + 8, layout.end - layout.entry - 8)

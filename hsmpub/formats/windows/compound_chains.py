@@ -14,7 +14,8 @@ from hsmpub.formats.windows.storage import CompoundMalformed
 END = 0xFFFFFFFE
 #: Each piece of a stream that lies apart costs memory.
 MAX_RUNS = 1 << 17
-#: Streams mostly lie in one piece, so sectors are compared by so many at once when a run has become so long.
+#: Streams mostly lie in one piece, so sectors are compared by so many at once when a run has become so long; where that
+#: ends, not again before so many more, else the rest of each run would cost a comparison for each sector.
 _LEAP, _LONG = 4096, 256
 
 Run = tuple[int, int]
@@ -25,10 +26,11 @@ def runs_of(table: array[int], used: bytearray, start: int) -> list[Run]:
     runs: list[Run] = []
     at, room = start, min(len(table), len(used))
     while at != END:
-        first = at
+        first, leaping = at, at + _LONG
         while True:
-            if at - first >= _LONG:
+            if at >= leaping:
                 at = _leap(table, used, at, room)
+                leaping = at + _LEAP
             if at >= room or used[at]:
                 raise CompoundMalformed("A chain of sectors leads outside the file, or into another.")
             used[at] = 1
