@@ -17,16 +17,22 @@ class OutputNotInLog(Broken):
     advice = "Use nothing of it: the service gave a signature that its log does not hold."
 
 
-def check_receipt(receipt: bytes, trust: Trust, outputs: Collection[str] = ()) -> Report:
+class ReceiptOfAnother(Broken):
+    advice = "Use nothing of it: what was made for another request would be taken for this one's."
+
+
+def check_receipt(receipt: bytes, trust: Trust, outputs: Collection[str] = (), *, request: str = "") -> Report:
     """The receipt verifies, and records every one of these outputs.
 
     Args:
-        outputs: SHA-256 of signatures that were given out, hex.
+        outputs: SHA-256 of signatures that were given out, hex. request: that it was asked for, if any.
 
     Raises:
-        OutputNotInLog, and what verify_receipt raises.
+        OutputNotInLog, ReceiptOfAnother, and what verify_receipt raises.
     """
     report = receipts.verify_receipt(receipt, trust.log_key, pinned=known_keys(trust))
+    if request and report.request != request:
+        raise ReceiptOfAnother(f"The service gave the receipt of request {report.request}, not of {request}.")
     missing = set(outputs) - {seen.sha256 for seen in report.signatures}
     if missing:
         raise OutputNotInLog(f"{len(missing)} signatures are not in the log as the receipt shows it.")

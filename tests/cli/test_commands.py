@@ -494,6 +494,18 @@ def test_fetch_ends_with_4_when_it_waits(hsmpub: Command, tmp_path: Path) -> Non
     assert list((tmp_path / "made").iterdir()) == []
 
 
+def test_fetch_of_what_is_approved_and_not_signed_yet_waits_and_of_what_never_will_be_says_so(
+    hsmpub: Command, script: dict[type, Any], tmp_path: Path
+) -> None:
+    """Its receipt shows no signatures, which would otherwise be taken for a service that signs something else."""
+    script[m.GetRequest] = lambda _: view(state="approved", missing={}, why="The service is sealed.")
+    said = hsmpub("release", "fetch", "r-1", "--to", tmp_path / "made")
+    assert (said.status, "Request r-1 is still approved." in said.err) == (4, True)
+    script[m.GetRequest] = lambda _: view(state="declined", why="sdk-lead refused", missing={})
+    said = hsmpub("release", "fetch", "r-1", "--to", tmp_path / "made")
+    assert (said.status, "is declined. sdk-lead refused" in said.err) == (1, True)
+
+
 def test_list_and_show(hsmpub: Command) -> None:
     said = hsmpub("release", "list")
     assert said.out == "r-1  release sdk 1.0: pending; waits for 1 of managers\n"

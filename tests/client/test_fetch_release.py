@@ -9,7 +9,7 @@ import pytest
 from fake_keeper import view
 
 from hsmpub.client.asks import Asks
-from hsmpub.client.asks.releases import ReceiptOfAnother
+from hsmpub.client.receipts import ReceiptOfAnother
 from hsmpub.client.steps import Call, Local, Step, run_steps
 from hsmpub.model import entry as e
 from hsmpub.model.trust import Trust

@@ -16,7 +16,7 @@ from hsmpub.client.outputs import write_whole
 from hsmpub.client.receipts import OutputNotInLog, check_receipt
 from hsmpub.client.steps import Pause, Steps, locally
 from hsmpub.client.trust import pinned_key
-from hsmpub.errors import Broken, Conflict, HsmpubError, Refused, Unavailable
+from hsmpub.errors import Conflict, HsmpubError, Refused, Unavailable
 from hsmpub.formats.registry import FORMATS
 from hsmpub.model.attested import Attestation
 from hsmpub.model.digest import sha256_hex
@@ -36,10 +36,6 @@ class NotReleased(Conflict):
 
 class StillWaiting(Unavailable):
     advice = "Wait again: 'hsmpub release wait' resumes where it stands, and asks for nothing anew."
-
-
-class ReceiptOfAnother(Broken):
-    advice = "Use nothing of it: what was made for another release would be taken for this one's."
 
 
 class Asked(NamedTuple):
@@ -100,7 +96,7 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
                 if view.state in GOOD:
                     return view
                 if view.state in BAD:
-                    raise NotReleased(f"Request {view.request} is {view.state}. {view.why}".strip())
+                    raise _never(view)
                 if time.monotonic() >= deadline:
                     raise _still_waiting(view)
             yield Pause(max(0.0, min(every, deadline - time.monotonic())))
@@ -115,18 +111,19 @@ class ReleaseAsks(CiAsks, AnybodyAsks):
             written: called with each path.
 
         Raises:
-            StillWaiting: nothing was signed yet. NotOfTheRelease: a file is not. FileUnreadable, SignedFileDiffers.
+            StillWaiting: nothing was signed yet. NotReleased: nothing ever will be. NotOfTheRelease: a file is not.
+            FileUnreadable, SignedFileDiffers.
             ReceiptOfAnother: the service gives the receipt of another request.
             OutputNotInLog: the service gives other bytes than its log records.
             What verify_receipt raises, Refused, HostileName, NotWritten.
         """
         view = yield from self.request(request)
-        if view.state == "pending":
+        if view.state in ("pending", "approved"):
             raise _still_waiting(view)
+        if view.state in ("declined", "expired"):
+            raise _never(view)
         receipt = yield from self.receipt(request)
-        report = check_receipt(receipt, self.trust)
-        if report.request != request:
-            raise ReceiptOfAnother(f"The service gave the receipt of request {report.request}, not of {request}.")
+        report = check_receipt(receipt, self.trust, request=request)
         at_hand = yield from locally(partial(files_at_hand, report, files))
         name = "-".join(part for part in (report.project, report.version) if part) or report.request
         paths = [(yield from _write(into, f"{name}{SUFFIX}", receipt, written))]
@@ -150,6 +147,10 @@ def _write(into: Path, name: str, data: bytes, written: Callable[[Path], None] |
     if written is not None:
         written(path)
     return path
+
+
+def _never(view: RequestView) -> NotReleased:
+    return NotReleased(f"Request {view.request} is {view.state}. {view.why}".strip())
 
 
 def _still_waiting(view: RequestView) -> StillWaiting:

@@ -57,9 +57,9 @@ def outputs_of(client: Client, request: str) -> Mapping[tuple[str, str], list[Be
     """What a release made for images: (repository, digest) → outputs, as its receipt has them.
 
     Raises:
-        OutputNotInLog; the rules of the receipt; Refused.
+        OutputNotInLog, ReceiptOfAnother; the rules of the receipt; Refused.
     """
-    report = check_receipt(client.receipt(request), client.trust)
+    report = check_receipt(client.receipt(request), client.trust, request=request)
     images = {subject.name: subject for subject in report.subjects if subject.image}
     found: dict[tuple[str, str], list[Beside]] = {}
     for seen in report.signatures:
