@@ -29,6 +29,9 @@ from hsmpub.model.submission import FileRef, HashState, check_file_name
 from hsmpub.model.trust import Trust
 from hsmpub.wire.messages import MadeSignature, SignReply
 
+#: Of smaller files nothing noted is kept: they are looked through again sooner than thousands of them are remembered.
+NOTED_FROM = 16 << 20
+
 
 class SignatureMissing(Broken):
     advice = "Nothing was written for this file; report it with the request's name."
@@ -37,7 +40,8 @@ class SignatureMissing(Broken):
 class Work(msgspec.Struct, frozen=True):
     """A file that is ready to be signed in these formats: by its unfinished hash, or as an upload.
 
-    details: what formats need beside the hash, to check what comes (`Format.extract`). seen: what they noted.
+    details: what formats need beside the hash, to check what comes (`Format.extract`). seen: what they noted of a large
+    file.
     """
 
     path: Path
@@ -91,7 +95,8 @@ def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None
         state, seen = hash_and_look(path, formats=[get_format(name) for name in formats], progress=progress)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
-    return Work(path, tuple(formats), Sha256State.of_state(state), state, state.details, seen)
+    kept = seen if state.size >= NOTED_FROM else None
+    return Work(path, tuple(formats), Sha256State.of_state(state), state, state.details, kept)
 
 
 def asks_of(works: Sequence[Work], formats: Sequence[str]) -> tuple[list[HashState], list[FileRef]]:

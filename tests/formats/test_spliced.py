@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hsmpub.client import signing
 from hsmpub.client.embedding import write_signed
 from hsmpub.client.seen import notes_of
 from hsmpub.client.sha256 import hash_and_look
+from hsmpub.client.signing import digest_work
 from hsmpub.formats.cms import word_sum as sums
 from hsmpub.formats.noted import NotedSource
 from hsmpub.formats.registry import FORMATS
@@ -102,6 +104,15 @@ def test_notes_of_a_file_that_was_written_to_are_dropped(tmp_path: Path) -> None
     path.write_bytes(OTHERS["jar"])
     assert notes_of(seen, path.stat()) == {}
     assert notes_of(None, path.stat()) == {}
+
+
+def test_notes_of_many_small_files_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files of a command are hashed before the first is written."""
+    path = tmp_path / "x.jar"
+    path.write_bytes(SAMPLES["jar"])
+    assert digest_work(path, ("jar",)).seen is None
+    monkeypatch.setattr(signing, "NOTED_FROM", len(SAMPLES["jar"]))
+    assert notes_of(digest_work(path, ("jar",)).seen, path.stat())
 
 
 @given(st.lists(st.binary(max_size=41)))
