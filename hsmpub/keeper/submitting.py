@@ -60,9 +60,8 @@ class Submitting:
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
-            FileNotCovered: the policy does not say what a file is signed as.
-            TargetWithoutFiles: the policy sends none of the files to one of the targets.
-            PolicyChanged: while files were hashed; they would be signed as, say, or go, something else now.
+            FileNotCovered, TargetWithoutFiles: the policy has no format for a file, or no file for a target.
+            PolicyChanged: while files were hashed; they would be signed as, or say, something else, or go elsewhere.
             KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """

@@ -42,8 +42,9 @@ raise SystemExit(hsmpub.cli.main.run())
 
 @pytest.fixture(scope="module")
 def published(publishing: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[m.RequestView, Path]:
-    """A published release of a wheel and of a file that no index takes, and the folder of what was fetched of it: a new
-    one, since where a worker leaves this module and comes back, the fixture is made twice and the service is the same."""
+    """A published release of a wheel and of a package that no index takes, and the folder of what was fetched of it: a
+    new one, since where a worker leaves this module and comes back, the fixture is made twice, the service is the same.
+    """
     unseal(publishing)
     view = wait_for(publishing, start_release(publishing, ("notes.deb", b"no wheel")).request, "published")
     folder = tmp_path_factory.mktemp("fetched")
