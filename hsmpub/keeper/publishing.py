@@ -146,8 +146,7 @@ class Publishing:
         else:
             statement = request.statement
             sizes = zip(statement.subject, statement.predicate.sizes, strict=True)
-            going = statement.going_to(target)
-            wanted = [(s.name, s.sha256, size, b"") for s, size in sizes if s in going]
+            wanted = [(s.name, s.sha256, size, b"") for s, size in sizes if statement.goes(s, target)]
         items = []
         for name, sha256, size, content in wanted:
             item = request.items.get((target, name)) or Item(sha256)

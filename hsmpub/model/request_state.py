@@ -107,6 +107,7 @@ class Request:
         """Targets of files hold every subject that goes there; a git target holds its one tag, signed under
         `git:<target>`. Where nothing goes, nothing is published."""
         tag = self.signed.get(f"git:{target}")
-        names = [tag[0].name] if tag else [s.name for s in self.statement.going_to(target)]
+        statement = self.statement
+        names = [tag[0].name] if tag else [s.name for s in statement.subject if statement.goes(s, target)]
         items = [self.items.get((target, name)) for name in names]
         return bool(items) and all(item is not None and item.state in FINISHED for item in items)

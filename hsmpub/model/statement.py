@@ -83,10 +83,9 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What is made of one file, and by which keys."""
         return taken(self.predicate.sign, subject.formats)
 
-    def going_to(self, target: str) -> tuple[Subject, ...]:
-        """The files that go to a target; what goes to a git target is its tag, whatever this says."""
-        every = self.predicate.publish
-        return tuple(one for one in self.subject if target in (every if one.publish is None else one.publish))
+    def goes(self, subject: Subject, target: str) -> bool:
+        """Whether one file goes to a target; what goes to a git target is its tag, whatever this says."""
+        return target in (self.predicate.publish if subject.publish is None else subject.publish)
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")

@@ -67,4 +67,4 @@ def check_publishing(facts: Facts, statement: Statement, made: Sequence[Made]) -
 
 def _digests(statement: Statement, target: str) -> dict[str, str]:
     """File → digest, of those that go to the target."""
-    return {subject.name: subject.sha256 for subject in statement.going_to(target)}
+    return {subject.name: subject.sha256 for subject in statement.subject if statement.goes(subject, target)}
