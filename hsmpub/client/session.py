@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hsmpub.client.steps import JSON, Steps, call, locally
+from hsmpub.client.steps import JSON, Pause, Steps, call, locally
 from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import keeper_identity
-from hsmpub.errors import Broken
+from hsmpub.errors import Broken, HsmpubError
 from hsmpub.model.trust import Trust
 from hsmpub.secret.box import open_box
 from hsmpub.wire.messages import SessionReply
 from hsmpub.wire.session import answer_info, bound_audience, check_session_signature, request_mac, session_mac_key
 
 _reply = msgspec.json.Decoder(SessionReply)
+#: Seconds that a job waits for a service that has just started and fetches its issuers' keys, and between askings.
+PATIENCE, PAUSE = 10.0, 0.25
 
 
 class KeeperNotThePinnedOne(Broken):
@@ -77,7 +80,7 @@ def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps
     bound = bound_audience(audience or trust.service, client_key)
     token = yield from locally(lambda: source.token(bound))
     body = msgspec.json.encode({"token": token, "client_key": client_key})
-    reply = yield from call("POST", "/v1/sessions", _reply, content=body, headers=JSON)
+    reply = yield from _asked(body)
     try:
         check_session_signature(
             keeper_identity(trust),
@@ -92,3 +95,17 @@ def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps
     except (InvalidSignature, ValueError):
         raise KeeperNotThePinnedOne("The session was not opened by the pinned keeper.") from None
     return CiSession(reply.session, key, reply.expires_at, private)
+
+
+def _asked(body: bytes) -> Steps[SessionReply]:
+    """Asks, and again while the service does not know its issuers' keys yet: the token was not looked at until then."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            reply: SessionReply = yield from call("POST", "/v1/sessions", _reply, content=body, headers=JSON)
+        except HsmpubError as refusal:
+            if refusal.rule != "issuer-keys-missing" or time.monotonic() > until:
+                raise
+            yield Pause(PAUSE)
+        else:
+            return reply

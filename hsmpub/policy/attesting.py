@@ -6,7 +6,7 @@ with a requester's predicate needs the list of types. Neither list has a default
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from hsmpub.errors import Forbidden, Invalid
 from hsmpub.identity.build import build_of
@@ -70,5 +70,5 @@ def decide_build(policy: Policy, who: CiIdentity, sign: Sequence[Signing]) -> Bu
     return build
 
 
-def _makes(sign: Sequence[Signing], formats: Iterable[str]) -> bool:
-    return any(name in one.formats for one in sign for name in formats)
+def _makes(sign: Sequence[Signing], formats: Set[str]) -> bool:
+    return any(not formats.isdisjoint(one.formats) for one in sign)

@@ -13,14 +13,13 @@ import hashlib
 import struct
 from typing import NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hsmpub.formats.cursor import Cursor
 from hsmpub.formats.format import Claim, HashName, OutputForAnother, OutputMalformed
-from hsmpub.formats.public_key import PublicKey, load_public
-from hsmpub.model.key import KeyRecord
+from hsmpub.formats.public_key import load_public
+from hsmpub.model.key import KeyKind, KeyRecord
 
 _BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
 _LINE = 70
@@ -57,7 +56,7 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash
     cursor.end()
     if inner.sized(4) != expected.algorithm:
         raise SshsigMalformed("The signature names an algorithm that its key does not use.")
-    raw = _read_raw(inner.sized(4), load_public(key))
+    raw = _read_raw(inner.sized(4), key.kind)
     inner.end()
     message = expected.message + digest
     if key.kind == "ed25519":
@@ -73,7 +72,7 @@ def read_signature(signature: bytes, key: KeyRecord, malformed: type[OutputMalfo
     if inner.sized(4) != _expected(key, "", "sha256").algorithm:
         raise malformed("The signature names an algorithm that its key does not use.")
     try:
-        raw = _read_raw(inner.sized(4), load_public(key))
+        raw = _read_raw(inner.sized(4), key.kind)
     except SshsigMalformed as e:
         raise malformed(e.detail) from None
     inner.end()
@@ -137,10 +136,10 @@ def _dearmor(text: bytes) -> bytes:
     return data
 
 
-def _read_raw(signature: bytes, public: PublicKey) -> bytes:
+def _read_raw(signature: bytes, kind: KeyKind) -> bytes:
     """The raw form: two mpints of ECDSA side by side, RSA and Ed25519 as they are."""
-    if not isinstance(public, EllipticCurvePublicKey):
-        if len(signature) != (384 if isinstance(public, RSAPublicKey) else 64):
+    if kind != "p256":
+        if len(signature) != (384 if kind == "rsa3072" else 64):
             raise SshsigMalformed("The signature has not the length that its key gives.")
         return signature
     cursor = Cursor(signature, SshsigMalformed)
