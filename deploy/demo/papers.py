@@ -20,6 +20,7 @@ loopback = true
 kind = "pypi"
 url = "{upload}"
 index = "{simple}"
+files = ["*.whl", "*.tar.gz"]
 username = "{index_user}"
 credential = "index"
 loopback = true

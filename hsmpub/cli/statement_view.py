@@ -15,7 +15,7 @@ from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.predicate import Decryption, Predicate, Profiles, TufFacts
-from hsmpub.model.statement import Statement
+from hsmpub.model.statement import Statement, Subject
 
 _MORE = "↳ "
 
@@ -77,7 +77,8 @@ def _facts(predicate: Predicate) -> Iterator[tuple[str, str]]:
 
 def _show_files(console: Console, statement: Statement) -> None:
     sizes, certify = statement.predicate.sizes, statement.predicate.certify
-    by_file = any(subject.annotations for subject in statement.subject)
+    by_file = any(subject.formats for subject in statement.subject)
+    by_target = any(subject.publish is not None for subject in statement.subject)
     for index, subject in enumerate(statement.subject):
         size = f", {sizes[index]:,} bytes" if index < len(sizes) else ""
         _show(console, "  file         ", f"{visible(subject.name)}{size}")
@@ -87,8 +88,16 @@ def _show_files(console: Console, statement: Statement) -> None:
         if by_file:
             formats = [visible(name) for signing in statement.sign(subject) for name in signing.formats]
             _show(console, "  signed as    ", ", ".join(formats))
+        if by_target:
+            _show(console, "  goes to      ", _targets(subject))
         if index < len(certify) and certify[index]:
             _show(console, "  certifies    ", visible(certify[index]))
+
+
+def _targets(subject: Subject) -> str:
+    if subject.publish is None:
+        return "every target that takes files"
+    return ", ".join(visible(target) for target in subject.publish) or "no target"
 
 
 def _show_decryption(console: Console, asked: Decryption) -> None:

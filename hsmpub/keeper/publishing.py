@@ -144,8 +144,9 @@ class Publishing:
             content = tag[0].text.encode()
             wanted = [(tag[0].name, tag[0].sha256, len(content), content)]
         else:
-            sizes = request.statement.predicate.sizes
-            wanted = [(s.name, s.sha256, size, b"") for s, size in zip(request.statement.subject, sizes, strict=True)]
+            statement = request.statement
+            sizes = zip(statement.subject, statement.predicate.sizes, strict=True)
+            wanted = [(s.name, s.sha256, size, b"") for s, size in sizes if statement.goes(s, target)]
         items = []
         for name, sha256, size, content in wanted:
             item = request.items.get((target, name)) or Item(sha256)

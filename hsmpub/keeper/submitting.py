@@ -60,8 +60,8 @@ class Submitting:
         Raises:
             VersionAlreadyRequested: this version stands with other files or another commit.
             NameOfASignature: a file has the name of a signature of another one.
-            FileNotCovered: the policy does not say what a file is signed as.
-            PolicyChanged: while files were hashed; they would be signed as, or say, something else now.
+            FileNotCovered, TargetWithoutFiles: the policy has no format for a file, or no file for a target.
+            PolicyChanged: while files were hashed; they would be signed as, or say, something else, or go elsewhere.
             KeyRetired: the policy names a key that signs nothing any more.
             The rules of hsmpub.policy and of the artifact store.
         """
@@ -75,7 +75,7 @@ class Submitting:
             # Decided again: another policy may have been adopted while the files were hashed.
             read, rule = rule, self._decide(session, body)
             build = self._check_said(session, body, rule)
-            others = (read.sign, read.files) != (rule.sign, rule.files)
+            others = (read.sign, read.files, read.targets) != (rule.sign, rule.files, rule.targets)
             if others or self._book.policy.profiles(body.project, rule.sign) != profiles:
                 raise PolicyChanged("Another policy was adopted while the files were read.")
             subjects = tuple(_subject(file, rule) for file in body.files)
@@ -166,8 +166,8 @@ def check_output_names(files: Sequence[s.FileRef], grant: ReleaseGrant) -> None:
 
 
 def _subject(file: s.FileRef, rule: ReleaseGrant) -> Subject:
-    own = rule.files.get(file.name)
-    return Subject(file.name, {"sha256": file.sha256}, uri_of(file.image), Annotations(own) if own else None)
+    own = Annotations(rule.files.get(file.name), rule.targets.get(file.name))
+    return Subject(file.name, {"sha256": file.sha256}, uri_of(file.image), own if own != Annotations() else None)
 
 
 def uri_of(image: str) -> str:

@@ -104,8 +104,10 @@ class Request:
             self.state = "published"
 
     def _is_published(self, target: str) -> bool:
-        """Targets of files hold every subject; a git target holds its one tag, signed under `git:<target>`."""
+        """Targets of files hold every subject that goes there; a git target holds its one tag, signed under
+        `git:<target>`. Where nothing goes, nothing is published."""
         tag = self.signed.get(f"git:{target}")
-        names = [tag[0].name] if tag else [s.name for s in self.statement.subject]
-        items = (self.items.get((target, name)) for name in names)
-        return all(item is not None and item.state in FINISHED for item in items)
+        statement = self.statement
+        names = [tag[0].name] if tag else [s.name for s in statement.subject if statement.goes(s, target)]
+        items = [self.items.get((target, name)) for name in names]
+        return bool(items) and all(item is not None and item.state in FINISHED for item in items)

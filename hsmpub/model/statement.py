@@ -31,16 +31,21 @@ PREDICATE_TYPES: dict[Kind, str] = {
 }
 
 
-class Annotations(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a statement says of one file. formats: the only ones that are made of it."""
+class Annotations(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a statement says of one file.
 
-    formats: tuple[str, ...]
+    formats: the only ones that are made of it; None: all. publish: the only targets that it goes to, none of them git;
+    None: all of those that take files.
+    """
+
+    formats: tuple[str, ...] | None = None
+    publish: tuple[str, ...] | None = None
 
 
 class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file: its base name and `{"sha256": hex}`. uri: of a manifest, `oci://` and the image's repository.
 
-    annotations: where not all that the predicate asks for is made of this file.
+    annotations: where not all that the predicate asks for is made of this file, or not all targets get it.
     """
 
     name: str
@@ -57,6 +62,16 @@ class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         """The repository, for a manifest of an image; else empty."""
         return self.uri.removeprefix(SCHEME)
 
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The only formats that are made of it; empty: all that the predicate asks for."""
+        return (self.annotations.formats or ()) if self.annotations else ()
+
+    @property
+    def publish(self) -> tuple[str, ...] | None:
+        """The only targets that it goes to; None: all of those that take files."""
+        return self.annotations.publish if self.annotations else None
+
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     type_: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
@@ -66,7 +81,11 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def sign(self, subject: Subject) -> tuple[Signing, ...]:
         """What is made of one file, and by which keys."""
-        return taken(self.predicate.sign, subject.annotations.formats if subject.annotations else ())
+        return taken(self.predicate.sign, subject.formats)
+
+    def goes(self, subject: Subject, target: str) -> bool:
+        """Whether one file goes to a target; what goes to a git target is its tag, whatever this says."""
+        return target in (self.predicate.publish if subject.publish is None else subject.publish)
 
 
 _encoder = msgspec.json.Encoder(order="deterministic")
@@ -105,13 +124,21 @@ def load_statement(data: bytes) -> Statement:
 
 
 def _check_annotations(statement: Statement) -> None:
-    """Only files that are signed have formats of their own, some of those that the predicate asks for."""
-    asked = {name for signing in statement.predicate.sign for name in signing.formats}
-    for formats in [subject.annotations.formats for subject in statement.subject if subject.annotations]:
-        if statement.predicate.kind not in ("sign", "release") or not formats or len(set(formats)) != len(formats):
+    """Only files that are signed have formats of their own, some of those that the predicate asks for; only those of a
+    release have targets of their own, some of the release's."""
+    predicate = statement.predicate
+    asked = {name for signing in predicate.sign for name in signing.formats}
+    for own in [subject.annotations for subject in statement.subject if subject.annotations]:
+        if predicate.kind not in ("sign", "release") or own == Annotations():
+            raise StatementMalformed("A subject of the statement has annotations that say nothing.")
+        if own.formats is not None and (not own.formats or len(set(own.formats)) != len(own.formats)):
             raise StatementMalformed("The formats of a subject of the statement have no plain form.")
-        if not asked.issuperset(formats):
+        if not asked.issuperset(own.formats or ()):
             raise StatementMalformed("A subject of the statement has a format that the statement does not ask for.")
+        if own.publish is not None and (predicate.kind != "release" or len(set(own.publish)) != len(own.publish)):
+            raise StatementMalformed("The targets of a subject of the statement have no plain form.")
+        if not set(predicate.publish).issuperset(own.publish or ()):
+            raise StatementMalformed("A subject of the statement goes to a target that the statement does not name.")
 
 
 def pae(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:

@@ -25,6 +25,7 @@ def check_targets(check: Checking) -> None:
             raise rule.CredentialShared(f"Target {seen[target.credential]!r} has this credential.", line=line)
         seen[target.credential] = name
         _check_tag(check, name, target)
+        _check_files(check, name, target)
     targets = check.policy.targets.items()
     check.once((((t.kind, t.url.rstrip("/"), t.tag), ("target", n, "url")) for n, t in targets), "The same target")
 
@@ -52,3 +53,10 @@ def _check_tag(check: Checking, name: str, target: Target) -> None:
     if not target.key:
         raise rule.TagRefused(f"Target {name!r} does not say which key signs its tags.", line=tag_line)
     check.fit(target.key, "openpgp", key_line)
+
+
+def _check_files(check: Checking, name: str, target: Target) -> None:
+    at = ("target", name, "files")
+    if target.kind == "git" and target.files is not None:
+        raise rule.FilesUnfit(f"A tag goes to target {name!r}, and no file does.", line=check.line(*at))
+    check.once(((one, (*at, k)) for k, one in enumerate(target.files or ())), "The same pattern")

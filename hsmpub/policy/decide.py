@@ -5,13 +5,13 @@ Pure: no clock, no look-ups. Each method raises its rule or returns what is gran
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 
 from hsmpub.errors import HsmpubError
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.predicate import Profiles, Quorum, Signing
-from hsmpub.policy.by_file import patterns_of, release_formats, signings
+from hsmpub.policy.by_file import patterns_of, release_formats, release_targets, signings
 from hsmpub.policy.grants import (
     AdministrationClosed,
     ApprovalNeeded,
@@ -36,11 +36,11 @@ from hsmpub.policy.version import check_version
 class Policy(PolicyFile):
     """A policy that passed `load_policy`."""
 
-    def decide_release(self, who: CiIdentity, project: str, version: str, files: Iterable[str]) -> ReleaseGrant:
+    def decide_release(self, who: CiIdentity, project: str, version: str, files: Sequence[str]) -> ReleaseGrant:
         """A release of files of these names. An entry that is for none of them is no part of it.
 
         Raises:
-            UnknownProject, NotARequester, NoRelease, VersionOutsideScheme, FileNotCovered.
+            UnknownProject, NotARequester, NoRelease, VersionOutsideScheme, FileNotCovered, TargetWithoutFiles.
         """
         table = self._project_for(who, project)
         if table.jwt is not None or table.crl is not None:
@@ -48,6 +48,7 @@ class Policy(PolicyFile):
         check_version(version, table.versions)
         formats = release_formats(project, table, files)
         every = set(chain.from_iterable(formats.values()))
+        targets = {name: self.targets[name] for name in table.publish if name in self.targets}
         return ReleaseGrant(
             project=project,
             sign=signings(table, every),
@@ -55,6 +56,7 @@ class Policy(PolicyFile):
             approvals=_quorums(table.approvals),
             expires=table.expires,
             files={name: own for name, own in formats.items() if len(own) < len(every)},
+            targets=release_targets(targets, files),
         )
 
     def check_routine(self, who: CiIdentity, project: str) -> None:

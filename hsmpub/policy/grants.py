@@ -48,6 +48,7 @@ class ReleaseGrant(msgspec.Struct, frozen=True):
     """expires: seconds that the request waits for approvals; empty approvals: none are needed.
 
     sign: all that some file takes; files: name → formats, of those that do not take all.
+    targets: name → targets, of files that do not go to all that take files.
     """
 
     project: str
@@ -56,6 +57,7 @@ class ReleaseGrant(msgspec.Struct, frozen=True):
     approvals: tuple[Quorum, ...]
     expires: int
     files: dict[str, tuple[str, ...]] = {}
+    targets: dict[str, tuple[str, ...]] = {}
 
     def of(self, file: str) -> tuple[Signing, ...]:
         """What is made of one file."""

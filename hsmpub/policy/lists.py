@@ -1,11 +1,11 @@
 """Lists of a project: repositories whose images it signs, types of predicates that its requesters may have attested,
-names of files that formats are made of."""
+names of files that formats are made of, or that go to a target."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from hsmpub.model.attested import Attestation, PredicateRefused, PredicateTypeReserved, check_attestation
 from hsmpub.model.glob import is_wild
@@ -54,5 +54,7 @@ def check_file_pattern(pattern: str) -> str:
 
 
 FilePattern = Annotated[Text, AfterValidator(check_file_pattern)]
+#: None: every file.
+FilePatterns = Annotated[tuple[FilePattern, ...], Field(min_length=1, max_length=64)] | None
 ImagePattern = Annotated[Text, AfterValidator(check_image_pattern)]
 PredicateTypeName = Annotated[Text, AfterValidator(check_predicate_type)]

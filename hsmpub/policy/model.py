@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StrictBool, StrictInt, StringConstraints
 from pydantic import model_validator as validates
 
+from hsmpub.policy.lists import FilePatterns
 from hsmpub.policy.period import DEFAULT_EXPIRY, Days, Period
 from hsmpub.policy.project import Approvals, Project
 from hsmpub.policy.table import Name, Table, Text
@@ -31,7 +32,8 @@ class Target(Table):
     """Where releases go.
 
     `index` and `username` are for pypi: the simple index that is read back, and the user of the upload (without it:
-    `__token__`). `tag` and `key` are for git: name and key of the tag; `username` there too.
+    `__token__`). `files`: patterns of names of the only files that go there; None: every file of a release. `tag` and
+    `key` are for git: name and key of the tag; `username` there too.
     """
 
     kind: Literal["pypi", "git"]
@@ -39,6 +41,7 @@ class Target(Table):
     credential: Name
     loopback: StrictBool = False
     index: str = ""
+    files: FilePatterns = None
     username: str = ""
     tag: str = ""
     key: str = ""
@@ -51,8 +54,9 @@ class Target(Table):
         return table
 
     def settings(self) -> dict[str, str | bool | int]:
-        """The table as the courier's job carries it; `tag` and `key` only where they mean something."""
-        return {name: value for name, value in self.model_dump().items() if value != ""}
+        """The table as the courier's job carries it, which names its files one by one; `tag` and `key` only where they
+        mean something."""
+        return {name: value for name, value in self.model_dump(exclude={"files"}).items() if value != ""}
 
 
 class Rule(Table):

@@ -8,7 +8,7 @@ from pydantic import Field, StrictInt
 from pydantic import model_validator as validates
 
 from hsmpub.model.predicate import Quorum
-from hsmpub.policy.lists import FilePattern, ImagePattern, PredicateTypeName
+from hsmpub.policy.lists import FilePatterns, ImagePattern, PredicateTypeName
 from hsmpub.policy.period import DEFAULT_EXPIRY, Days, Period
 from hsmpub.policy.profiles import CertificateTable, CrlTable, JwtTable, SshCertificates
 from hsmpub.policy.table import Name, Table, Text
@@ -38,7 +38,7 @@ class Signs(Table):
 
     key: Name
     formats: Annotated[tuple[Name, ...], Field(min_length=1)]
-    files: Annotated[tuple[FilePattern, ...], Field(min_length=1, max_length=64)] | None = None
+    files: FilePatterns = None
 
 
 class Approvals(Table):

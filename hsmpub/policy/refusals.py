@@ -101,7 +101,7 @@ class ImagesUnstated(PolicyRefused):
 
 
 class FilesUnfit(PolicyRefused):
-    advice = "Leave 'files' out: tokens and lists of revoked certificates are asked for under any name."
+    advice = "Leave 'files' out: tokens, lists of revoked certificates and tags are about no file of a release."
 
 
 class PredicatesUnstated(PolicyRefused):

@@ -111,8 +111,10 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
             who = _who(_session(facts, predicate))
             grant = policy.decide_release(who, predicate.project, predicate.version, names)
             granted, expires = (grant.sign, grant.publish, grant.approvals), grant.expires
-            if _own_formats(statement) != [grant.files.get(name, ()) for name in names]:
+            if [subject.formats for subject in statement.subject] != [grant.files.get(name, ()) for name in names]:
                 raise PolicyGrantsOtherwise("The statement has other formats for a file than the policy.")
+            if [subject.publish for subject in statement.subject] != [grant.targets.get(name) for name in names]:
+                raise PolicyGrantsOtherwise("The statement sends a file to other targets than the policy.")
         case "sign":
             session = _session(facts, predicate)
             for signing in predicate.sign:
@@ -131,11 +133,6 @@ def check_grant(facts: Facts, statement: Statement, policy: Policy) -> None:
         raise PolicyGrantsOtherwise(
             "The statement asks for other signatures, targets, approvals or time than the policy."
         )
-
-
-def _own_formats(statement: Statement) -> list[tuple[str, ...]]:
-    """What each subject takes, in their order; empty: all that is asked for."""
-    return [subject.annotations.formats if subject.annotations else () for subject in statement.subject]
 
 
 def _check_files(statement: Statement, policy: Policy) -> None:

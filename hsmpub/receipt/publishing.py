@@ -31,7 +31,7 @@ def check_publishing(facts: Facts, statement: Statement, made: Sequence[Made]) -
         PublishedOtherwise: names the entry.
     """
     done, _ = facts.carried_out
-    digests = {subject.name: subject.sha256 for subject in statement.subject}
+    going = {name: _digests(statement, name) for name in statement.predicate.publish}
     tags = {
         m.output.artifact.removeprefix(TAG_ARTIFACT): m.output
         for m in made
@@ -42,8 +42,9 @@ def check_publishing(facts: Facts, statement: Statement, made: Sequence[Made]) -
     for index in sorted(steps):
         entry = steps[index]
         tag = tags.get(entry.target)
-        wanted = digests.get(entry.item) if tag is None else tag.sha256 if tag.name == entry.item else None
-        if wanted is None or index < done or entry.target not in statement.predicate.publish:
+        here = going.get(entry.target, {})
+        wanted = here.get(entry.item) if tag is None else tag.sha256 if tag.name == entry.item else None
+        if wanted is None or index < done or entry.target not in going:
             raise PublishedOtherwise(f"Entry {index} publishes {entry.item!r}, which was not approved for that.", index)
         place = (entry.target, entry.item)
         before = found.get(place, PublishedItem(*place, "", 0, 0))
@@ -62,3 +63,8 @@ def check_publishing(facts: Facts, statement: Statement, made: Sequence[Made]) -
             )
         found[place] = PublishedItem(*place, entry.result, entry.attempt, entry.at)
     return tuple(found.values())
+
+
+def _digests(statement: Statement, target: str) -> dict[str, str]:
+    """File → digest, of those that go to the target."""
+    return {subject.name: subject.sha256 for subject in statement.subject if statement.goes(subject, target)}

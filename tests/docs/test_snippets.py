@@ -82,7 +82,9 @@ def test_the_projects_of_the_policy_page_load_together_and_grant_what_it_says() 
     app = CiIdentity("github", "repo:acme/app", {
         "repository": "acme/app", "repository_id": "417000456", "ref": "refs/tags/v1",
     }, "", 0, 0)  # fmt: skip
-    assert policy.decide_release(app, "app", "1", ["a.deb", "SHA256SUMS"]).of("a.deb") == (Signing("debian", ("deb",)),)
+    grant = policy.decide_release(app, "app", "1", ["a.deb", "a.whl"])
+    assert grant.of("a.deb") == (Signing("debian", ("deb",)),)
+    assert grant.targets == {"a.deb": ()}
     assert policy.decide_release(job, "website", "2026.11", ["site.tar.gz"]).approvals == ()
 
 

@@ -339,8 +339,8 @@ class Kept:
     async def ask_policy(self, text: str) -> m.RequestView:
         return await self.ask(AskPolicy("sdk-lead", _nonce(), self.now(), text))
 
-    async def seal_credential(self) -> None:
-        view = await self.ask(AskCredential("sdk-lead", _nonce(), self.now(), "index", "Ym94"))
+    async def seal_credential(self, name: str = "index") -> None:
+        view = await self.ask(AskCredential("sdk-lead", _nonce(), self.now(), name, "Ym94"))
         await self.approve(view, "security-officer")
         await self.settle()
 

@@ -10,19 +10,24 @@ from hsmpub.model import entry as e
 from hsmpub.model.contradiction import LogContradictsItself
 from hsmpub.model.fold import ServiceState
 from hsmpub.model.predicate import Predicate, Quorum, Signing
-from hsmpub.model.statement import Subject, dump_statement
+from hsmpub.model.statement import Annotations, Subject, dump_statement
 
 A, B = "a" * 64, "b" * 64
 OUTPUT = e.Output("x.whl", "openpgp", "release", "x.whl.asc", B, "sig")
 
 
-def requested(request: str = "r1", publish: tuple[str, ...] = ("pypi",), version: str = "1.0") -> e.Requested:
+def requested(
+    request: str = "r1", publish: tuple[str, ...] = ("pypi",), version: str = "1.0",
+    wheel: Annotations | None = None, sdist: Annotations | None = None,
+) -> e.Requested:  # fmt: skip
     predicate = Predicate(
         request=request, kind="release", requester={"issuer": "ci", "subject": "job"}, policy_sha256=A, nonce="n",
         requested_at=1, expires_at=100, approvals=(Quorum("managers", 1),), project="p", version=version,
         commit="c" * 40, sizes=(3, 4), sign=(Signing("release", ("openpgp",)),), publish=publish,
     )  # fmt: skip
-    subjects = (Subject("x.whl", {"sha256": A}), Subject("x.tar.gz", {"sha256": B}))
+    subjects = (
+        Subject("x.whl", {"sha256": A}, annotations=wheel), Subject("x.tar.gz", {"sha256": B}, annotations=sdist),
+    )  # fmt: skip
     return e.Requested(1, request, dump_statement(subjects, predicate).decode())
 
 
@@ -56,6 +61,14 @@ def test_a_release_goes_from_pending_to_published() -> None:
     entries += published("x.tar.gz")
     assert fold(*entries).requests["r1"].state == "published"
     assert fold(*entries).requests["r1"].entries == list(range(len(entries)))
+
+
+def test_a_file_that_goes_to_no_target_is_not_waited_for_and_a_target_of_no_file_is_never_published() -> None:
+    nowhere = Annotations(publish=())
+    facts = signed("x.whl"), signed("x.tar.gz"), *published("x.whl")
+    assert fold(requested(sdist=nowhere), *facts).requests["r1"].state == "published"
+    assert fold(requested(sdist=nowhere), *facts[:2]).requests["r1"].state == "signed"
+    assert fold(requested(wheel=nowhere, sdist=nowhere), *facts[:2]).requests["r1"].state == "signed"
 
 
 def test_nothing_to_publish_is_done_when_signed() -> None:

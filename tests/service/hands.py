@@ -128,13 +128,13 @@ def wait_for(world: World, request: str, *states: str, seconds: float = 180) -> 
     raise AssertionError(f"request {request} is {seen}")
 
 
-def start_release(world: World) -> m.RequestView:
-    """A release of one wheel with both approvals, under a version of its own."""
+def start_release(world: World, *beside: tuple[str, bytes]) -> m.RequestView:
+    """A release of one wheel with both approvals, under a version of its own. beside: name and bytes of more files."""
     version = f"1.{secrets.randbelow(1 << 30)}"
 
     async def scenario(front: Front) -> m.RequestView:
-        file = store(world.home, *wheel("sdk", version))
-        view = await ask_release(world, front, version, file, project="sdk")
+        files = [store(world.home, *file) for file in (wheel("sdk", version), *beside)]
+        view = await ask_release(world, front, version, *files, project="sdk")
         await approve(world, front, view, (world.people.manager, world.people.lead))
         return view
 

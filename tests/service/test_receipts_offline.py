@@ -42,15 +42,16 @@ raise SystemExit(hsmpub.cli.main.run())
 
 @pytest.fixture(scope="module")
 def published(publishing: World, tmp_path_factory: pytest.TempPathFactory) -> tuple[m.RequestView, Path]:
-    """A published release, and the folder of what was fetched of it: a new one, since where a worker leaves this module
-    and comes back, the fixture is made twice and the service is the same."""
+    """A published release of a wheel and of a package that no index takes, and the folder of what was fetched of it: a
+    new one, since where a worker leaves this module and comes back, the fixture is made twice, the service is the same.
+    """
     unseal(publishing)
-    view = wait_for(publishing, start_release(publishing).request, "published")
+    view = wait_for(publishing, start_release(publishing, ("notes.deb", b"no wheel")).request, "published")
     folder = tmp_path_factory.mktemp("fetched")
     publishing.hsmpub("release", "fetch", view.request, "--to", folder)
-    wheel = next(subject for subject in json.loads(view.statement)["subject"])
-    digest = wheel["digest"]["sha256"]
-    shutil.copy(publishing.home / "artifacts" / digest[:2] / digest, folder / wheel["name"])
+    for file in json.loads(view.statement)["subject"]:
+        digest = file["digest"]["sha256"]
+        shutil.copy(publishing.home / "artifacts" / digest[:2] / digest, folder / file["name"])
     return view, folder
 
 
@@ -69,7 +70,8 @@ def test_the_receipt_of_a_published_release_verifies_without_a_network(
     for step in ("checkpoint", "inclusion", "request", "policy", "approvals", "signatures", "files", "publishing"):
         assert f"ok  {step}" in done.stdout
     assert "2 people approved it" in done.stdout
-    assert "→ index: accepted" in done.stdout
+    assert "2 of 2 files are at hand" in done.stdout
+    assert done.stdout.count("→ index: accepted") == 1  # the wheel; the other file was not to go there
 
 
 def test_the_receipt_of_routine_signatures_verifies_without_a_network(publishing: World, tmp_path: Path) -> None:
