@@ -19,7 +19,7 @@ class Role:
         sockets: `none`: only what was inherited; `unix`: Unix sockets; `any`: the network too.
         spawn: may start processes.
         fork: may make copies of itself, which start no program.
-        bound: cannot free itself from ending with its parent (`end_with`).
+        bound: cannot free itself from ending with its parent (`end_with`), nor leave memory behind.
     """
 
     sockets: Sockets

@@ -26,6 +26,7 @@ _X86_64 = {
     "unshare": 272, "setns": 308, "swapon": 167, "swapoff": 168, "reboot": 169, "seccomp": 317,
     "prlimit64": 302, "setpriority": 141, "ioprio_set": 251, "sched_setscheduler": 144, "sched_setparam": 142,
     "sched_setattr": 314, "sched_setaffinity": 203, "migrate_pages": 256, "move_pages": 279,
+    "memfd_create": 319, "memfd_secret": 447, "shmget": 29, "msgget": 68, "semget": 64, "mq_open": 240,
 }  # fmt: skip
 _AARCH64 = {
     "socket": 198, "connect": 203, "accept": 202, "accept4": 242, "bind": 200, "listen": 201,
@@ -38,6 +39,7 @@ _AARCH64 = {
     "unshare": 97, "setns": 268, "swapon": 224, "swapoff": 225, "reboot": 142, "seccomp": 277,
     "prlimit64": 261, "setpriority": 140, "ioprio_set": 30, "sched_setscheduler": 119, "sched_setparam": 118,
     "sched_setattr": 274, "sched_setaffinity": 122, "migrate_pages": 238, "move_pages": 239,
+    "memfd_create": 279, "memfd_secret": 447, "shmget": 194, "msgget": 186, "semget": 190, "mq_open": 180,
 }  # fmt: skip
 #: machine → (AUDIT_ARCH, numbers, first number of a foreign table on the same machine)
 _MACHINES: dict[str, tuple[int, dict[str, int], int | None]] = {
@@ -57,6 +59,10 @@ _NEVER = (
     "setpriority", "ioprio_set", "sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity",
     "migrate_pages", "move_pages",
 )  # fmt: skip
+
+#: Of a process that is bound to its parent: how it would free itself; and memory that no limit of address space counts,
+#: or that stays when the process is gone.
+_UNBOUND = ("prctl", "memfd_create", "memfd_secret", "shmget", "msgget", "semget", "mq_open")
 
 _LOAD, _JUMP_EQ, _JUMP_GE, _JUMP_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data; both machines are little-endian
@@ -91,7 +97,7 @@ def filter_program(role: Role, machine: str) -> bytes:
     if not copies:
         denied += ["fork", "vfork"]
     if role.bound:
-        denied.append("prctl")
+        denied += _UNBOUND
     for name in denied:
         if name in numbers:
             program += [_op(_JUMP_EQ, 0, 1, numbers[name]), _refuse()]

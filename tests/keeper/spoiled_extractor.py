@@ -42,6 +42,8 @@ def _spoil() -> bytes:
         "stop": lambda: os.kill(os.getppid(), signal.SIGSTOP),
         "orders": lambda: os.read(0, 1),
         "answers": lambda: os.write(1, b"\0\0\0\1x"),
+        "lasting": _leave_memory,
+        "unbounded": lambda: os.close(os.memfd_create("x")),
         "memory": lambda: os.close(os.open(f"/proc/{os.getppid()}/mem", os.O_RDWR)),
     }
     return b" ".join(name.encode() for name, attempt in tries.items() if _did(attempt))
@@ -53,6 +55,15 @@ def _did(attempt: object) -> bool:
     except OSError:
         return False
     return True
+
+
+def _leave_memory() -> None:
+    """Shared memory stays when the process is gone, and no limit of address space counts it until it is attached."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    number = libc.shmget(0, ctypes.c_size_t(4096), 0o600)
+    if number < 0:
+        _raise()
+    libc.shmctl(number, 0, None)  # it was possible; taken away again
 
 
 def _raise() -> None:
