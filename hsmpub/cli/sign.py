@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from os.path import realpath
 from pathlib import Path
 from typing import Annotated
 
@@ -90,13 +91,13 @@ def _ready(
     failed: list[str],
 ) -> Iterator[Work]:  # fmt: skip
     """Each file with the formats that it takes; in no folder two signatures of one name, in whatever request."""
-    names: defaultdict[Path, OutputNames] = defaultdict(OutputNames)
+    names: defaultdict[str, OutputNames] = defaultdict(OutputNames)
     problems: list[tuple[Path, Problem]] = []  # said when the bars no longer hold the terminal
     with bars() as start:
         for path in files:
             try:
                 formats = choose(path)
-                names[output or path.parent].take(path.name, formats)
+                names[realpath(output or path.parent)].take(path.name, formats)  # however the folder is named
                 yield _work(client, path, formats, send, start)
             except HsmpubError as e:
                 problems.append((path, _problem(e)))

@@ -40,10 +40,11 @@ def test_many_kinds_of_files_are_one_request_and_one_that_cannot_be_read_fails_a
     assert all(f"{path}: The pins do not name the key" in said.err for path in files if path.name != "y.deb")
 
 
+@pytest.mark.parametrize("way", [".", "elsewhere/.."])
 def test_of_two_signatures_of_one_name_the_second_is_not_asked_for(
-    hsmpub: Command, service: Running, tmp_path: Path
+    hsmpub: Command, service: Running, tmp_path: Path, way: str
 ) -> None:
-    files = [tmp_path / "x", tmp_path / "x.v6", tmp_path / "elsewhere" / "x.v6"]
+    files = [tmp_path / "x", tmp_path / way / "x.v6", tmp_path / "elsewhere" / "x.v6"]
     files[2].parent.mkdir()
     for file in files:
         file.write_text("text")
