@@ -8,10 +8,11 @@ from pathlib import Path
 
 from hsmpub.client.finding import Found, NoSignatureFound, find_signatures
 from hsmpub.client.given import given_file
-from hsmpub.client.judging import Judged, SignatureOfNoPinnedKey, judge
+from hsmpub.client.judging import Judged, SignatureOfNoPinnedKey, check_nothing_else, judge
 from hsmpub.client.stamped_time import Authorities
 from hsmpub.errors import Broken
 from hsmpub.formats.cms.stamp import STAMPED, without_timestamp
+from hsmpub.formats.registry import get_format
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.keys import Keys
 from hsmpub.receipt.report import Report, SignatureSeen
@@ -25,7 +26,7 @@ def judge_with(report: Report, files: Sequence[Path], keys: Keys, authorities: A
     """The signatures of these files that the receipt speaks of, judged by the pins, too.
 
     Raises:
-        VerificationsDisagree, and what `judge` raises of timestamps and certificates.
+        VerificationsDisagree, SignedFileAltered, and what `judge` raises of timestamps and certificates.
     """
     judged: list[Judged] = []
     for path in files:
@@ -35,9 +36,13 @@ def judge_with(report: Report, files: Sequence[Path], keys: Keys, authorities: A
             continue  # a signature itself, or nothing at hand that signs it
         for found in founds:
             seen = _seen(found, report)
-            # the pins of a key that was made since are the receipt's alone
-            if seen is not None and seen.key not in report.newer_keys:
-                judged.append(_agreed(found, path, seen, report, keys, authorities))
+            if seen is None:
+                continue
+            if seen.key in report.newer_keys:  # of a key that was made since, the receipt alone knows
+                if found.embedded:
+                    check_nothing_else(found, get_format(seen.format))
+                continue
+            judged.append(_agreed(found, path, seen, report, keys, authorities))
     return judged
 
 

@@ -8,6 +8,7 @@ from hsmpub.artifact.plain_file import open_plain
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import Invalid
 from hsmpub.formats.format import Format
+from hsmpub.formats.output_names import check_one_inside
 from hsmpub.formats.purposes import BEARER_FORMATS
 from hsmpub.formats.registry import FORMATS
 
@@ -27,10 +28,6 @@ class SeveralFormatsByContent(Invalid):
 
 class TokenBesideFile(Invalid):
     advice = "Use 'hsmpub jwt'."
-
-
-class TwoSignaturesInOneFile(Invalid):
-    advice = "Sign once for each: what the one writes, the other then signs."
 
 
 def choose_formats(path: Path, asked: tuple[str, ...], otherwise: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -55,9 +52,7 @@ def choose_formats(path: Path, asked: tuple[str, ...], otherwise: tuple[str, ...
 def _checked(path: Path, formats: tuple[str, ...]) -> tuple[str, ...]:
     if BEARER_FORMATS.intersection(formats):
         raise TokenBesideFile("Tokens are not written beside files, where others could read them.")
-    into = [name for name in formats if name in FORMATS and FORMATS[name].embedded]
-    if len(into) > 1:
-        raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {path.name!r}.")
+    check_one_inside(path.name, formats)
     return formats
 
 

@@ -76,7 +76,7 @@ def judge(
     if record != key.record:
         notes.append("its certificate is not the one in the pins: the key is the same, so it was renewed")
     if found.embedded:
-        _check_nothing_else(found, form)
+        check_nothing_else(found, form)
     time = None if token is None else judge_token(token, output, authorities, found.path.name)
     notes += check_times(form, output, record, time, authorities, logged_at)
     return Judged(found.path.name, form.name, found.embedded, key.name, key.record.kind, key.state,
@@ -144,7 +144,7 @@ def notes_of(key: Key, name: str) -> list[str]:
     return [f"the key is {key.state} and signs nothing any more; only a receipt shows that it was signed before"]
 
 
-def _check_nothing_else(found: Found, form: Format) -> None:
+def check_nothing_else(found: Found, form: Format) -> None:
     """The file is, byte for byte, what comes of putting this signature into it. Raises SignedFileAltered."""
     source, at = PathSource(found.path), 0
     for piece in form.attach(source, found.output):

@@ -1,4 +1,4 @@
-"""Names of the signatures of several files, which lie in one folder: each means one thing."""
+"""What signatures may be made of the same files: each has a name of its own, and one at most goes into a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from hsmpub.formats.registry import FORMATS
 
 class NameOfASignature(Invalid):
     advice = "Rename one of the files, or leave one out: signatures are made here, and lie beside their files."
+
+
+class TwoSignaturesInOneFile(Invalid):
+    advice = (
+        "Sign once for each: what the one writes, the other then signs. For releases, the policy says by 'files' which "
+        "files a format is for."
+    )
+
+
+def check_one_inside(file: str, formats: Iterable[str]) -> None:
+    """Each signature that goes into a file is over the file without it. Raises TwoSignaturesInOneFile."""
+    into = [name for name in formats if name in FORMATS and FORMATS[name].embedded]
+    if len(into) > 1:
+        raise TwoSignaturesInOneFile(f"{' and '.join(into)} would both change {file!r}.")
 
 
 class OutputNames:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hsmpub.errors import Conflict
-from hsmpub.formats.output_names import OutputNames
+from hsmpub.formats.output_names import OutputNames, check_one_inside
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.certifying import certified
@@ -159,10 +159,16 @@ class Submitting:
 
 
 def check_output_names(files: Sequence[s.FileRef], grant: ReleaseGrant) -> None:
-    """Every name in a release means one thing. Raises NameOfASignature."""
+    """Every name in a release means one thing, and every file can hold what goes into it.
+
+    Raises:
+        NameOfASignature, TwoSignaturesInOneFile.
+    """
     names = OutputNames(file.name for file in files)
     for file in files:
-        names.take(file.name, [name for signing in grant.of(file.name) for name in signing.formats])
+        formats = [name for signing in grant.of(file.name) for name in signing.formats]
+        check_one_inside(file.name, formats)
+        names.take(file.name, formats)
 
 
 def _subject(file: s.FileRef, rule: ReleaseGrant) -> Subject:

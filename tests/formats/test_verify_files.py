@@ -6,6 +6,7 @@ import importlib.util
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -35,10 +36,12 @@ from hsmpub.formats.cms.stamp import signature_value, with_timestamp
 from hsmpub.formats.cms.timestamp_token import timestamp_request, token_of
 from hsmpub.formats.registry import FORMATS
 from hsmpub.formats.source import BytesSource
+from hsmpub.model.digest import sha256_hex
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.keys import Key, Keys, Life
 from hsmpub.model.trust import Trust, dump_trust
 from hsmpub.receipt import verify_receipt
+from hsmpub.receipt.report import SignatureSeen
 from tests.cli.command import Command
 from tests.receipt import story
 
@@ -375,3 +378,16 @@ def test_what_stands_behind_the_signature_is_covered_or_refused(tmp_path: Path) 
     path.write_bytes(path.read_bytes() + ar_member(b"_gpgmaint", b"xx"))
     with pytest.raises(SignedFileAltered):
         judged(path, keys_of(key))
+
+
+def test_what_stands_behind_the_signature_is_refused_by_a_key_that_the_pins_do_not_know_yet(tmp_path: Path) -> None:
+    """The receipt shows that such a key is the service's; what it did not sign is not in the receipt either."""
+    key = key_record("p256", "deb")
+    path = signed(tmp_path, "deb", key)
+    [found] = find_signatures(path)
+    seen = SignatureSeen("x", "x", "deb", key.name, sha256_hex(found.output), True, False)
+    report = SimpleNamespace(signatures=(seen,), newer_keys=(key.name,), at=0)
+    assert judge_with(report, [path], keys_of(), NOBODY) == []  # type: ignore[arg-type]
+    path.write_bytes(path.read_bytes() + ar_member(b"_gpgmaint", b"xx"))
+    with pytest.raises(SignedFileAltered):
+        judge_with(report, [path], keys_of(), NOBODY)  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hsmpub.formats.output_names import NameOfASignature
+from hsmpub.formats.output_names import NameOfASignature, TwoSignaturesInOneFile
 from hsmpub.keeper.submitting import check_output_names
 from hsmpub.model.predicate import Signing
 from hsmpub.model.submission import FileRef
@@ -36,3 +36,11 @@ def test_refuses_names_that_would_mean_two_things(names: tuple[str, ...], told: 
         with pytest.raises(NameOfASignature) as refused:
             check_output_names(files(*order), GRANT)
         assert refused.value.detail in (told, "'x.v6.asc' would be a signature of 'x.v6' and a signature of 'x'.")
+
+
+def test_refuses_two_signatures_that_go_into_one_file() -> None:
+    """Each is made over the file as it was sent, so one of them would be lost."""
+    grant = ReleaseGrant("p", (Signing("k", ("jar", "apk")),), (), (), 60)
+    with pytest.raises(TwoSignaturesInOneFile) as refused:
+        check_output_names(files("x.apk"), grant)
+    assert "jar and apk would both change 'x.apk'" in refused.value.detail
