@@ -60,7 +60,8 @@ def run(
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Ask for a release, wait until it is out, and fetch what it made: for CI jobs. Run again, it goes on where it
-    stands. Exits with 4 where people have not approved in time."""
+    stands. Exits with 4 where people have not approved in time. Signatures that go into their files are fetched beside
+    them; 'hsmpub release fetch REQUEST FILE…' writes those files signed."""
     paths, attest = files or [], read_predicate(predicate, predicate_type)
     if request:
         client = connect(url, trust, ca_file)

@@ -19,13 +19,26 @@ from hsmpub.client.given import given_file
 from hsmpub.client.stamped_time import Authorities
 from hsmpub.client.upload import FileUnreadable
 from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.formats.purposes import BEARER_FORMATS, CA_FORMATS
 from hsmpub.model.trust import Trust, known_keys
 from hsmpub.receipt import Step, verify_receipt
 from hsmpub.receipt.model import FORMAT, SUFFIX
+from hsmpub.receipt.report import Report
+
+#: Names that are listed at most.
+_SHOWN = 5
+#: Formats that make something which is used by itself, without the file that was signed.
+_ALONE = CA_FORMATS | BEARER_FORMATS | {"ssh-certificate"}
 
 
 class OneAnswer(Invalid):
     advice = "With --json name one receipt in each call, and its files."
+
+
+class NoSignedFile(Invalid):
+    advice = (
+        "Name the signed files beside the receipt and their signatures: a signature alone says nothing about a file."
+    )
 
 
 def verify(
@@ -77,6 +90,8 @@ def _verify_receipt(
     say_step = (lambda _: None) if as_json else _say_step
     report = verify_receipt(data, known.log_key, given, pinned=keys, on_step=say_step)
     judged = judge_with(report, others, keys, authorities)
+    if given and not _says_something(report):
+        raise NoSignedFile("None of the files that were named is one that was signed.")
     if as_json:
         say_json({"verified": True, **{name: getattr(report, name) for name in _MEMBERS}, "judged": judged})
         return
@@ -87,8 +102,20 @@ def _verify_receipt(
     if report.newer_keys:
         names = ", ".join(map(visible, report.newer_keys))
         note(f"Your pins do not hold {names} yet; the receipt proves it. Bring them up to date: 'hsmpub trust update'.")
+    if given and (absent := [one.name for one in report.subjects if one.name not in report.at_hand]):
+        note(
+            f"This says nothing about files that were not named: {', '.join(map(visible, absent[:_SHOWN]))}"
+            f"{f' and {len(absent) - _SHOWN} more' if len(absent) > _SHOWN else ''}."
+        )
     if not given:
         note("No file was named, so this says nothing about a file at hand: name the artifacts after the receipt.")
+
+
+def _says_something(report: Report) -> bool:
+    """Whether a signed file is at hand, or what is used without one: a certificate, a token, a tag."""
+    names = {one.name for one in report.subjects}
+    alone = any(one.given and (one.format in _ALONE or one.artifact not in names) for one in report.signatures)
+    return bool(report.at_hand) or alone or not report.signatures
 
 
 def _verify_receipts(
@@ -139,7 +166,7 @@ def _read(receipt: Path) -> bytes:
 _MEMBERS = (
     "service", "request", "kind", "project", "version", "commit", "requester", "at", "checkpoint", "policy_index",
     "roster_index", "subjects", "approvals", "signatures", "artifacts", "published", "newer_keys",
-    "steps",
+    "steps", "at_hand",
 )  # fmt: skip
 
 

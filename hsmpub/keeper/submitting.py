@@ -9,12 +9,13 @@ import msgspec
 
 from hsmpub.errors import Conflict
 from hsmpub.formats.output_names import OutputNames, check_one_inside
+from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
 from hsmpub.keeper.certifying import certified
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PROJECT, check_room, enter
 from hsmpub.keeper.sessions import Session
-from hsmpub.keeper.tuf import shown_facts, tuf_formats
+from hsmpub.keeper.tuf import shown_facts
 from hsmpub.model import submission as s
 from hsmpub.model.attested import Build
 from hsmpub.model.image import SCHEME
@@ -118,11 +119,14 @@ class Submitting:
         return rule
 
     async def _look_into(self, body: s.AskRelease, rule: ReleaseGrant) -> tuple[TufFacts, ...]:
-        """Every file is there; what TUF metadata among them says, for approvers to read."""
+        """Every file is there, and of the kinds that its formats are made for: nobody approves what cannot be signed.
+
+        Returns: what TUF metadata among them says, for approvers to read."""
         shown, longest = [], self._book.policy.tuf_longest(body.project, rule.sign)
         for file in body.files:
             sign = rule.of(file.name)
-            artifact = await self._artifacts.check(file, tuf_formats(sign))
+            forms = [get_format(name) for one in sign for name in one.formats]
+            artifact = await self._artifacts.check(file, forms)
             shown += shown_facts(self._book, artifact, sign, longest)
         return tuple(shown)
 

@@ -85,7 +85,10 @@ class Policy(PolicyFile):
         for name, granted in allowed.items():
             if set(formats) <= set(granted):
                 return SignGrant(project, name, tuple(formats), table.expires)
-        raise FormatNotGranted(f"No one key of project {project!r} makes {', '.join(formats)[:200]}.")
+        makes = "; ".join(", ".join(granted) for granted in allowed.values())
+        raise FormatNotGranted(
+            f"No one key of project {project!r} makes {', '.join(formats)[:200]}. Its keys make: {makes[:400]}."
+        )
 
     def decide_signatures(self, who: CiIdentity, project: str, key: str, formats: Sequence[str]) -> tuple[Signing, ...]:
         """As `decide_sign`; where no key is named and no one key makes all the formats, each by the key that makes it.

@@ -88,3 +88,10 @@ class Report:
     newer_keys: tuple[str, ...]
     steps: tuple[Step, ...]
     delivered: str = ""
+
+    @property
+    def at_hand(self) -> tuple[str, ...]:
+        """Names of the subjects that this says something about: the file was given as it was asked for, or with a
+        signature in it that verified."""
+        inside = {one.artifact for one in self.signatures if one.checked}
+        return tuple(one.name for one in self.subjects if one.name in self.artifacts or one.name in inside)

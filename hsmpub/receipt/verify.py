@@ -98,7 +98,9 @@ def verify_receipt(
     same, signatures = check_files(facts, statement, made, files)
     checked = [f"{s.name}: {s.format} by {s.key}" for s in signatures if s.checked]
     # a file that carries its signature is another than the one that was asked for
-    at_hand = f"{len(same)} of {len(statement.subject)} files are at hand as they were asked for"
+    inside = {one.artifact for one in signatures if one.checked} & {one.name for one in statement.subject} - set(same)
+    at_hand = f"{len(same) + len(inside)} of {len(statement.subject)} files are at hand"
+    at_hand += f", {len(inside)} with the signature inside" if inside else ""
     passed("files", f"{at_hand}, and {len(checked)} of {len(made)} signatures.", checked)
     published = check_publishing(facts, statement, made)
     passed(

@@ -346,6 +346,10 @@ def test_receipt_and_pins_agree_or_nothing_holds(tmp_path: Path, hsmpub: Command
     told = json.loads(hsmpub("verify", tmp_path / "x.receipt.json", *files, "--json").out)
     assert told["verified"]
     assert {one["name"] for one in told["judged"]} == set(outputs)
+    alone = hsmpub("verify", tmp_path / "x.receipt.json", *(tmp_path / name for name in outputs))
+    assert (alone.status, "None of the files that were named is one that was signed." in alone.err) == (1, True)
+    some = hsmpub("verify", tmp_path / "x.receipt.json", files[0])
+    assert (some.status, f"not named: {files[1].name}" in some.err) == (0, len(story.FILES) > 1)
     said = hsmpub("verify", *files, tmp_path / "x.receipt.json")  # wherever the receipt stands
     assert said.status == 0
     assert said.out.count("beside the file, by key release") == len(outputs)

@@ -17,6 +17,7 @@ from hsmpub.keeper.places import MAX_OF_ONE, ManyFilesWait
 from hsmpub.model import submission as s
 from hsmpub.model.key import KeyRecord
 from hsmpub.wire import messages as m
+from tests.formats.samples import SAMPLES
 from tests.service.jobs import NIGHTLY, release, store
 
 POLICY = """
@@ -58,10 +59,13 @@ def test_a_release_that_cannot_be_signed_is_tried_ever_later(
     kept: keeping.Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario() -> None:
-        await kept.unseal()
         job = await kept.job(repository="example/packages", ref="refs/heads/main")
-        view = await job.ask(release("1", store(kept.folder, "x.deb", b"no package"), project="packages"))
+        file = store(kept.folder, "x.deb", SAMPLES["deb"])
+        view = await job.ask(release("1", file, project="packages"))
         assert isinstance(view, m.RequestView)
+        [stored] = kept.folder.rglob(file.sha256)
+        stored.write_bytes(b"no package")  # what is no package when it is asked for is refused then
+        await kept.unseal()
         await kept.settle()
         read = watch(kept, monkeypatch)
         for _ in range(3600 // 5):
@@ -69,7 +73,7 @@ def test_a_release_that_cannot_be_signed_is_tried_ever_later(
             await kept.keeper.sweep_once()
             await kept.settle()
         assert 3600 // MOST_SECONDS <= read["x.deb"] <= 3600 // MOST_SECONDS + 8
-        assert "dpkg-deb" in (await kept.see(view)).why
+        assert "x.deb was altered" in (await kept.see(view)).why
 
     asyncio.run(scenario())
 

@@ -166,6 +166,17 @@ def test_a_file_that_the_policy_does_not_speak_of_stops_the_release(keeper: Kept
     with_job(keeper, asks)
 
 
+def test_a_file_that_is_not_of_its_kind_is_told_before_anybody_approves(keeper: Kept, files: dict[str, bytes]) -> None:
+    async def asks(job: Job) -> None:
+        size = keeper.keeper.book.log.size
+        with pytest.raises(HsmpubError, match="no Debian package"):
+            await asked(keeper, job, {**files, "app.deb": b"notes, by the name of a package"})
+        assert keeper.keeper.book.log.size == size
+        assert (await asked(keeper, job, files)).state == "pending"  # the version is free
+
+    with_job(keeper, asks)
+
+
 def state(name: str, data: bytes, *formats: str) -> s.HashState:
     details = {one: get_format(one).extract(BytesSource(data)) for one in formats if get_format(one).detail_limit}
     return msgspec.structs.replace(Sha256State.of(data).to_state(name), details=details, formats=formats)

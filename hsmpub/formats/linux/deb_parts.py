@@ -42,6 +42,10 @@ class _Unpacker(Protocol):
     def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
+def _name(part: Member) -> str:
+    return part.name.decode("ascii", "replace")
+
+
 def check_parts(source: Source, parts: Sequence[Member]) -> None:
     """Raises DebPartsUnclear, FileTooShort unless the three parts can be divided in this way only."""
     version, control, data = parts
@@ -50,7 +54,7 @@ def check_parts(source: Source, parts: Sequence[Member]) -> None:
     for part in (control, data):
         at, wanted = _BEGINNINGS[_ending(part)]
         if part.size < at + len(wanted) or source.read(part.data + at, len(wanted)) != wanted:
-            raise DebPartsUnclear(f"The package's part {part.name!r} does not begin as its name says.")
+            raise DebPartsUnclear(f"The package's part {_name(part)!r} does not begin as its name says.")
     if control.size > MAX_CONTROL_BYTES:
         raise DebPartsUnclear("The package's control part is larger than any.")
     try:
@@ -58,7 +62,7 @@ def check_parts(source: Source, parts: Sequence[Member]) -> None:
     except (zlib.error, lzma.LZMAError, ValueError, IndexError):
         ends = False
     if not ends:
-        raise DebPartsUnclear(f"The package's part {control.name!r} does not end where its archive ends.")
+        raise DebPartsUnclear(f"The package's part {_name(control)!r} does not end where its archive ends.")
 
 
 def _ending(part: Member) -> bytes:

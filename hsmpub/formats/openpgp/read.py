@@ -72,7 +72,7 @@ def read_document_packet(body: bytes, state: FileHash, key: KeyRecord, at: int |
 def claim_of(signature: PgpSignature, digest: bytes) -> Claim:
     """digest: SHA-256 over data and suffix. Raises OpenpgpDigestDiffers."""
     if signature.quick != digest[:2]:
-        raise OpenpgpDigestDiffers("The signature repeats the start of another digest.")
+        raise OpenpgpDigestDiffers("It is not what was signed: the signature repeats the start of another digest.")
     return Claim(digest, "sha256", signature.raw)
 
 

@@ -66,7 +66,7 @@ def read_v6_document(
 def v6_claim(signature: V6Signature, digest: bytes, key: KeyRecord) -> Claim:
     """digest: SHA-256 over salt, data and suffix. Raises OpenpgpDigestDiffers."""
     if signature.quick != digest[:2]:
-        raise OpenpgpDigestDiffers("The signature repeats the start of another digest.")
+        raise OpenpgpDigestDiffers("It is not what was signed: the signature repeats the start of another digest.")
     return Claim(digest, "none" if key.kind == "ed25519" else "sha256", signature.raw)
 
 
