@@ -34,8 +34,9 @@ class _Place:
 NOWHERE = _Place()
 
 
-class _Stage(Stage):
-    """The demo's, but for how this project's own commands start."""
+class ForkedStage(Stage):
+    """The demo's, but for how this project's own commands start: without an interpreter of their own. Not for what is
+    measured."""
 
     def _play(
         self, command: list[str], cwd: Path, stdin: bytes, env: dict[str, str]
@@ -46,9 +47,10 @@ class _Stage(Stage):
         return super()._play(command, cwd, stdin, env)
 
 
-def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: GitServer | None = None) -> World:
+def make_world(root: Path, issuer: Issuer, *, index: Devpi | None = None, git: GitServer | None = None,
+               staged: type[Stage] = ForkedStage) -> World:  # fmt: skip
     """People and papers below `root`; no ceremony yet."""
-    stage = _Stage(root, Console(quiet=True))
+    stage = staged(root, Console(quiet=True))
     return World(
         stage=stage,
         people=gather(stage),

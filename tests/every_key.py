@@ -26,10 +26,11 @@ from ceremony.standing.kind import AnyKind
 from ceremony.standing.quorum import AtHand
 from deploy.demo import acts
 from deploy.demo.servers.issuer import Issuer
+from deploy.demo.stage import Stage
 from hsmpub.home import Home
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.trust import known_keys, load_trust
-from tests.box import genesis, make_world
+from tests.box import ForkedStage, genesis, make_world
 
 PROJECT = "everything"
 REPOSITORY = "example/everything"
@@ -77,13 +78,14 @@ class EveryKey:
     """keys: by name, as the pins have them; root: the CA's own certificate, PEM. without: keys to do without.
 
     more: other keys, as KEYS; projects: theirs, added to the policy; authority: one of them, of a CA of one's own.
+    staged: how commands start.
     """
 
     def __init__(self, root: Path, issuer: Issuer, without: tuple[str, ...] = (), *,
                  more: Mapping[str, tuple[str, tuple[str, ...]]] | None = None, projects: str = "",
-                 authority: str = "") -> None:  # fmt: skip
+                 authority: str = "", staged: type[Stage] = ForkedStage) -> None:  # fmt: skip
         wanted = {name: what for name, what in KEYS.items() if name not in without}
-        self.world = make_world(root / "world", issuer)
+        self.world = make_world(root / "world", issuer, staged=staged)
         self._held = 0
         genesis(self.world)
         texts = [_key(name, *what) for name, what in {**wanted, **(more or {})}.items()]

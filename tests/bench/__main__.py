@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from deploy.demo.servers.issuer import Issuer
+from deploy.demo.stage import Stage
 from tests.bench import apart, formats, large, machine, many, service
 from tests.box import running
 from tests.every_key import EveryKey
@@ -35,7 +36,8 @@ def main() -> None:
         service.main(console)
     if parts := [part for name, part in _PARTS.items() if name in wanted]:
         with tempfile.TemporaryDirectory(prefix="hsmpub-bench-") as name, Issuer.start() as issuer:
-            place = EveryKey(Path(name), issuer, more=apart.KEYS, projects=apart.POLICY, authority=apart.AUTHORITY)
+            place = EveryKey(Path(name), issuer, more=apart.KEYS, projects=apart.POLICY, authority=apart.AUTHORITY,
+                             staged=Stage)  # fmt: skip
             with running(place.world):
                 for part in parts:
                     part(place, Path(name), console)
