@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hsmpub.cli.in_force import replaced
 from hsmpub.cli.options import (
     DEFAULT_URL,
     AsJson,
@@ -88,10 +89,11 @@ def show(
     """Show a request in full."""
     with connect(url, trust, ca_file) as client:
         view = client.request(request)
-    if as_json:
-        say_json(view)
-        return
-    show_statement(console(), load_statement(view.statement), view.statement)
+        if as_json:
+            say_json(view)
+            return
+        statement = load_statement(view.statement)
+        show_statement(console(), statement, view.statement, replaced(client, statement))
     say_view(view)
 
 

@@ -296,7 +296,7 @@ def test_revocation_changes_one_line_of_the_roster_in_force(
     script[m.GetStatus] = service.keeper.status(roster_sha256=sha256_hex(file.read_bytes()))
     said = hsmpub("roster", "revoke", "ben", "--roster", file, "--person", "ann", "--key", ssh_key, "--write")
     assert said.status == 0, said.err
-    assert "+revoked = true" in said.out
+    assert "\n+  revoked = true\n" in said.out
     body = load_personal_submission(last(service, m.SubmitPersonal).body)
     assert isinstance(body, AskRoster)
     assert body.text == file.read_text()
