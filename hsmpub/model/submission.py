@@ -21,6 +21,7 @@ MAX_FILES = 256
 #: More than there are; each is asked of the policy.
 MAX_FORMATS = 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
+_VERSION_FORM = "is not 1 to 100 letters, digits and '.+!_~-', the first a letter or digit"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -127,7 +128,11 @@ def check_names(body: CiBody) -> None:
     for name in names:
         check_file_name(name)
     if len(set(names)) != len(names):
-        raise MalformedSubmission("The request names a file twice.")
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise MalformedSubmission(
+            f"The request names the file {twice!r} twice.",
+            next_step="Name each file once; files of one name in different folders go into requests of their own.",
+        )
     if not all(is_sha256_hex(f.sha256) and f.size >= 0 for f in files):
         raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
     for image in filter(None, [f.image for f in files] + [s.image for s in states]):
@@ -137,9 +142,12 @@ def check_names(body: CiBody) -> None:
         check_attestation(body.attest)
     if isinstance(body, AskRelease):
         if not _VERSION.fullmatch(body.version):
-            raise MalformedSubmission(f"The version {body.version[:80]!r} has no plain form.")
+            raise MalformedSubmission(f"The version {body.version[:80]!r} {_VERSION_FORM}.")
         if not _COMMIT.fullmatch(body.commit):
-            raise MalformedSubmission("The commit is not 40 or 64 lower-case hex characters.")
+            raise MalformedSubmission(
+                "The commit is not 40 or 64 lower-case hex characters.",
+                next_step="Name it in full, as 'git rev-parse HEAD' does.",
+            )
 
 
 def _check_formats(body: CiBody, taken: Sequence[tuple[str, ...]]) -> None:
