@@ -13,15 +13,18 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
+from hsmpub.cli.own_outputs import WithSignatures, check_release_files
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_words import say_publishing, say_view
-from hsmpub.cli.say import say
+from hsmpub.cli.say import note, say
+from hsmpub.cli.visible import visible
 from hsmpub.client.asks.releases import StillWaiting
 from hsmpub.client.client import Client
 from hsmpub.client.outputs import NotWritten
 from hsmpub.client.upload import refer_to
 from hsmpub.errors import Broken, Conflict, Invalid
+from hsmpub.formats.registry import FORMATS
 from hsmpub.model.attested import Attestation
 from hsmpub.model.statement import load_statement
 from hsmpub.wire.messages import RequestView
@@ -48,7 +51,7 @@ def run(
     project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")] = "",
     version: Annotated[str, typer.Option("--version")] = "",
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")] = "",
-    predicate: PredicateFile = None, predicate_type: PredicateType = "",
+    predicate: PredicateFile = None, predicate_type: PredicateType = "", with_signatures: WithSignatures = False,
     request: Annotated[str, typer.Option("--request", help="Go on with this request; ask for nothing.")] = "",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for approvals and publishing at most.")] = 3600.0,
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.05)] = 5.0,
@@ -60,9 +63,10 @@ def run(
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Ask for a release, wait until it is out, and fetch what it made: for CI jobs. Run again, it goes on where it
-    stands. Exits with 4 where people have not approved in time. Signatures that go into their files are fetched beside
-    them; 'hsmpub release fetch REQUEST FILE…' writes those files signed."""
+    stands. Exits with 4 where people have not approved in time. Files named here whose signature goes into the
+    file are written to the folder, too, signed, unless they lie in it."""
     paths, attest = files or [], read_predicate(predicate, predicate_type)
+    check_release_files(paths, with_signatures)
     if request:
         client = connect(url, trust, ca_file)
     elif not paths or not (project and version and commit):
@@ -85,7 +89,24 @@ def run(
             say_publishing(client.request(view.request))
             raise
         into.mkdir(parents=True, exist_ok=True)
-        client.fetch_release(view.request, into, written=lambda path: say(str(path)))
+        elsewhere = [path for path in paths if path.absolute().parent.resolve() != into.resolve()]
+        client.fetch_release(view.request, into, files=elsewhere, written=lambda path: say(str(path)))
+        _say_unwritten(view, elsewhere)
+
+
+def _say_unwritten(view: RequestView, at_hand: list[Path]) -> None:
+    """Files that are signed inside and were not written: that would have changed the very files that the next run, or
+    somebody who looks, takes as those of the release; or they are not at hand."""
+    statement, there = load_statement(view.statement), {path.name for path in at_hand}
+    names = [
+        visible(subject.name)
+        for subject in statement.subject
+        if subject.name not in there
+        and any(FORMATS[name].embedded for one in statement.sign(subject) for name in one.formats if name in FORMATS)
+    ]
+    if names:
+        note(f"Signed inside, and not written here: {', '.join(names)}.")
+        note(f"Next: 'hsmpub release fetch {view.request} FILE… --to FOLDER' writes them signed, to another folder")
 
 
 def _ask(client: Client, paths: list[Path], project: str, version: str, commit: str,

@@ -521,8 +521,15 @@ def test_sign_names_the_files_that_were_not_signed(
     good.write_bytes(b"good")
     hostile.write_bytes(b"x")
     script[m.Submit] = Sealed("The service is sealed.")
-    said = hsmpub("sign", good, hostile, tmp_path / "missing.bin", "--project", "p", "--format", "sshsig",
-                  "--token-command", TOKEN)  # fmt: skip
+    words = ("sign", good, hostile, tmp_path / "missing.bin", "--project", "p", "--format", "sshsig",
+             "--token-command", TOKEN)  # fmt: skip
+    before = len(service.keeper.seen)
+    said = hsmpub(*words)
+    assert said.status == 1
+    assert "Nothing was signed, for 2 of 3 files cannot be: " in said.err
+    assert f"{good}: " not in said.err
+    assert not any(isinstance(one, m.Submit) for one in service.keeper.seen[before:])
+    said = hsmpub(*words, "--keep-going")
     assert said.status == 1
     assert f"{good}: The service is sealed. Holders hand in" in said.err
     assert "is not a plain base name" in said.err
