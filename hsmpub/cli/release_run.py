@@ -64,7 +64,7 @@ def run(
 ) -> None:  # fmt: skip
     """Ask for a release, wait until it is out, and fetch what it made: for CI jobs. Run again, it goes on where it
     stands. Exits with 4 where people have not approved in time. Files named here whose signature goes into the
-    file are written to the folder, too, signed, unless they lie in it."""
+    file are written to the folder, too, signed, but never over themselves."""
     paths, attest = files or [], read_predicate(predicate, predicate_type)
     check_release_files(paths, with_signatures)
     if request:
@@ -89,24 +89,29 @@ def run(
             say_publishing(client.request(view.request))
             raise
         into.mkdir(parents=True, exist_ok=True)
-        elsewhere = [path for path in paths if path.absolute().parent.resolve() != into.resolve()]
-        client.fetch_release(view.request, into, files=elsewhere, written=lambda path: say(str(path)))
-        _say_unwritten(view, elsewhere)
-
-
-def _say_unwritten(view: RequestView, at_hand: list[Path]) -> None:
-    """Files that are signed inside and were not written: that would have changed the very files that the next run, or
-    somebody who looks, takes as those of the release; or they are not at hand."""
-    statement, there = load_statement(view.statement), {path.name for path in at_hand}
-    names = [
-        visible(subject.name)
-        for subject in statement.subject
-        if subject.name not in there
-        and any(FORMATS[name].embedded for one in statement.sign(subject) for name in one.formats if name in FORMATS)
-    ]
-    if names:
-        note(f"Signed inside, and not written here: {', '.join(names)}.")
+        at_hand = [path for path in paths if not _stands_there(view, path, into)]
+        client.fetch_release(view.request, into, files=at_hand, written=lambda path: say(str(path)))
+        unwritten = _inside(view).keys() - {path.name for path in at_hand}
+    if unwritten:
+        note(f"Signed inside, and not written here: {', '.join(map(visible, sorted(unwritten)))}.")
         note(f"Next: 'hsmpub release fetch {view.request} FILE… --to FOLDER' writes them signed, to another folder")
+
+
+def _inside(view: RequestView) -> dict[str, str]:
+    """The files of a release that carry their signature → the name of the signed file."""
+    statement = load_statement(view.statement)
+    return {
+        subject.name: FORMATS[name].signed_name(subject.name)
+        for subject in statement.subject
+        for signing in statement.sign(subject)
+        for name in signing.formats
+        if name in FORMATS and FORMATS[name].embedded
+    }
+
+
+def _stands_there(view: RequestView, path: Path, into: Path) -> bool:
+    """Whether the signed file would come over this one, which the next run takes as the release's."""
+    return _inside(view).get(path.name) == path.name and path.absolute().parent.resolve() == into.resolve()
 
 
 def _ask(client: Client, paths: list[Path], project: str, version: str, commit: str,
