@@ -11,7 +11,7 @@ import typer
 from hsmpub.cli.options import connect
 from hsmpub.cli.say import note
 from hsmpub.cli.visible import visible
-from hsmpub.client.adopted import Adopted, Kind
+from hsmpub.client.adopted import Adopted, Kind, digest_replaced
 from hsmpub.client.client import Client
 from hsmpub.client.trust import PinsMissing
 from hsmpub.errors import Refused, Unavailable
@@ -39,12 +39,16 @@ def show_in_force(kind: Kind, at: int | None, url: str, trust: Path | None, ca_f
 
 
 def replaced(client: Client, statement: Statement) -> Adopted | None:
-    """The policy or roster that the one of a statement would replace. Without pins, or while the log's end is not
-    signed, there is none: then the whole new text is all that can be shown, and that is said.
+    """The policy or roster that the one of a statement would replace. Without pins, while the log's end is not signed
+    or where the statement names none, there is none: the whole new text is all that can be shown then, and that is
+    said.
 
     Raises what `LogAsks.replaced` raises.
     """
     if statement.predicate.kind not in ("policy", "roster"):
+        return None
+    if not digest_replaced(statement.predicate):
+        note("What changes cannot be shown: the request is older than statements that name the roster in force.")
         return None
     try:
         return client.replaced(statement)

@@ -304,6 +304,18 @@ def test_revocation_changes_one_line_of_the_roster_in_force(
     assert "[person.ben] # B\nrevoked = true\ngroups" in file.read_text()
 
 
+def test_a_roster_asked_for_before_statements_named_the_one_in_force_can_still_be_approved(
+    hsmpub: Command, script: dict[type, Any]
+) -> None:
+    about = Predicate("r-1", "roster", {"person": "ann"}, "00" * 32, "", 1, 2, text="[person.ann]\n")
+    exact = dump_statement((Subject("roster.toml", {"sha256": "00" * 32}),), about)
+    script[m.GetRequest] = view("r-1", kind="roster", statement=exact)
+    said = hsmpub("release", "show", "r-1")
+    assert said.status == 0, said.err
+    assert "What changes cannot be shown: the request is older" in said.err
+    assert "  | [person.ann]" in said.out
+
+
 # --- holders ---
 
 
