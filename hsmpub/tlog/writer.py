@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,9 +23,6 @@ from hsmpub.tlog.tile import Frontier
 
 MAX_COMMIT_ENTRIES = 4096
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
-#: A commit that follows one of so many jobs waits `LINGER` seconds for company: under load, half the commits and
-#: syncs do the same work. A lone caller never waits.
-BUSY_JOBS, LINGER = 6, 0.002
 
 
 class WriterBroken(Broken):
@@ -84,12 +80,8 @@ class GroupWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        company = 0
         while (job := self._jobs.get()) is not None:
-            if company >= BUSY_JOBS:
-                time.sleep(LINGER)
             jobs, last = self._gather(job)
-            company = len(jobs)
             self._answer(jobs)
             if last:
                 break
