@@ -92,7 +92,10 @@ class Routine:
             attest=body.attest,
             build=allowed.build,
             tuf_longest=allowed.tuf_longest,
-            **msgspec.structs.asdict(allowed.profiles),
+            ssh=allowed.profiles.ssh,
+            jwt=allowed.profiles.jwt,
+            certificate=allowed.profiles.certificate,
+            crl=allowed.profiles.crl,
         )
         context = context_of(predicate, self._book.genesis.service, now)
         context = self._revoking.with_log(context, allowed.signing[0].key)
