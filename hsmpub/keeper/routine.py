@@ -92,10 +92,7 @@ class Routine:
             attest=body.attest,
             build=allowed.build,
             tuf_longest=allowed.tuf_longest,
-            ssh=allowed.profiles.ssh,
-            jwt=allowed.profiles.jwt,
-            certificate=allowed.profiles.certificate,
-            crl=allowed.profiles.crl,
+            **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
         context = self._revoking.with_log(context, allowed.signing[0].key)
