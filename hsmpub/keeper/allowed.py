@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.format import Format
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.tuf.role import TufRole
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.model.attested import Build
 from hsmpub.model.key import KeyRecord
@@ -46,6 +48,11 @@ class Allowed:
             return self
         makes = tuple((key, form) for key, form in self.makes if form.name in formats)
         return replace(self, makes=makes, signing=taken(self.signing, formats))
+
+    @functools.cached_property
+    def signs_tuf(self) -> bool:
+        """Whether a role of TUF is among the formats: their versions count upward."""
+        return any(isinstance(form, TufRole) for _, form in self.makes)
 
     def check_file(self, name: str) -> None:
         """Whether the formats are for a file of this name. Raises FormatNotForFile."""

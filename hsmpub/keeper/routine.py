@@ -143,7 +143,9 @@ class Routine:
                 work = plan(artifact, own.makes, context)
                 if len(allowed.makes) > 1:  # of one format, different names make different ones
                     names.take(artifact.name, [form.name for _, form in own.makes])
-                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
+                if own.signs_tuf:
+                    reserved = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
+                    batch.tuf += [facts for facts in reserved if facts is not None]
             except HsmpubError as error:
                 batch.made.append(not_made(artifact.name, error))
                 continue
@@ -151,5 +153,4 @@ class Routine:
             only = None if len(work) == len(allowed.makes) else Annotations(tuple(one.format.name for one in work))
             batch.subjects.append(Subject(artifact.name, digest, uri_of(artifact.image), only))
             batch.work += work
-            batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
