@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.hsm.messages import Group
 from hsmpub.model.key import KeyKind
 
@@ -120,8 +120,3 @@ def groups_of(pieces: Sequence[Piece]) -> list[tuple[Group, list[Piece]]]:
         group.items.extend(request.items[piece.start : piece.stop])
         members.append(piece)
     return groups
-
-
-def again(error: HsmpubError) -> HsmpubError:
-    """A copy of an error for one more caller, without the traceback of the last."""
-    return type(error)(error.detail, next_step=error.next_step, retry=error.retry)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from hsmpub.errors import HsmpubError, Problem
-from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request, again
+from hsmpub.errors import HsmpubError, Problem, again
+from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.crew import Crew
 from hsmpub.hsm.lane import FRAMES_IN_FLIGHT, Groups, Lane

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.formats.format import Format
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.role import TufRole
@@ -43,7 +43,7 @@ class Allowed:
     def of(self, formats: tuple[str, ...]) -> Allowed:
         """What of it is for a file that takes these formats. Raises FormatNotGranted, KeyRetired."""
         if not self.covers(formats):
-            raise next(error for name, error in self.refused.items() if not formats or name in formats)
+            raise again(next(error for name, error in self.refused.items() if not formats or name in formats))
         if not formats:
             return self
         makes = tuple((key, form) for key, form in self.makes if form.name in formats)
@@ -70,7 +70,7 @@ def keys_for(
         try:
             key = book.signing_key(one.key)
         except KeyRetired as error:
-            refused.update(dict.fromkeys(one.formats, error))
+            refused.update(dict.fromkeys(one.formats, again(error)))
             continue
         makes += [(key, get_format(name)) for name in one.formats]
         able.append(one)

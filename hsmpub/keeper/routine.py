@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.formats.context import Context, context_of
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.output_names import OutputNames
@@ -129,7 +129,7 @@ class Routine:
                 session.decisions.clear()
             session.decisions[question] = allowed
         elif body.attest is not None or not any(allowed.covers(file.formats) for file in body.everything):
-            raise next(iter(refused.values()))  # a predicate is for all or for none
+            raise again(next(iter(refused.values())))  # a predicate is for all or for none
         return allowed
 
     def _prepare(self, read: Sequence[Read], allowed: Allowed, context: Context) -> Batch:
