@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
@@ -12,7 +11,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import openapi
 from api.edge import Edge
@@ -20,6 +18,7 @@ from api.front import Front
 from api.logs import JsonLog
 from api.metrics import Metrics
 from api.problem import BodyRefused, MethodNotAllowed, NoSuchRoute, Unprocessable
+from api.records import Records
 from api.routes import (
     artifacts,
     drill,
@@ -39,6 +38,7 @@ from api.routes import (
 from api.served_log import ServedLog
 from api.sessions import Sessions
 from api.settings import Settings
+from api.short_way import ShortWay
 from api.throttle import Throttle
 from api.uploads import UploadPlaces
 from hsmpub.artifact import LocalStore
@@ -49,27 +49,18 @@ _ABOUT = """Signs artifacts and publishes releases with keys that only a quorum 
 Every refusal is a problem document (RFC 9457) whose `type` names the rule, and which says what to do next."""
 
 
-class FrontApp(FastAPI):
-    """`hot`: what is answered at once, by method and path, past the router and every layer but the edge."""
-
-    hot: Mapping[tuple[str, str], ASGIApp]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.hot.get((scope.get("method", ""), scope.get("path", "")), super().__call__)
-        await app(scope, receive, send)
-
-
 def create_app(settings: Settings, protections: Mapping[str, str] | None = None) -> FastAPI:
     """The application of one front process.
 
     Args:
         protections: of this process, name → "on" or why it is off; `/v1/status` names those that are off.
 
-    Its `state.front` holds what the routes share. The keeper need not be there yet: without it, answers are
+    Its `state.front` holds what the routes share; `state.short_way` is for connections.
+    The keeper need not be there yet: without it, answers are
     503 `keeper-unreachable`.
     """
     front = _front(settings, protections or {})
-    app = FrontApp(
+    app = FastAPI(
         title="hsmpub",
         version=_version(),
         description=_ABOUT,
@@ -102,9 +93,9 @@ def create_app(settings: Settings, protections: Mapping[str, str] | None = None)
         app.include_router(routes.router)
     app.add_exception_handler(HTTPException, _http_refusal)
     app.add_exception_handler(RequestValidationError, _parameters_refused)
-    edge = partial(Edge, throttle=front.by_address, metrics=front.metrics, log=front.log)
-    app.add_middleware(edge)
-    app.hot = {("POST", sign.PATH): edge(sign_route)}
+    records = Records(front.metrics, front.log)
+    app.add_middleware(Edge, throttle=front.by_address, records=records)
+    app.state.short_way = ShortWay(front, records, sign_route)
     app.openapi = lambda: openapi.document(app, {sign.PATH: sign.described()})  # type: ignore[method-assign]
     return app
 

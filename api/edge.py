@@ -1,57 +1,43 @@
-"""The outermost layer: every request passes it once on its way in and once on its way out.
+"""The outermost layer: every request passes it once on its way in and once on its way out, but for those that take the
+short way (api.short_way).
 
 1. names the request (`Hsmpub-Request-Id`), 2. throttles by address, 3. turns every error into a problem document,
-4. counts and logs the answer. Plain ASGI, since a signing request pays for every layer.
+4. counts and logs the answer.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.body import ClientGone
 from api.linger import LingeringBody
-from api.logs import JsonLog, RequestLine, where
-from api.metrics import Metrics
+from api.logs import where
 from api.problem import InternalFault, problem_of, problem_response
+from api.records import REQUEST_ID, Records
 from api.throttle import Throttle, asker
 from hsmpub.errors import HsmpubError
-from hsmpub.model.clock import rfc3339
 
-REQUEST_ID = b"hsmpub-request-id"
-_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+NO_SNIFF = (b"x-content-type-options", b"nosniff")
 
 
 class Edge:
     """Args:
-    app: the layer below. throttle: by address. metrics, log: where answers are counted and written.
+    app: the layer below. throttle: by address. records: where answers are counted and logged.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        throttle: Throttle,
-        metrics: Metrics,
-        log: JsonLog,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, throttle: Throttle, records: Records) -> None:
         self._app = app
         self._throttle = throttle
-        self._metrics = metrics
-        self._log = log
-        self._prefix = os.urandom(6).hex()
-        self._count = count(1)
-        self._second = (0, "")
+        self._records = records
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        name = f"{self._prefix}-{next(self._count):x}"
+        name = self._records.name()
         status = 0
         rule = fault = ""
         body = LingeringBody(receive) if scope["method"] == "PUT" else None
@@ -62,7 +48,7 @@ class Edge:
                 status = message["status"]
                 if body is not None and status >= 400:
                     await body.drain()
-                message["headers"] = [*message["headers"], (REQUEST_ID, name.encode()), _NO_SNIFF]
+                message["headers"] = [*message["headers"], (REQUEST_ID, name.encode()), NO_SNIFF]
             await send(message)
 
         try:
@@ -83,20 +69,5 @@ class Edge:
                 unexpected = InternalFault("The front met an unexpected fault.")
                 await problem_response(unexpected, scope["path"])(scope, receive, observed)
         finally:
-            self._record(scope, name, status or 500, rule, fault, time.perf_counter() - begun)
-
-    def _record(self, scope: Scope, name: str, status: int, rule: str, fault: str, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.observe(route, status, rule, seconds)
-        line = RequestLine(
-            self._now(), "request", name, scope["method"], route, status, round(seconds * 1000, 2), rule,
-            fault,
-        )  # fmt: skip
-        self._log.write(line)
-
-    def _now(self) -> str:
-        """The time, written out once a second."""
-        second = int(time.time())
-        if second != self._second[0]:
-            self._second = second, rfc3339(second)
-        return self._second[1]
+            route, seconds = getattr(scope.get("route"), "path", "unmatched"), time.perf_counter() - begun
+            self._records.answered(name, scope["method"], route, status or 500, seconds, rule=rule, fault=fault)

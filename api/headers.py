@@ -15,6 +15,8 @@ SIGNATURE = b"hsmpub-signature"
 SHA256 = b"hsmpub-sha256"
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
+#: Session, counter, MAC.
+CiHeaders = tuple[bytes, int, bytes]
 
 
 def header(headers: RawHeaders, name: bytes) -> bytes:
@@ -42,7 +44,7 @@ def base64_value(value: bytes, name: bytes, *, exact: int = 0, at_most: int = 12
     return data
 
 
-def ci_headers(headers: RawHeaders) -> tuple[bytes, int, bytes]:
+def ci_headers(headers: RawHeaders) -> CiHeaders:
     """Session, counter and MAC of a CI job's request.
 
     Raises:

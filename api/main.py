@@ -12,8 +12,8 @@ from pathlib import Path
 import uvicorn
 
 from api.app import create_app
+from api.connection import KEEP_ALIVE, connection_with
 from api.logs import JsonLog
-from api.protocol import protocol_with
 from api.settings import Settings, load_settings
 from hsmpub.errors import HsmpubError
 from hsmpub.listening import listen_at
@@ -45,9 +45,10 @@ def confine(settings: Settings) -> dict[str, str]:
 def server(settings: Settings, protections: Mapping[str, str] | None = None) -> uvicorn.Server:
     """The HTTP server, not yet running. It writes no access log of its own: the edge writes one without bodies."""
     caps = settings.front
+    app = create_app(settings, protections)
     config = uvicorn.Config(
-        create_app(settings, protections),
-        http=protocol_with(caps.max_header_bytes, caps.body_timeout),
+        app,
+        http=connection_with(caps.max_header_bytes, caps.body_timeout, app.state.short_way),
         loop="uvloop",
         ws="none",
         lifespan="on",
@@ -55,7 +56,7 @@ def server(settings: Settings, protections: Mapping[str, str] | None = None) -> 
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=10,
     )
     return uvicorn.Server(config)

@@ -18,7 +18,7 @@ from hsmpub.wire.outbox import Outbox
 
 
 class FrontProtocol(HttpToolsProtocol):
-    """The class attributes are set by `protocol_with`."""
+    """max_header_bytes: of one request's head. header_timeout: seconds until it is complete."""
 
     max_header_bytes = 16 * 1024
     header_timeout = 15.0
@@ -51,6 +51,10 @@ class FrontProtocol(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.max_header_bytes:
             self._refusal = self._too_large()
             raise self._refusal  # the parser stops, and asks for send_400_response
+        self._hand_over()
+
+    def _hand_over(self) -> None:
+        """The request goes on to the application."""
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -100,9 +104,3 @@ class FrontProtocol(HttpToolsProtocol):
         head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[status] + head.encode() + content)
         self.transport.close()
-
-
-def protocol_with(max_header_bytes: int, header_timeout: float) -> type[FrontProtocol]:
-    """The protocol with these caps: bytes of one request's head, seconds until it is complete."""
-    members: dict[str, Any] = {"max_header_bytes": max_header_bytes, "header_timeout": header_timeout}
-    return type("CappedProtocol", (FrontProtocol,), members)

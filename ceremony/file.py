@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StrictBool, StrictInt, StringConstraints, ValidationError
+from pydantic import Field, StrictBool, StrictInt, ValidationError
 
 from ceremony.file_rules import CeremonyFileRefused, MissingCeremonyKey, UnknownCeremonyKey, WrongCeremonyValue
 from ceremony.quorum_table import Name, QuorumTable, Table, check_quorum_table
@@ -36,10 +36,14 @@ from hsmpub.config import ModuleVariables
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.openpgp.certificate import check_user_id
 from hsmpub.model.toml_lines import TomlText, load_toml
+from hsmpub.model.toml_words import dotted, first_problem, formed, wrong_value
 
-Label = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,32}\z")]
-VendorBackup = Annotated[str, StringConstraints(max_length=300, pattern=r"^[^\x00-\x1f\x7f]*\z")]
-Origin = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,199}\z")]
+Label = Annotated[str, formed(r"[\x21-\x7e]{1,32}", "1 to 32 ASCII characters without spaces")]
+VendorBackup = Annotated[str, formed(r"[^\x00-\x1f\x7f]{0,300}", "300 characters at most, on one line")]
+Origin = Annotated[
+    str,
+    formed(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,199}", "letters, digits, '.', '_', '/' and '-', as log.example.org/releases"),
+]
 
 
 class ServiceTable(Table):
@@ -62,7 +66,7 @@ class HsmTable(Table):
     network: StrictBool = False
     vendor_backup: VendorBackup = ""
     environment: ModuleVariables = Field(default={})
-    first_so_pin: Annotated[str, StringConstraints(pattern=r"^(/.*)?\z")] = ""
+    first_so_pin: Annotated[str, formed(r"(/.*)?", "an absolute path")] = ""
 
 
 class LogTable(Table):
@@ -81,7 +85,9 @@ class FilesTable(Table):
 class FrontTable(Table):
     """listen: `host:port` of the HTTP front; goes into config.toml."""
 
-    listen: Annotated[str, StringConstraints(pattern=r"^[^\s\"\\]{1,255}:[0-9]{1,5}\z")] = "127.0.0.1:8700"
+    listen: Annotated[str, formed(r"[^\s\"\\]{1,255}:[0-9]{1,5}", "a host and a port, such as 127.0.0.1:8700")] = (
+        "127.0.0.1:8700"
+    )
 
 
 class CeremonyFile(Table):
@@ -125,17 +131,11 @@ def load_ceremony_file(text: str) -> CeremonyFile:
 
 def first_refusal(error: ValidationError, toml: TomlText) -> CeremonyFileRefused:
     """The refusal to show of all that a schema found."""
-    found: list[tuple[int, tuple[str | int, ...], str, str]] = []
-    for problem in error.errors(include_url=False, include_input=False):
-        told = problem["msg"]
-        if problem["type"] == "too_long":
-            told = "{actual_length} are too many at once: {max_length} at most".format_map(problem["ctx"])
-        found.append((toml.line_of(problem["loc"]), problem["loc"], problem["type"], told))
+    problems = error.errors(include_url=False, include_input=False)
     # a misspelt key is also a missing one: say the first
-    line, path, kind, message = min(found, key=lambda one: (one[2] != "extra_forbidden", one[0]))
-    where = ".".join(map(str, path))
-    if kind == "extra_forbidden":
-        return UnknownCeremonyKey(f"{where!r} is not a key of a ceremony file.", line=line)
-    if kind == "missing":
-        return MissingCeremonyKey(f"{where!r} is missing.", line=line)
-    return WrongCeremonyValue(f"{where!r}: {message}.", line=line)
+    misspelt = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+    line, path, problem = first_problem(misspelt or problems, toml.line_of)
+    if misspelt:
+        return UnknownCeremonyKey(f"{dotted(path)!r} is not a key of a ceremony file.", line=line)
+    refused = MissingCeremonyKey if problem["type"] == "missing" else WrongCeremonyValue
+    return refused(wrong_value(path, problem), line=line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt, StringConstraints
+from pydantic import BaseModel, ConfigDict, StrictBool, StrictInt
 
 from ceremony.file_rules import (
     CeremonyFileRefused,
@@ -18,10 +18,11 @@ from ceremony.file_rules import (
 from hsmpub.errors import HsmpubError
 from hsmpub.model.toml_lines import TomlText
 from hsmpub.model.toml_walk import Path
+from hsmpub.model.toml_words import NAME
 from hsmpub.shares.plan import MOST_GROUPS, MOST_MEMBERS, GroupPlan, HolderKey, QuorumPlan, one_group
 from hsmpub.shares.recipient import PAPER, parse_recipient
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+Name = Annotated[str, NAME]
 
 
 class Table(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.ssh.key import load_ssh_key
+from hsmpub.model.toml_words import NAME
 
 
 def _ssh_line(text: str) -> str:
@@ -24,7 +25,7 @@ class WitnessTable(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+    name: Annotated[str, NAME]
     key: Annotated[str, StringConstraints(max_length=4096), AfterValidator(_ssh_line)]
 
 

@@ -1,4 +1,7 @@
-"""Routine signing, the hot path: below FastAPI, straight from headers and body to the keeper and back."""
+"""Routine signing, the hot path: straight from headers and body to the keeper and back.
+
+Nearly every request takes the short way (api.short_way); others come through the router.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,13 @@ from starlette.types import Receive, Scope, Send
 
 from api.body import read_body
 from api.front import Front
-from api.headers import ci_headers
+from api.headers import CiHeaders, RawHeaders, ci_headers
 from api.openapi import operation
 from hsmpub.model.submission import AskSign
-from hsmpub.wire.messages import SignReply, Submit
+from hsmpub.wire.messages import FrontReply, SignReply, Submit
 
 PATH = "/v1/sign"
-_JSON = (b"content-type", b"application/json")
-_NO_STORE = (b"cache-control", b"no-store")
+HEADERS = ((b"content-type", b"application/json"), (b"cache-control", b"no-store"))
 _EXAMPLE = {
     "ask": "sign",
     "project": "sdk-python",
@@ -29,25 +31,38 @@ _EXAMPLE = {
 
 
 class SignRoute:
-    """ASGI endpoint of `POST /v1/sign`: up to 256 files at once, each signed or refused on its own."""
+    """`POST /v1/sign`: up to 256 files at once, each signed or refused on its own.
+
+    Attributes:
+        headers: of every answer but a refusal. cap: the most bytes of a body. timeout: seconds for all of it.
+    """
 
     path = PATH
+    headers = HEADERS
 
     def __init__(self, front: Front) -> None:
         self._front = front
         self._encode = msgspec.json.Encoder().encode
-        self._cap = front.settings.front.max_body_bytes
-        self._timeout = front.settings.front.body_timeout
+        self.cap = front.settings.front.max_body_bytes
+        self.timeout = front.settings.front.body_timeout
+
+    def admit(self, headers: RawHeaders, client: tuple[str, int] | None) -> CiHeaders:
+        """What the headers say, once their session may ask again. Raises HeaderRefused, TooManyRequests."""
+        said = ci_headers(headers)
+        self._front.check_session_rate(said[0], client)
+        return said
+
+    def content(self, reply: FrontReply) -> bytes:
+        """The body of the answer."""
+        return self._encode(reply)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self
-        session, counter, mac = ci_headers(scope["headers"])
-        self._front.check_session_rate(session, scope.get("client"))
-        body = await read_body(scope, receive, cap=self._cap, timeout=self._timeout)
-        reply = await self._front.keeper.call(Submit(session, counter, mac, body))
-        content = self._encode(reply)
+        said = self.admit(scope["headers"], scope.get("client"))
+        body = await read_body(scope, receive, cap=self.cap, timeout=self.timeout)
+        content = self.content(await self._front.keeper.call(Submit(*said, body)))
         length = (b"content-length", b"%d" % len(content))
-        await send({"type": "http.response.start", "status": 200, "headers": [_JSON, length, _NO_STORE]})
+        await send({"type": "http.response.start", "status": 200, "headers": [*self.headers, length]})
         await send({"type": "http.response.body", "body": content})
 
 

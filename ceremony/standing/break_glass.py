@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import StringConstraints
-
 from ceremony.file_rules import MissingCeremonyKey
 from ceremony.standing.file import StandingFile
 from ceremony.standing.held import Held
@@ -30,6 +28,7 @@ from hsmpub.hsm.signer import TokenSigner
 from hsmpub.model import entry as e
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.toml_lines import TomlText
+from hsmpub.model.toml_words import formed
 from hsmpub.policy import load_policy
 from hsmpub.secret.page import SecretPage
 
@@ -41,7 +40,7 @@ class NothingToAdopt(Conflict):
 class BreakGlassFile(StandingFile):
     """reason: for the log, in a sentence; policy, roster: paths."""
 
-    reason: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{3,400}\z")]
+    reason: Annotated[str, formed(r"[^\x00-\x1f\x7f]{3,400}", "3 to 400 characters on one line")]
     policy: str = ""
     roster: str = ""
 

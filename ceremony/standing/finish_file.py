@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import StrictInt, StringConstraints
+from pydantic import StrictInt
 
 from ceremony.file_rules import MissingCeremonyKey
 from ceremony.standing.file import StandingFile
 from hsmpub.errors import Conflict
 from hsmpub.model.toml_lines import TomlText
+from hsmpub.model.toml_words import formed
 from hsmpub.shares.facts import facts_of
 from hsmpub.shares.pending import PendingSets
 from hsmpub.shares.record import Purpose
 
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\z")]
+Digest = Annotated[str, formed(r"[0-9a-f]{64}", "a SHA-256: 64 hexadecimal digits in small letters")]
 
 
 class NoReshareWaiting(Conflict):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import signal
+import socket
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,7 +33,7 @@ def main() -> int:
             if fresh:
                 with stage.act("Ceremonies, once"):
                     hold_ceremonies(stage, issuer)
-            with Service(stage, root / "home") as service:
+            with Service(stage, root / "home", port=last_port(root)) as service:
                 unseal(stage, service)
                 if fresh:
                     adopt(stage, service, issuer)
@@ -71,6 +72,18 @@ def start_issuer(root: Path, *, fresh: bool) -> Issuer:
         ) from None
 
 
+def last_port(root: Path) -> int:
+    """Where the service was the last time, so that a shell that has read `env` finds it again; 0: not free, or none."""
+    try:
+        port = int((root / "port").read_text())
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            probe.bind(("127.0.0.1", port))
+    except (OSError, ValueError, OverflowError):
+        return 0
+    return port
+
+
 def unseal(stage: Stage, service: Service) -> None:
     for name in HOLDERS:
         share, identity = stage.root / "home/genesis/shares" / f"{name}.age", stage.root / f"people/{name}.age-identity"
@@ -90,7 +103,12 @@ def adopt(stage: Stage, service: Service, issuer: Issuer) -> None:
 
 def write_environment(stage: Stage, service: Service, issuer: Issuer) -> None:
     """What a shell needs to be a job and a person of this service, by the names that GitHub gives a job."""
-    job = issuer.job(repository="example/try", repository_id="1", ref="refs/heads/main", actor="ci-job")
+    token = stage.root / "job-token"  # the same each time, so that a shell need not read `env` anew
+    known = token.read_text() if token.exists() else ""
+    job = issuer.job(
+        request_token=known, repository="example/try", repository_id="1", ref="refs/heads/main", actor="ci-job"
+    )
+    write_secretly(token, job.request_token)
     settings = {
         **_settings(stage, service), **job.environment,
         "HSMPUB_PROJECT": "files", "TRY": str(stage.root),
@@ -98,11 +116,15 @@ def write_environment(stage: Stage, service: Service, issuer: Issuer) -> None:
     (stage.root / "timestamps.toml").write_text(
         f'[[authority]]\nname = "own"\nurl = "{service.url}/v1/timestamp"\ncertificates = "ca/root.pem"\n'
     )
+    (stage.root / "port").write_text(str(urlsplit(service.url).port))
     lines = [f"export {name}={shlex.quote(value)}" for name, value in settings.items()]
-    path = stage.root / "env"
+    write_secretly(stage.root / "env", "\n".join([*lines, f'export PATH={shlex.quote(str(stage.bin))}:"$PATH"', ""]))
+
+
+def write_secretly(path: Path, text: str) -> None:
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    path.write_text("\n".join([*lines, f'export PATH={shlex.quote(str(stage.bin))}:"$PATH"', ""]))
+    path.write_text(text)
 
 
 def show(service: Service, console: Console) -> None:

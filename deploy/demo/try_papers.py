@@ -25,6 +25,7 @@ KEYS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("ssh-ca", "ed25519", ("ssh-certificate",)),
     ("tokens", "p256", ("jwt",)),
     ("ca", "p256", ("x509-certificate", "x509-crl")),
+    ("app-deb", "p256", ("deb",)),
 )  # fmt: skip
 _TUF = (
     ("tuf-root", "p256", ("tuf-root",)),
@@ -97,6 +98,8 @@ def whole_policy(issuer: str) -> str:
             _project("pki", _sign("ca", "x509-certificate"), 'certificate = { usage = "tls-server", '
                      'names = ["*.internal.example.org"], valid = "30d", keys = ["p256", "rsa2048"] }'),
             _project("revocations", _sign("ca", "x509-crl"), 'crl = { valid = "7d" }'),
+            _project("app", 'sign = [\n  { key = "release", formats = ["openpgp"], files = ["*.whl", "*.tar.gz"] },\n'
+                     '  { key = "app-deb", formats = ["deb"], files = ["*.deb"] },\n]', people=True),
             _project("tuf-root", _sign("tuf-root", "tuf-root"), people=True),
             _project("tuf-targets", _sign("tuf-targets", "tuf-targets"), people=True),
             _project("tuf-online", _sign("tuf-online", "tuf-snapshot", "tuf-timestamp"), 'tuf_longest = "7d"'),

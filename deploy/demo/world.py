@@ -23,10 +23,12 @@ from deploy.demo.stage import DemoFailed, Env, Stage
 class Service(AbstractContextManager["Service"]):
     """`hsmpub serve`, run as an operator runs it, stopped by its process id."""
 
-    def __init__(self, stage: Stage, home: Path) -> None:
+    def __init__(self, stage: Stage, home: Path, *, port: int = 0) -> None:
+        """port: 0: any that is free."""
         self._stage = stage
         self.home = home
         self.url = ""
+        self._port = port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -37,7 +39,7 @@ class Service(AbstractContextManager["Service"]):
     def __enter__(self) -> Service:
         self._log = (self._stage.root / "service.log").open("ab")
         self._process = subprocess.Popen(
-            [self._stage.bin / "hsmpub", "serve", "--home", self.home, "--listen", "127.0.0.1:0"],
+            [self._stage.bin / "hsmpub", "serve", "--home", self.home, "--listen", f"127.0.0.1:{self._port}"],
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=self._stage.environment,

@@ -15,14 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from hsmpub.errors import HsmpubError
 from hsmpub.formats.ssh.key import load_ssh_key
 from hsmpub.model.toml_lines import InFile, TomlText, load_toml
+from hsmpub.model.toml_words import NAME, dotted, first_problem, formed, wrong_value
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
-Actor = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[^\x00-\x20\x7f]{1,200}\z")]
+Name = Annotated[str, NAME]
+Actor = Annotated[
+    str,
+    formed(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}:[^\x00-\x20\x7f]{1,200}", 'an issuer and a login, such as "github:ann"'),
+]
 
 
 class RosterRefused(InFile):
@@ -143,11 +147,7 @@ def _check_list(values: Iterable[str], what: str, toml: TomlText, name: str, key
 
 
 def _first_refusal(error: ValidationError, toml: TomlText) -> RosterRefused:
-    found = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        path = tuple(part for part in problem["loc"] if part != "[key]")
-        found.append((toml.line_of(path), ".".join(map(str, path)), problem["type"], problem["msg"]))
-    line, where, kind, message = min(found, key=lambda f: f[0])
-    if kind == "extra_forbidden":
-        return UnknownRosterKey(f"{where!r} is not a key of a roster.", line=line)
-    return WrongRosterValue(f"{where!r}: {message}.", line=line)
+    line, path, problem = first_problem(error.errors(include_url=False, include_input=False), toml.line_of)
+    if problem["type"] == "extra_forbidden":
+        return UnknownRosterKey(f"{dotted(path)!r} is not a key of a roster.", line=line)
+    return WrongRosterValue(wrong_value(path, problem), line=line)

@@ -3,12 +3,13 @@
 python -I -S … hsmpub.artifact.extractor
 
 It looks into none itself. For each it forks: the child has that one file, a pipe for its answer, nothing else within
-reach, and little memory, and is dead before the next file comes. So who uploaded a hostile file has a process to spoil
-that never sees another's.
+reach (not even the keeper's log), and little memory, and is dead before the next file comes. So who uploaded a hostile
+file has a process to spoil that never sees another's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import resource
@@ -28,7 +29,7 @@ from hsmpub.wire.pipe import receive_frame, send_frame
 MEMORY_BYTES = 1 << 30
 #: Of an order, whole.
 MAX_ORDER_BYTES = 1 << 14
-_IN, _OUT = 0, 1
+_IN, _OUT, _ERRORS = 0, 1, 2
 
 
 class ExtractionTooLarge(TooLarge):
@@ -54,6 +55,7 @@ _decode = msgspec.msgpack.Decoder(Extract).decode
 def main() -> int:
     """Forks until its parent has no more questions. Exit status 70: it does not know what happened."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     harden("template", read=[os.devnull])  # a path, so that files are confined: none is needed any more
     orders = socket.socket(fileno=_IN)
     gc.freeze()  # what is here already is not looked over, and so not copied, by each child
@@ -62,13 +64,13 @@ def main() -> int:
             order, copies, *_ = socket.recv_fds(orders, MAX_ORDER_BYTES, 1)
             if not order:
                 return 0  # the keeper has no more questions, or is gone
-            _have_looked_into(order, copies[0])
+            _have_looked_into(order, copies[0], nothing)
     except BaseException as error:
         print(f"hsmpub extractor: {type(error).__name__}", file=sys.stderr, flush=True)
         return 70
 
 
-def _have_looked_into(order: bytes, copy: int) -> None:
+def _have_looked_into(order: bytes, copy: int, nothing: int) -> None:
     """Passes on what a child answers, and looks at nothing of it. Empty: it ended without an answer.
 
     There is no limit of time: the keeper has one, and ends this process, and so the child."""
@@ -79,24 +81,26 @@ def _have_looked_into(order: bytes, copy: int) -> None:
         try:
             os.close(_IN)
             os.close(_OUT)
+            os.dup2(nothing, _ERRORS)
             end_with(template)
             harden("extractor")  # files stay confined as they are
             send_frame(writing, msgspec.msgpack.encode(_answer(_decode(order), copy)))
             os._exit(0)
-        except BaseException as error:  # what it says could be the file's own words
-            print(f"hsmpub extractor: {type(error).__name__}", file=sys.stderr, flush=True)
         finally:
             os._exit(70)
     os.close(writing)
     os.close(copy)
+    answer = b""
     try:
-        send_frame(_OUT, receive_frame(reading))
-    except EOFError:
-        send_frame(_OUT, b"")
+        with contextlib.suppress(EOFError):
+            answer = receive_frame(reading)
+        send_frame(_OUT, answer)
     finally:
         os.close(reading)
         os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+    if not answer:
+        print(f"hsmpub extractor: no answer, wait status {status:#06x}", file=sys.stderr, flush=True)
 
 
 def _answer(order: Extract, copy: int) -> Extracted | Problem:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from hsmpub.cli.in_force import replaced
 from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Url, Yes, connect
 from hsmpub.cli.person import missing_words
 from hsmpub.cli.say import console, note, say
 from hsmpub.cli.statement_view import show_statement
 from hsmpub.cli.visible import visible
+from hsmpub.client.client import Client
 from hsmpub.client.ssh import ssh_sign
 from hsmpub.errors import Broken, Invalid
 from hsmpub.model.statement import APPROVAL_NAMESPACE, REFUSAL_NAMESPACE, load_statement, pae
@@ -34,7 +36,7 @@ def approve(
 ) -> None:  # fmt: skip
     """Show a request in full and approve it with your SSH key."""
     with connect(url, trust, ca_file) as client:
-        signature = _sign(client.statement(request), request, key, agent, APPROVAL_NAMESPACE, "Approve this", yes)
+        signature = _sign(client, request, key, agent, APPROVAL_NAMESPACE, "Approve this", yes)
         _say_where_it_stands(client.approve(request, person, signature))
 
 
@@ -44,18 +46,17 @@ def decline(
 ) -> None:  # fmt: skip
     """Show a request in full and refuse it for good."""
     with connect(url, trust, ca_file) as client:
-        signature = _sign(
-            client.statement(request), request, key, agent, REFUSAL_NAMESPACE, "Refuse this for good", yes
-        )
+        signature = _sign(client, request, key, agent, REFUSAL_NAMESPACE, "Refuse this for good", yes)
         _say_where_it_stands(client.decline(request, person, signature))
 
 
-def _sign(exact: bytes, request: str, key: Path, agent: bool, namespace: str, question: str, yes: bool) -> bytes:
+def _sign(client: Client, request: str, key: Path, agent: bool, namespace: str, question: str, yes: bool) -> bytes:
     """1. reads the exact bytes, 2. checks that they are of this request, 3. shows them, 4. asks, 5. signs."""
+    exact = client.statement(request)
     statement = load_statement(exact)
     if statement.predicate.request != request:
         raise StatementOfAnotherRequest("The statement that came is of another request.")
-    show_statement(console(), statement, exact)
+    show_statement(console(), statement, exact, replaced(client, statement))
     if not yes:
         _check_agreed(question)
     return ssh_sign(pae(exact), key=key, namespace=namespace, agent=agent)

@@ -83,6 +83,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "credential seal": (
         "pass show pypi/token | hsmpub credential seal pypi-token --person sdk-lead --key ~/.ssh/id_ed25519_sk",
     ),
+    "policy show": ("hsmpub policy show > policy.toml", "hsmpub policy show --at 1234"),
     "policy check": ("hsmpub policy check policy.toml --roster roster.toml --trust trust.json",),
     "policy adopt": ("hsmpub policy adopt policy.toml --person security-officer --key ~/.ssh/id_ed25519_sk",),
+    "roster show": ("hsmpub roster show > roster.toml",),
 }

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from hsmpub.cli.visible import visible
+from hsmpub.errors import Invalid
 from hsmpub.formats.registry import FORMATS
 from hsmpub.receipt.model import SUFFIX
 
+
+class SignaturesAmongFiles(Invalid):
+    advice = (
+        "Leave them out: the release makes its own. Where they are files of the release, made elsewhere, say "
+        "--with-signatures."
+    )
+
+
+WithSignatures = Annotated[
+    bool,
+    typer.Option("--with-signatures", help="Release files with names of signatures or receipts of others, too."),
+]
 _SUFFIXES = (*(format_.suffix for format_ in FORMATS.values()), SUFFIX)
 
 
@@ -27,3 +44,11 @@ def part_outputs(files: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     for path in files:
         (left_out if path.absolute() in outputs else sources).append(path)
     return sources, left_out
+
+
+def check_release_files(files: Sequence[Path], with_signatures: bool) -> None:
+    """What people are asked to approve is what was built. Raises SignaturesAmongFiles, before anything is sent."""
+    _, outputs = part_outputs(files)
+    if outputs and not with_signatures:
+        names = ", ".join(visible(str(path)) for path in outputs)
+        raise SignaturesAmongFiles(f"Signatures or receipts of other files of the release are named: {names}.")

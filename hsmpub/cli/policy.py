@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from hsmpub.approval import load_roster
+from hsmpub.cli.in_force import At, show_in_force
 from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Url, connect, pins
 from hsmpub.cli.person import fresh, say_outcome, submit
 from hsmpub.cli.say import say
@@ -18,7 +19,7 @@ from hsmpub.model.personal import AskPolicy
 from hsmpub.model.trust import known_keys
 from hsmpub.policy import load_policy
 
-app = typer.Typer(help="Check the policy and have it adopted.", no_args_is_help=True)
+app = typer.Typer(help="Show and check the policy, and have it adopted.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="The policy, TOML.")]
 
 
@@ -46,6 +47,12 @@ def check(
     if policy.administration.policy is None:
         say("Warning: without [administration.policy] only a break-glass ceremony can change the policy.", "yellow")
     say(f"{file} is a valid policy.")
+
+
+@app.command()
+def show(at: At = None, url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None) -> None:
+    """Print the policy in force, read from the log with proof from your pins on."""
+    show_in_force("policy", at, url, trust, ca_file)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hsmpub.cli.in_force import replaced
 from hsmpub.cli.options import (
     DEFAULT_URL,
     AsJson,
@@ -19,6 +20,7 @@ from hsmpub.cli.options import (
     connect,
     connect_ci,
 )
+from hsmpub.cli.own_outputs import WithSignatures, check_release_files
 from hsmpub.cli.person import missing_words
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
@@ -41,11 +43,12 @@ def submit(
     project: Annotated[str, typer.Option("--project")],
     version: Annotated[str, typer.Option("--version")],
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")],
-    predicate: PredicateFile = None, predicate_type: PredicateType = "",
+    predicate: PredicateFile = None, predicate_type: PredicateType = "", with_signatures: WithSignatures = False,
     token_command: TokenCommand = "", token_file: TokenFile = None, audience: Audience = "", as_json: AsJson = False,
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Upload files and ask for their release. A release that was asked for before is resumed, not doubled."""
+    check_release_files(files, with_signatures)
     attest = read_predicate(predicate, predicate_type)
     with (
         connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client,
@@ -88,10 +91,11 @@ def show(
     """Show a request in full."""
     with connect(url, trust, ca_file) as client:
         view = client.request(request)
-    if as_json:
-        say_json(view)
-        return
-    show_statement(console(), load_statement(view.statement), view.statement)
+        if as_json:
+            say_json(view)
+            return
+        statement = load_statement(view.statement)
+        show_statement(console(), statement, view.statement, replaced(client, statement))
     say_view(view)
 
 

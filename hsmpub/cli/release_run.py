@@ -13,15 +13,18 @@ from typing import Annotated
 import typer
 
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect, connect_ci
+from hsmpub.cli.own_outputs import WithSignatures, check_release_files
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import bars
 from hsmpub.cli.release_words import say_publishing, say_view
-from hsmpub.cli.say import say
+from hsmpub.cli.say import note, say
+from hsmpub.cli.visible import visible
 from hsmpub.client.asks.releases import StillWaiting
 from hsmpub.client.client import Client
 from hsmpub.client.outputs import NotWritten
 from hsmpub.client.upload import refer_to
 from hsmpub.errors import Broken, Conflict, Invalid
+from hsmpub.formats.registry import FORMATS
 from hsmpub.model.attested import Attestation
 from hsmpub.model.statement import load_statement
 from hsmpub.wire.messages import RequestView
@@ -48,7 +51,7 @@ def run(
     project: Annotated[str, typer.Option("--project", envvar="HSMPUB_PROJECT")] = "",
     version: Annotated[str, typer.Option("--version")] = "",
     commit: Annotated[str, typer.Option("--commit", help="The source commit, in full.")] = "",
-    predicate: PredicateFile = None, predicate_type: PredicateType = "",
+    predicate: PredicateFile = None, predicate_type: PredicateType = "", with_signatures: WithSignatures = False,
     request: Annotated[str, typer.Option("--request", help="Go on with this request; ask for nothing.")] = "",
     timeout: Annotated[float, typer.Option(help="Seconds to wait for approvals and publishing at most.")] = 3600.0,
     every: Annotated[float, typer.Option(help="Seconds between two looks.", min=0.05)] = 5.0,
@@ -60,9 +63,10 @@ def run(
     url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None,
 ) -> None:  # fmt: skip
     """Ask for a release, wait until it is out, and fetch what it made: for CI jobs. Run again, it goes on where it
-    stands. Exits with 4 where people have not approved in time. Signatures that go into their files are fetched beside
-    them; 'hsmpub release fetch REQUEST FILE…' writes those files signed."""
+    stands. Exits with 4 where people have not approved in time. Files named here whose signature goes into the
+    file are written to the folder, too, signed, but never over themselves."""
     paths, attest = files or [], read_predicate(predicate, predicate_type)
+    check_release_files(paths, with_signatures)
     if request:
         client = connect(url, trust, ca_file)
     elif not paths or not (project and version and commit):
@@ -85,7 +89,29 @@ def run(
             say_publishing(client.request(view.request))
             raise
         into.mkdir(parents=True, exist_ok=True)
-        client.fetch_release(view.request, into, written=lambda path: say(str(path)))
+        at_hand = [path for path in paths if not _stands_there(view, path, into)]
+        client.fetch_release(view.request, into, files=at_hand, written=lambda path: say(str(path)))
+        unwritten = _inside(view).keys() - {path.name for path in at_hand}
+    if unwritten:
+        note(f"Signed inside, and not written here: {', '.join(map(visible, sorted(unwritten)))}.")
+        note(f"Next: 'hsmpub release fetch {view.request} FILE… --to FOLDER' writes them signed, to another folder")
+
+
+def _inside(view: RequestView) -> dict[str, str]:
+    """The files of a release that carry their signature → the name of the signed file."""
+    statement = load_statement(view.statement)
+    return {
+        subject.name: FORMATS[name].signed_name(subject.name)
+        for subject in statement.subject
+        for signing in statement.sign(subject)
+        for name in signing.formats
+        if name in FORMATS and FORMATS[name].embedded
+    }
+
+
+def _stands_there(view: RequestView, path: Path, into: Path) -> bool:
+    """Whether the signed file would come over this one, which the next run takes as the release's."""
+    return _inside(view).get(path.name) == path.name and path.absolute().parent.resolve() == into.resolve()
 
 
 def _ask(client: Client, paths: list[Path], project: str, version: str, commit: str,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hsmpub.approval import load_roster
+from hsmpub.cli.difference import differing
+from hsmpub.cli.in_force import At, show_in_force
 from hsmpub.cli.options import DEFAULT_URL, Agent, CaFile, Key, Person, Pins, Url, connect
 from hsmpub.cli.person import fresh, say_outcome, submit
 from hsmpub.cli.roster_edit import enrol as enrolled
@@ -22,7 +23,7 @@ from hsmpub.errors import Conflict
 from hsmpub.model.digest import sha256_hex
 from hsmpub.model.personal import AskRoster
 
-app = typer.Typer(help="Check the roster of people and have changes adopted.", no_args_is_help=True)
+app = typer.Typer(help="Show and check the roster of people, and have changes adopted.", no_args_is_help=True)
 File = Annotated[Path, typer.Argument(help="The roster, TOML.")]
 Current = Annotated[Path, typer.Option("--roster", help="The roster in force.")]
 Write = Annotated[bool, typer.Option("--write", help="Write the changed text to the file, too.")]
@@ -30,7 +31,7 @@ Who = Annotated[str, typer.Argument(help="The person's name.")]
 
 
 class RosterNotInForce(Conflict):
-    advice = "Get the text that was adopted last; the change would undo what others changed since."
+    advice = "Write the one in force with 'hsmpub roster show > roster.toml': from here the change would undo others'."
 
 
 @app.command()
@@ -40,6 +41,12 @@ def check(file: File) -> None:
     for group, people in sorted(roster.groups.items()):
         say(f"{visible(group)}: {', '.join(visible(name) for name in sorted(people)) or 'nobody'}")
     say(f"{file} is a valid roster.")
+
+
+@app.command()
+def show(at: At = None, url: Url = DEFAULT_URL, trust: Pins = None, ca_file: CaFile = None) -> None:
+    """Print the roster in force, read from the log with proof from your pins on."""
+    show_in_force("roster", at, url, trust, ca_file)
 
 
 @app.command()
@@ -80,8 +87,8 @@ def _change(client: Client, file: Path, text: str, person: str, key: Path, agent
     before = read_text(file)
     if sha256_hex(before.encode()) != client.status().roster_sha256:
         raise RosterNotInForce(f"{file} is not the roster that is in force.")
-    for line in difflib.unified_diff(before.splitlines(), text.splitlines(), "in force", "asked for", lineterm=""):
-        say(visible(line))
+    for mark, line, style in differing(before, text):
+        say(f"{mark} {line}", style)
     _ask(client, text, person, key, agent)
     if write:
         write_whole(file.parent, file.name, text.encode())

@@ -10,7 +10,9 @@ from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.text import Text
 
+from hsmpub.cli.difference import differing
 from hsmpub.cli.visible import visible
+from hsmpub.client.adopted import Adopted
 from hsmpub.model.attested import Attestation, Build
 from hsmpub.model.clock import rfc3339
 from hsmpub.model.digest import sha256_hex
@@ -20,8 +22,12 @@ from hsmpub.model.statement import Statement, Subject
 _MORE = "↳ "
 
 
-def show_statement(console: Console, statement: Statement, exact: bytes) -> None:
-    """Prints every member of the statement. exact: its bytes, whose digest is shown too."""
+def show_statement(console: Console, statement: Statement, exact: bytes, replaced: Adopted | None = None) -> None:
+    """Prints every member of the statement. exact: its bytes, whose digest is shown too.
+
+    replaced: the text in whose place the statement's would come, found to be the one that the statement names; the
+    difference is shown, too.
+    """
     predicate = statement.predicate
     console.print(Text(_title(predicate), style="bold"))
     for label, value in _facts(predicate):
@@ -42,19 +48,27 @@ def show_statement(console: Console, statement: Statement, exact: bytes) -> None
             _show(console, "  | ", line)
     elif predicate.kind in ("policy", "roster"):
         console.print(Text("  The whole new text is empty."))
+    if replaced is not None:
+        _show_difference(console, replaced, predicate.text)
     _show(console, "  statement    ", f"sha256 {sha256_hex(exact)}, {len(exact):,} bytes")
 
 
-def _show(console: Console, label: str, value: str) -> None:
+def _show_difference(console: Console, replaced: Adopted, text: str) -> None:
+    console.print(Text(f"  What changes in the {replaced.kind} in force (entry {replaced.index} of the log):"))
+    for mark, line, style in differing(replaced.text, text):
+        _show(console, f"  {mark} ", line, style)
+
+
+def _show(console: Console, label: str, value: str, style: str = "") -> None:
     """One fact. On a terminal it is cut into lines here, each but the first with a mark: left to the terminal, a value
     padded with spaces could go on in the next line as if it were another fact."""
     if len(label) > 24:  # a name of a claim, which somebody else chose as well
         label, value = "  ", label.strip() + " " + value
     room = console.width - cell_len(label) - 1 if console.is_terminal else 0
     first, *rest = (chop_cells(value, room) or [""]) if room > 8 else [value]
-    console.print(Text(label + first))
+    console.print(Text(label + first, style=style))
     for piece in rest:
-        console.print(Text(f"{_MORE:>{len(label)}}{piece}"))
+        console.print(Text(f"{_MORE:>{len(label)}}{piece}", style=style))
 
 
 def _title(predicate: Predicate) -> str:
@@ -70,6 +84,8 @@ def _facts(predicate: Predicate) -> Iterator[tuple[str, str]]:
     yield "asked at", rfc3339(predicate.requested_at)
     yield "expires at", rfc3339(predicate.expires_at)
     yield "policy", f"sha256 {visible(predicate.policy_sha256)}"
+    if predicate.roster_sha256:
+        yield "roster", f"sha256 {visible(predicate.roster_sha256)}, in whose place the new one comes"
     yield "nonce", visible(predicate.nonce)
     quorums = [f"{quorum.count} of {visible(quorum.group)}" for quorum in predicate.approvals]
     yield "approvals", ", ".join(quorums) or "none needed"

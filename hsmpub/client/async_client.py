@@ -88,6 +88,8 @@ class AsyncClient:
     keys = _does(Asks.keys)
     ready = _does(Asks.ready)
     intake_key = _does(Asks.intake_key)
+    adopted = _does(Asks.adopted)
+    replaced = _does(Asks.replaced)
 
     # --- holders ---
 

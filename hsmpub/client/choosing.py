@@ -43,7 +43,7 @@ def choose_formats(path: Path, asked: tuple[str, ...], otherwise: tuple[str, ...
     if not found and otherwise:
         return _checked(path, otherwise)
     if not found:
-        raise NoFormatByContent(f"No format is made for files like {path.name!r}.")
+        raise NoFormatByContent("No format is made for files of this kind.")
     if sum(FORMATS[name].embedded for name in found) > 1:
         raise SeveralFormatsByContent(f"{path.name!r} can be signed as {' or '.join(found)}.")
     return tuple(found)

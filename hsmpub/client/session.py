@@ -13,13 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hsmpub.client.steps import JSON, Pause, Steps, call, locally
 from hsmpub.client.token import TokenSource
 from hsmpub.client.trust import keeper_identity
-from hsmpub.errors import Broken, HsmpubError
+from hsmpub.errors import Broken, HsmpubError, Refused
 from hsmpub.model.trust import Trust
 from hsmpub.secret.box import open_box
-from hsmpub.wire.messages import SessionReply
+from hsmpub.wire.messages import SessionReply, StatusReply
 from hsmpub.wire.session import answer_info, bound_audience, check_session_signature, request_mac, session_mac_key
 
 _reply = msgspec.json.Decoder(SessionReply)
+_status = msgspec.json.Decoder(StatusReply)
 #: Seconds that a job waits for a service that has just started and fetches its issuers' keys, and between askings.
 PATIENCE, PAUSE = 10.0, 0.25
 
@@ -80,7 +81,12 @@ def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps
     bound = bound_audience(audience or trust.service, client_key)
     token = yield from locally(lambda: source.token(bound))
     body = msgspec.json.encode({"token": token, "client_key": client_key})
-    reply = yield from _asked(body)
+    try:
+        reply = yield from _asked(body)
+    except Refused as refusal:
+        if refusal.rule == "token-for-another-audience" and not audience:
+            yield from _check_service(trust)
+        raise
     try:
         check_session_signature(
             keeper_identity(trust),
@@ -95,6 +101,26 @@ def open_session(source: TokenSource, trust: Trust, audience: str = "") -> Steps
     except (InvalidSignature, ValueError):
         raise KeeperNotThePinnedOne("The session was not opened by the pinned keeper.") from None
     return CiSession(reply.session, key, reply.expires_at, private)
+
+
+def _check_service(trust: Trust) -> Steps[None]:
+    """Why a token made out to the service of the pins was refused: the address may be of another, and then it is not
+    the token that is wrong.
+
+    Raises KeeperNotThePinnedOne: what answers here says itself that it is another.
+    """
+    try:
+        status = yield from call("GET", "/v1/status", _status)
+    except HsmpubError:
+        return
+    if (status.service, status.keeper_key) == (trust.service, trust.keeper_key):
+        return
+    whose = "another keeper" if status.service == trust.service else f"the service {trust.service!r}"
+    raise KeeperNotThePinnedOne(
+        f"This address is the service {status.service!r}, and the pins are of {whose}.",
+        next_step="Name address and pins of one service: --url and --trust, or HSMPUB_URL and HSMPUB_TRUST. If they "
+        "are, do not go on: what answers here is not the keeper of trust.json.",
+    )
 
 
 def _asked(body: bytes) -> Steps[SessionReply]:

@@ -9,6 +9,7 @@ certificates = "first.pem"      # beside this file: its own certificate, or thos
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from cryptography import x509
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from hsmpub.client.timestamp import Authority, Timestamps
 from hsmpub.errors import Invalid
 from hsmpub.model.toml_lines import InFile, load_toml
+from hsmpub.model.toml_words import first_problem, formed, wrong_value
 
 _FILE = "timestamp file"
 _MOST = 1 << 20
@@ -33,7 +35,7 @@ class _Authority(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     name: str = Field(min_length=1, max_length=60)
-    url: str = Field(pattern=r"^https?://[!-~]{1,500}$")
+    url: Annotated[str, formed(r"https?://[!-~]{1,500}", "an http or https address")]
     certificates: str = Field(min_length=1)
 
 
@@ -53,9 +55,8 @@ def read_timestamp_file(path: Path) -> Timestamps:
     try:
         named = _File.model_validate(found.data)
     except ValidationError as e:
-        first = e.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise TimestampFileWrong(f"{where}: {first['msg']}.", line=found.line_of(first["loc"]), file=_FILE) from None
+        line, where, problem = first_problem(e.errors(include_url=False), found.line_of)
+        raise TimestampFileWrong(wrong_value(where, problem), line=line, file=_FILE) from None
     return Timestamps(
         [Authority(one.name, one.url, load_pins(path.parent / one.certificates)) for one in named.authority]
     )

@@ -69,16 +69,16 @@ class PreparedTag(msgspec.Struct, frozen=True):
 def check_tag_fields(tag: GitTag) -> None:
     """Raises TagMalformed: a field that git refuses, or that could pass for another part of the object."""
     problems = {
-        "commit": not _COMMIT.fullmatch(tag.commit),
-        "name": not _NAME.fullmatch(tag.name),
-        "tagger": not _PERSON.fullmatch(tag.tagger),
-        "e-mail address": not _EMAIL.fullmatch(tag.email),
-        "time": not 0 < tag.at < 2**32,
-        "message": not _is_plain_message(tag.message),
+        "commit is not 40 or 64 lower-case hex characters": not _COMMIT.fullmatch(tag.commit),
+        "name is not one that git takes": not _NAME.fullmatch(tag.name),
+        "tagger's name holds what ends a name": not _PERSON.fullmatch(tag.tagger),
+        "e-mail address is none that git takes": not _EMAIL.fullmatch(tag.email),
+        "time is not one of the years 1970 to 2106": not 0 < tag.at < 2**32,
+        "message is empty or too long, or holds control characters or a signature": not _is_plain_message(tag.message),
     }
-    for field, wrong in problems.items():
+    for problem, wrong in problems.items():
         if wrong:
-            raise TagMalformed(f"The {field} of the tag has no plain form.")
+            raise TagMalformed(f"The tag's {problem}.")
 
 
 def _is_plain_message(text: str) -> bool:

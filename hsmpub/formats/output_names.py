@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.registry import FORMATS
 
+_MOST_NAMED = 20
+
 
 class NameOfASignature(Invalid):
     advice = "Rename one of the files, or leave one out: signatures are made here, and lie beside their files."
+
+    def __init__(self, detail: str, output: str) -> None:
+        """output: the name that is taken."""
+        super().__init__(detail)
+        self.output = output
+
+    @classmethod
+    def of(cls, several: Sequence[NameOfASignature]) -> NameOfASignature:
+        """One refusal that names all of them."""
+        if len(several) == 1:
+            return several[0]
+        names = ", ".join(repr(one.output) for one in several[:_MOST_NAMED])
+        more = f" and {len(several) - _MOST_NAMED} more" if len(several) > _MOST_NAMED else ""
+        return cls(f"Each of these is a signature's name, and taken: {names}{more}.", several[0].output)
 
 
 class TwoSignaturesInOneFile(Invalid):
@@ -44,5 +60,6 @@ class OutputNames:
         outputs = dict.fromkeys(FORMATS[name].output_name(file) for name in formats if name in FORMATS)
         for output in outputs:
             if output in self._taken:
-                raise NameOfASignature(f"{output!r} would be {self._taken[output]} and a signature of {file!r}.")
+                told = f"{output!r} would be {self._taken[output]} and a signature of {file!r}."
+                raise NameOfASignature(told, output)
         self._taken.update(dict.fromkeys(outputs, f"a signature of {file!r}"))

@@ -12,7 +12,7 @@ from hsmpub.keeper.credentials import Credentials
 from hsmpub.keeper.decrypting import Decrypting
 from hsmpub.keeper.entering import MAX_PENDING_OF_A_PERSON, check_room, enter
 from hsmpub.model.digest import sha256_hex
-from hsmpub.model.personal import AskChange, AskCredential, AskDecrypt, AskPolicy, PersonalBody, kind_of
+from hsmpub.model.personal import AskChange, AskCredential, AskDecrypt, AskPolicy, AskRoster, PersonalBody, kind_of
 from hsmpub.model.predicate import Decryption, Predicate
 from hsmpub.model.request_state import Request
 from hsmpub.model.statement import Subject
@@ -87,6 +87,7 @@ class Personal:
                     text=content.text,
                     credential=content.credential,
                     decrypt=content.decrypt,
+                    roster_sha256=self._replaced(body),
                 ),
             )
 
@@ -100,6 +101,11 @@ class Personal:
     def _decide(self, body: AskChange) -> PersonalGrant:
         credential = body.name if isinstance(body, AskCredential) else ""
         return self._book.policy.decide_personal(kind_of(body), credential=credential)
+
+    def _replaced(self, body: AskChange) -> str:
+        """What a new roster is compared with by those who approve it: it ends with the next adoption."""
+        in_force = self._book.state.roster
+        return in_force.sha256 if isinstance(body, AskRoster) and in_force is not None else ""
 
     async def _content(self, body: AskChange) -> _Content:
         """What would be adopted, checked now, so that nobody is asked to approve what cannot load."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from hsmpub.errors import Conflict
-from hsmpub.formats.output_names import OutputNames, check_one_inside
+from hsmpub.formats.output_names import NameOfASignature, OutputNames, check_one_inside
 from hsmpub.formats.registry import get_format
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.book import Book
@@ -168,11 +168,16 @@ def check_output_names(files: Sequence[s.FileRef], grant: ReleaseGrant) -> None:
     Raises:
         NameOfASignature, TwoSignaturesInOneFile.
     """
-    names = OutputNames(file.name for file in files)
+    names, clashing = OutputNames(file.name for file in files), []
     for file in files:
         formats = [name for signing in grant.of(file.name) for name in signing.formats]
         check_one_inside(file.name, formats)
-        names.take(file.name, formats)
+        try:
+            names.take(file.name, formats)
+        except NameOfASignature as e:
+            clashing.append(e)
+    if clashing:
+        raise NameOfASignature.of(clashing)
 
 
 def _subject(file: s.FileRef, rule: ReleaseGrant) -> Subject:

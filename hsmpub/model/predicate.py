@@ -82,6 +82,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     sizes: bytes of each subject, in their order; empty in digest mode.
     nonce: 32 hex characters, chosen by the keeper.
     text: the whole new policy or roster, for those kinds.
+    roster_sha256: of the roster that `text` takes the place of, for that kind; of a policy it is `policy_sha256`.
     credential: name of the credential, for that kind; its subject digest is that of the sealed blob.
     decrypt: for that kind.
     ssh, jwt, certificate, crl: where such are asked for.
@@ -117,6 +118,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     certify: tuple[str, ...] = ()
     tuf: tuple[TufFacts, ...] = ()
     tuf_longest: int = 0
+    roster_sha256: str = ""
 
 
 class Profiles(msgspec.Struct, frozen=True):

@@ -132,11 +132,11 @@ def _check_annotations(statement: Statement) -> None:
         if predicate.kind not in ("sign", "release") or own == Annotations():
             raise StatementMalformed("A subject of the statement has annotations that say nothing.")
         if own.formats is not None and (not own.formats or len(set(own.formats)) != len(own.formats)):
-            raise StatementMalformed("The formats of a subject of the statement have no plain form.")
+            raise StatementMalformed("A subject of the statement lists no format, or one twice.")
         if not asked.issuperset(own.formats or ()):
             raise StatementMalformed("A subject of the statement has a format that the statement does not ask for.")
         if own.publish is not None and (predicate.kind != "release" or len(set(own.publish)) != len(own.publish)):
-            raise StatementMalformed("The targets of a subject of the statement have no plain form.")
+            raise StatementMalformed("A subject of the statement lists a target twice, or is of no release.")
         if not set(predicate.publish).issuperset(own.publish or ()):
             raise StatementMalformed("A subject of the statement goes to a target that the statement does not name.")
 

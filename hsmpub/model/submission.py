@@ -21,6 +21,7 @@ MAX_FILES = 256
 #: More than there are; each is asked of the policy.
 MAX_FORMATS = 64
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~-]{0,199}")
+_VERSION_FORM = "is not 1 to 100 letters, digits and '.+!_~-', the first a letter or digit"
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_~-]{0,99}")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 
@@ -131,8 +132,8 @@ def check_names(body: CiBody) -> None:
         check_file_name(file.name)
         if file.image:
             check_image_name(file.image)
-    if len(everything) > 1 and len({file.name for file in everything}) != len(everything):
-        raise MalformedSubmission("The request names a file twice.")
+    if len(everything) > 1:
+        _check_named_once([file.name for file in everything])
     for upload in body.files:
         if not is_sha256_hex(upload.sha256) or upload.size < 0:
             raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
@@ -141,9 +142,21 @@ def check_names(body: CiBody) -> None:
         check_attestation(body.attest)
     if isinstance(body, AskRelease):
         if not _VERSION.fullmatch(body.version):
-            raise MalformedSubmission(f"The version {body.version[:80]!r} has no plain form.")
+            raise MalformedSubmission(f"The version {body.version[:80]!r} {_VERSION_FORM}.")
         if not _COMMIT.fullmatch(body.commit):
-            raise MalformedSubmission("The commit is not 40 or 64 lower-case hex characters.")
+            raise MalformedSubmission(
+                "The commit is not 40 or 64 lower-case hex characters.",
+                next_step="Name it in full, as 'git rev-parse HEAD' does.",
+            )
+
+
+def _check_named_once(names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise MalformedSubmission(
+            f"The request names the file {twice!r} twice.",
+            next_step="Name each file once; files of one name in different folders go into requests of their own.",
+        )
 
 
 def _check_formats(body: CiBody, taken: Sequence[tuple[str, ...]]) -> None:

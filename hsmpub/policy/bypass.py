@@ -32,22 +32,28 @@ def may_both_be(a: Requester, b: Requester) -> bool:
 def _check_requesters(policy: PolicyFile, toml: TomlText) -> None:
     """One job, two projects, one key or target, and approvals for one only: a way around the approvals."""
     for (name, a), (other, b) in combinations(policy.projects.items(), 2):
-        if set(a.approvals) == set(b.approvals) or not _share_something(a, b):
+        shared = _shared(a, b)
+        if set(a.approvals) == set(b.approvals) or not shared:
             continue
         for i, requester in enumerate(b.requesters):
             if any(may_both_be(requester, earlier) for earlier in a.requesters):
                 raise rule.AmbiguousRequester(
-                    f"a job that fits this requester may ask for {name!r} too, which has a key or target in "
-                    f"common with {other!r} and takes other approvals.",
+                    f"a job that fits this requester of {other!r} may ask for {name!r} (line "
+                    f"{toml.line_of(('project', name))}) too: both have {shared}, and they take different approvals.",
                     line=toml.line_of(("project", other, "requesters", i)),
                 )
 
 
-def _share_something(a: Project, b: Project) -> bool:
+def _shared(a: Project, b: Project) -> str:
+    """What both can have made, in words; empty: nothing."""
+
     def made(project: Project) -> set[tuple[str, str]]:
         return {(s.key, name) for s in project.sign for name in s.formats}
 
-    return bool(made(a) & made(b) or set(a.publish) & set(b.publish))
+    signed, published = sorted(made(a) & made(b)), sorted(set(a.publish) & set(b.publish))
+    if signed:
+        return f"{signed[0][1]!r} made by the key {signed[0][0]!r}"
+    return f"the target {published[0]!r}" if published else ""
 
 
 def _check_tag_keys(policy: PolicyFile, toml: TomlText) -> None:
@@ -72,7 +78,8 @@ def _check_release_keys(policy: PolicyFile, toml: TomlText) -> None:
         for i, signs in enumerate(project.sign):
             if signs.key in approved and not project.approvals and not ROUTINE_FORMATS.issuperset(signs.formats):
                 raise rule.ReleaseKeyWithoutApprovals(
-                    f"{signs.key!r} signs what is approved for {approved[signs.key]!r}, and project {name!r} takes"
-                    " no approvals for what it has signed.",
+                    f"{signs.key!r} signs what is approved for {approved[signs.key]!r} (line "
+                    f"{toml.line_of(('project', approved[signs.key]))}), and project {name!r} takes no approvals for "
+                    "what it has signed.",
                     line=toml.line_of(("project", name, "sign", i, "key")),
                 )

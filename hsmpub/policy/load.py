@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hsmpub.model.key import KeyRecord
 from hsmpub.model.toml_lines import TomlText, load_toml
-from hsmpub.model.toml_walk import Path
+from hsmpub.model.toml_words import dotted, first_problem, wrong_value
 from hsmpub.policy import refusals as rule
 from hsmpub.policy.check import check_policy
 from hsmpub.policy.decide import Policy
@@ -47,20 +47,13 @@ def load_policy(
 
 def _first_refusal(error: ValidationError, toml: TomlText) -> rule.PolicyRefused:
     """The refusal of the earliest line."""
-    found = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
-        path = tuple(part for part in problem["loc"] if part not in ("claims", "[key]"))
-        found.append((toml.line_of(path), path, problem["type"], problem["msg"]))
-    line, path, kind, message = min(found, key=lambda f: f[0])
-    where = _dotted(path)
+    problems = error.errors(include_url=False, include_input=False)
+    line, path, problem = first_problem(problems, toml.line_of, skip=("claims",))
+    kind = problem["type"]
     if kind == "extra_forbidden":
-        return rule.UnknownKey(f"{where!r} is not a key of a policy.", line=line)
+        return rule.UnknownKey(f"{dotted(path)!r} is not a key of a policy.", line=line)
     if kind == "missing" and path[-1] == "approvals":
-        return rule.ApprovalsUnstated(f"{_dotted(path[:-1])!r} does not say whose approvals it takes.", line=line)
+        return rule.ApprovalsUnstated(f"{dotted(path[:-1])!r} does not say whose approvals it takes.", line=line)
     if kind == "missing":
-        return rule.MissingKey(f"{_dotted(path[:-1])!r} lacks {str(path[-1])!r}.", line=line)
-    return rule.WrongValue(f"{where!r}: {message.removeprefix('Value error, ')}.", line=line)
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path)
+        return rule.MissingKey(f"{dotted(path[:-1])!r} lacks {str(path[-1])!r}.", line=line)
+    return rule.WrongValue(wrong_value(path, problem), line=line)

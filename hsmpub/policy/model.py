@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StrictBool, StrictInt, StringConstraints
+from pydantic import Field, StrictBool, StrictInt
 from pydantic import model_validator as validates
 
+from hsmpub.model.toml_words import formed
 from hsmpub.policy.lists import FilePatterns
 from hsmpub.policy.period import DEFAULT_EXPIRY, Days, Period
 from hsmpub.policy.project import Approvals, Project
@@ -23,7 +24,7 @@ class Issuer(Table):
     """Whose identity tokens count. `bearer`: also tokens that name no session key, which a thief could use."""
 
     url: Text
-    audience: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x20\x7f#]+\z")]
+    audience: Annotated[str, formed(r"[^\x00-\x20\x7f#]{1,500}", "1 to 500 characters without spaces and '#'")]
     loopback: StrictBool = False
     bearer: StrictBool = False
 
@@ -104,8 +105,10 @@ class Timestamping(Table):
 
     key: Name
     policy: Annotated[
-        str, StringConstraints(pattern=r"^([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,38})){1,20}\z")
-    ]
+        str,
+        formed(r"([01]\.[1-3]?[0-9]|2\.[1-9]?[0-9])(\.(0|[1-9][0-9]{0,38})){1,20}",
+               'an object identifier in dots, such as "1.3.6.1.4.1.99999.1"'),
+    ]  # fmt: skip
     accuracy: Annotated[StrictInt, Field(ge=1, le=60)] = 2
     ordering: StrictBool = False
     anybody: StrictBool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 MIN_EXPIRY, MAX_EXPIRY = 60, 90 * 86_400
 MAX_DAYS = 730
@@ -44,6 +44,17 @@ def _seconds(value: Any) -> int:
     if match is None:
         raise ValueError('a time is written as text, such as "72h", "30m" or "7d"')
     return int(match[1]) * _UNITS[match[2]]
+
+
+def at_most(seconds: int, words: str) -> AfterValidator:
+    """For a time that is bounded more tightly; words: the bound."""
+
+    def check(value: int) -> int:
+        if value > seconds:
+            raise ValueError(f"{words} is the most")
+        return value
+
+    return AfterValidator(check)
 
 
 Period = Annotated[int, BeforeValidator(parse_period)]

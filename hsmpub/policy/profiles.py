@@ -10,11 +10,15 @@ from pydantic import model_validator as validates
 from hsmpub.model.glob import is_wild
 from hsmpub.model.predicate import SshProfile
 from hsmpub.model.profiles import CertificateProfile, CertificateUsage, CrlProfile, JwtProfile
-from hsmpub.policy.period import LongPeriod, Period
+from hsmpub.model.toml_words import formed
+from hsmpub.policy.period import LongPeriod, Period, at_most
 from hsmpub.policy.table import Table, Text
 
 DAY = 86_400
-_Principal = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}\z")]
+_Principal = Annotated[
+    str,
+    formed(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,252}", "a principal: letters, digits, '_', '.', '@' and '-', no wildcard"),
+]
 _Extension = Literal["permit-X11-forwarding", "permit-agent-forwarding", "permit-port-forwarding", "permit-pty",
                      "permit-user-rc", "no-touch-required"]  # fmt: skip
 
@@ -27,7 +31,7 @@ class SshCertificates(Table):
 
     kind: Literal["user", "host"]
     principals: Annotated[tuple[_Principal, ...], Field(min_length=1, max_length=64)]
-    valid: Annotated[Period, Field(le=DAY)]
+    valid: Annotated[Period, at_most(DAY, "a day")]
     extensions: tuple[_Extension, ...] = ()
 
     @validates(mode="after")
@@ -52,7 +56,7 @@ def _as_list(value: Any) -> Any:
 
 _Pattern = Annotated[Text, StringConstraints(max_length=300)]
 _Patterns = Annotated[tuple[_Pattern, ...], BeforeValidator(_as_list), Field(min_length=1, max_length=64)]
-_Header = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,100}\z")]
+_Header = Annotated[str, formed(r"[\x21-\x7e]{1,100}", "1 to 100 ASCII characters without spaces")]
 
 
 class JwtTable(Table):
@@ -65,12 +69,12 @@ class JwtTable(Table):
     issuer: _Pattern
     subject: Annotated[tuple[_Pattern, ...], BeforeValidator(_as_list), Field(max_length=64)] = ()
     audience: Annotated[tuple[_Pattern, ...], BeforeValidator(_as_list), Field(max_length=64)]
-    valid: Annotated[Period, Field(le=DAY)]
+    valid: Annotated[Period, at_most(DAY, "a day")]
     claims: Annotated[dict[Text, _Patterns], Field(max_length=64, default_factory=dict)]
     free: Annotated[tuple[Text, ...], Field(max_length=64)] = ()
     key_id: _Header | None = None
     type: _Header = "JWT"
-    early: Annotated[Period, Field(le=300)] | None = None
+    early: Annotated[Period, at_most(300, "five minutes")] | None = None
     not_before: StrictBool = False
     id: StrictBool = False
 
@@ -104,8 +108,8 @@ class CertificateTable(Table):
     valid: LongPeriod
     keys: Annotated[tuple[CertifiedKey, ...], Field(min_length=1)]
     organization: Annotated[Text, StringConstraints(max_length=64)] | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}\z")] | None = None
-    crl_url: Annotated[str, StringConstraints(pattern=r"^https?://[\x21-\x7e]{1,200}\z")] | None = None
+    country: Annotated[str, formed(r"[A-Z]{2}", 'two capital letters, such as "NL"')] | None = None
+    crl_url: Annotated[str, formed(r"https?://[\x21-\x7e]{1,200}", "an http or https address")] | None = None
 
     @validates(mode="after")
     def _fit(self) -> CertificateTable:

@@ -6,8 +6,14 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+\z")]
+from hsmpub.model.toml_words import NAME, formed
+
+Name = Annotated[str, NAME]
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=500),
+    formed(r"[^\x00-\x1f\x7f]+", "text without control characters"),
+]
 
 
 class Table(BaseModel):

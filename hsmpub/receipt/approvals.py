@@ -28,6 +28,10 @@ class CarriedOutLate(Invalid):
     advice = "The service acted after the request had expired: ask whoever runs it, with this receipt at hand."
 
 
+class RosterNamedOtherwise(Invalid):
+    advice = "Who approved saw a difference from another roster: ask whoever runs the service, with this receipt."
+
+
 def check_approvals(facts: Facts, statement: Statement) -> tuple[int | None, tuple[ApprovedBy, ...]]:
     """Checks each approval by the roster in force when it was given, and all by the roster in force at the end.
 
@@ -36,6 +40,7 @@ def check_approvals(facts: Facts, statement: Statement) -> tuple[int | None, tup
     Raises:
         ApprovalDoesNotCount: names the entry.
         ApprovalsMissing, CarriedOutLate, ReceiptContradicts, ReceiptIncomplete.
+        RosterNamedOtherwise: a new roster took the place of another than its statement names.
     """
     done_index, done_at = facts.carried_out
     predicate = statement.predicate
@@ -47,6 +52,8 @@ def check_approvals(facts: Facts, statement: Statement) -> tuple[int | None, tup
         raise CarriedOutLate(f"The request expired {done_at - predicate.expires_at} seconds before it was carried out.")
     given = [_check_one(facts, statement, index) for index in facts.approvals if index < done_index]
     index, roster = roster_at(facts, done_index)
+    if predicate.roster_sha256 not in ("", facts.rosters[index].sha256):
+        raise RosterNamedOtherwise(f"The statement names another roster than that of entry {index}.")
     signatures = {a.person: a.signature.encode() for i, a in facts.approvals.items() if i < done_index}
     standing = standing_approvals(facts.statement_bytes, statement, signatures, roster)
     missing = missing_approvals(predicate.approvals, standing, roster, requester=predicate.requester)

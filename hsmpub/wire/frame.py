@@ -74,6 +74,11 @@ class Framed(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._drained.set()
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether the other side reads as fast as it is written to."""
+        return self._drained.is_set()
+
     async def drained(self) -> None:
         """Waits while the other side reads too slowly."""
         await self._drained.wait()

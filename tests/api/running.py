@@ -48,7 +48,7 @@ class Running:
 
     def close_the_short_way(self) -> None:
         """From now on every request passes the router and all layers."""
-        self._app().hot = {}
+        self._app().state.short_way.is_open = False
 
     def _app(self) -> Any:
         return self.server.config.app

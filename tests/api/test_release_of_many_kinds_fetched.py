@@ -87,6 +87,22 @@ def test_what_is_signed_inside_is_written_signed_and_the_rest_beside(
     assert checked.status == 0, checked.err
 
 
+def test_a_run_writes_what_is_signed_inside_to_another_folder_and_nothing_over_the_files(
+    job: Command, request_id: str, tmp_path: Path
+) -> None:
+    package, into = tmp_path / "app.deb", tmp_path / "signed"
+    package.write_bytes(SAMPLES["deb"])
+    said = job("release", "run", "--request", request_id, package, "--to", into)
+    assert (said.status, said.err) == (0, "")
+    assert get_format("deb").detach(PathSource(into / "app.deb")) == (into / "app.deb.gpgorigin").read_bytes()
+    for words in ((package, "--to", tmp_path), ("--to", tmp_path)):
+        said = job("release", "run", "--request", request_id, *words)
+        assert said.status == 0, said.err
+        assert package.read_bytes() == SAMPLES["deb"]
+        assert "Signed inside, and not written here: app.deb." in said.err
+        assert f"'hsmpub release fetch {request_id} FILE… --to FOLDER'" in said.err
+
+
 def test_refuses_a_file_that_is_none_of_the_release(job: Command, request_id: str, tmp_path: Path) -> None:
     for name, content in (("other.deb", SAMPLES["deb"]), ("app.deb", b"another")):
         (tmp_path / name).write_bytes(content)

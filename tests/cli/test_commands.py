@@ -296,12 +296,24 @@ def test_revocation_changes_one_line_of_the_roster_in_force(
     script[m.GetStatus] = service.keeper.status(roster_sha256=sha256_hex(file.read_bytes()))
     said = hsmpub("roster", "revoke", "ben", "--roster", file, "--person", "ann", "--key", ssh_key, "--write")
     assert said.status == 0, said.err
-    assert "+revoked = true" in said.out
+    assert "\n+  revoked = true\n" in said.out
     body = load_personal_submission(last(service, m.SubmitPersonal).body)
     assert isinstance(body, AskRoster)
     assert body.text == file.read_text()
     assert file.read_text().startswith("# people\n[person.ann]\n")
     assert "[person.ben] # B\nrevoked = true\ngroups" in file.read_text()
+
+
+def test_a_roster_asked_for_before_statements_named_the_one_in_force_can_still_be_approved(
+    hsmpub: Command, script: dict[type, Any]
+) -> None:
+    about = Predicate("r-1", "roster", {"person": "ann"}, "00" * 32, "", 1, 2, text="[person.ann]\n")
+    exact = dump_statement((Subject("roster.toml", {"sha256": "00" * 32}),), about)
+    script[m.GetRequest] = view("r-1", kind="roster", statement=exact)
+    said = hsmpub("release", "show", "r-1")
+    assert said.status == 0, said.err
+    assert "What changes cannot be shown: the request is older" in said.err
+    assert "  | [person.ann]" in said.out
 
 
 # --- holders ---
@@ -521,8 +533,15 @@ def test_sign_names_the_files_that_were_not_signed(
     good.write_bytes(b"good")
     hostile.write_bytes(b"x")
     script[m.Submit] = Sealed("The service is sealed.")
-    said = hsmpub("sign", good, hostile, tmp_path / "missing.bin", "--project", "p", "--format", "sshsig",
-                  "--token-command", TOKEN)  # fmt: skip
+    words = ("sign", good, hostile, tmp_path / "missing.bin", "--project", "p", "--format", "sshsig",
+             "--token-command", TOKEN)  # fmt: skip
+    before = len(service.keeper.seen)
+    said = hsmpub(*words)
+    assert said.status == 1
+    assert "Nothing was signed, for 2 of 3 files cannot be: " in said.err
+    assert f"{good}: " not in said.err
+    assert not any(isinstance(one, m.Submit) for one in service.keeper.seen[before:])
+    said = hsmpub(*words, "--keep-going")
     assert said.status == 1
     assert f"{good}: The service is sealed. Holders hand in" in said.err
     assert "is not a plain base name" in said.err

@@ -126,9 +126,46 @@ def test_one_reason_for_many_files_is_said_once(
                   "--token-command", "echo a.b.c")  # fmt: skip
     assert said.status == 1
     assert said.err.count("The service is sealed.") == 1
-    assert "2 files: The service is sealed." in said.err
+    assert f"{tmp_path / 'a.bin'}, {tmp_path / 'b.bin'}: The service is sealed." in said.err
     assert f"Left out, for they belong to other files named here: {tmp_path / 'a.bin.sig'}." in said.err
     assert f"Not signed: {tmp_path / 'a.bin'}, {tmp_path / 'b.bin'}." in said.err
+
+
+@pytest.mark.parametrize("how", ["submit", "run"])
+def test_all_signatures_among_the_files_of_a_release_are_named_before_anything_is_sent(
+    hsmpub: Command, service: Running, tmp_path: Path, how: str
+) -> None:
+    names = ["a.whl", "a.whl.asc", "a.whl.receipt.json", "b.whl", "b.whl.sig"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+    words = ("release", how, *(tmp_path / name for name in names), "--project", "sdk", "--version", "9.9",
+             "--commit", "a" * 40, "--token-command", "echo a.b.c")  # fmt: skip
+    before = len(service.keeper.seen)
+    said = hsmpub(*words)
+    assert said.status == 1
+    listed = ", ".join(str(tmp_path / name) for name in ("a.whl.asc", "a.whl.receipt.json", "b.whl.sig"))
+    assert f"are named: {listed}." in said.err
+    assert len(service.keeper.seen) == before
+    hsmpub(*words, "--with-signatures", *(("--timeout", "0") if how == "run" else ()))
+    assert any(isinstance(one, m.Submit) for one in service.keeper.seen[before:])
+
+
+def test_an_unknown_format_is_told_once_and_before_a_token_is_asked_for(hsmpub: Command, tmp_path: Path) -> None:
+    for name in ("a.bin", "b.bin"):
+        (tmp_path / name).write_bytes(b"x")
+    said = hsmpub("sign", tmp_path / "a.bin", tmp_path / "b.bin", "--project", "p", "--format", "opnpgp")
+    assert said.err.count("There is no format 'opnpgp'. Did you mean 'openpgp'?") == 1
+    assert "token" not in said.err
+
+
+def test_equal_reasons_are_one_sentence_with_the_names(hsmpub: Command, tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.bin" for number in range(12)]
+    for file in files:
+        file.write_bytes(b"x")
+    said = hsmpub("sign", *files, "--project", "p")
+    assert said.err.count("No format is made for files of this kind.") == 1
+    assert ", ".join(map(str, files[:8])) + " and 4 more: No format is made" in said.err
+    assert f"Not signed: {', '.join(map(str, files))}." in said.err
 
 
 def test_a_missing_output_folder_is_named_before_anything_is_asked(hsmpub: Command, tmp_path: Path) -> None:

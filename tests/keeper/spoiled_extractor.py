@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import sys
 import time
 
 from hsmpub.artifact import extractor
@@ -23,9 +22,11 @@ def _extract(self: Jar, source: Source) -> bytes:
     if words == b"spoil":
         return _spoil()
     if words == b"stays":
-        print(os.getpid(), file=sys.stderr, flush=True)
         while True:
             time.sleep(60)
+    if words == b"says!":
+        os.write(2, b'{"level": "info", "event": "the keeper never said so"}\n')
+        os._exit(0)
     if words == b"ends!":
         os._exit(0)
     if words == b"more!":

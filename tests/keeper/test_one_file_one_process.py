@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from functools import partial
@@ -43,6 +44,13 @@ def spoiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Extract
     made._child.stderr.close()
 
 
+def child_of(template: int) -> int:
+    """Waits until it has forked."""
+    while not (children := Path(f"/proc/{template}/task/{template}/children").read_text().split()):
+        time.sleep(0.01)
+    return int(children[0])
+
+
 def look(into: Extraction, data: bytes) -> bytes:
     into.new_copy().write(data)
     return into.extract("x", [JAR], len(data))["jar"]
@@ -63,6 +71,13 @@ def test_one_that_answers_nothing_or_too_much_is_lost_alone(spoiled: Extraction,
     assert look(spoiled, good) == JAR.extract(BytesSource(good))
 
 
+def test_what_was_taken_over_writes_nothing_into_the_keepers_log(spoiled: Extraction) -> None:
+    with pytest.raises(ExtractorLost):
+        look(spoiled, b"says!")
+    assert spoiled._child.stderr is not None
+    assert spoiled._child.stderr.readline() == b"hsmpub extractor: no answer, wait status 0x0000\n"
+
+
 def test_one_that_never_ends_ends_with_its_template(spoiled: Extraction) -> None:
     ended: list[type[Exception]] = []
 
@@ -74,8 +89,7 @@ def test_one_that_never_ends_ends_with_its_template(spoiled: Extraction) -> None
 
     asking = threading.Thread(target=asked)
     asking.start()
-    assert spoiled._child.stderr is not None
-    child = os.pidfd_open(int(spoiled._child.stderr.readline()))
+    child = os.pidfd_open(child_of(spoiled._child.pid))
     try:
         spoiled._child.kill()
         asking.join()

@@ -38,6 +38,14 @@ def test_refuses_names_that_would_mean_two_things(names: tuple[str, ...], told: 
         assert refused.value.detail in (told, "'x.v6.asc' would be a signature of 'x.v6' and a signature of 'x'.")
 
 
+def test_names_every_file_that_is_in_the_way() -> None:
+    names = [f"{number}{end}" for number in range(25) for end in ("", ".asc")]
+    with pytest.raises(NameOfASignature) as refused:
+        check_output_names(files(*names), GRANT)
+    assert refused.value.detail.startswith("Each of these is a signature's name, and taken: '0.asc', '1.asc', ")
+    assert refused.value.detail.endswith("'19.asc' and 5 more.")
+
+
 def test_refuses_two_signatures_that_go_into_one_file() -> None:
     """Each is made over the file as it was sent, so one of them would be lost."""
     grant = ReleaseGrant("p", (Signing("k", ("jar", "apk")),), (), (), 60)

@@ -16,6 +16,7 @@ from hsmpub.model.digest import sha256_hex
 from hsmpub.model.predicate import Quorum
 from hsmpub.model.statement import Subject, dump_statement
 from hsmpub.receipt import Report, Step, verify_receipt
+from hsmpub.receipt.approvals import RosterNamedOtherwise
 from hsmpub.receipt.files import FileDiffers, FileNotInReceipt, GivenFile
 from hsmpub.receipt.inclusion import EntryNotInLog
 from hsmpub.receipt.model import ReceiptMalformed, ReceiptTooLarge, load_receipt
@@ -93,11 +94,11 @@ def test_routine_signatures_verify_from_their_one_entry(tmp_path: Path) -> None:
     assert [signature.name for signature in report.signatures] == list(made)
 
 
-def adoption(adopted: str) -> dict[str, e.Entry]:
+def adoption(adopted: str, **changes: object) -> dict[str, e.Entry]:
     text = s.POLICY + "\n# tightened\n"
     personal = {"requester": {"person": "release-manager", "nonce": "n"}, "project": "", "version": "", "commit": ""}
     nothing = {"sizes": (), "sign": (), "publish": ()}
-    about = s.predicate(kind="policy", text=text, approvals=(Quorum("leads", 1),), **personal, **nothing)
+    about = s.predicate(kind="policy", text=text, approvals=(Quorum("leads", 1),), **personal, **nothing, **changes)
     statement = dump_statement((Subject("policy.toml", {"sha256": sha256_hex(text.encode())}),), about)
     story = s.beginning()
     story["request"] = e.Requested(s.NOW + 10, "r1", statement.decode())
@@ -110,6 +111,14 @@ def adoption(adopted: str) -> dict[str, e.Entry]:
 def test_an_administrative_request_verifies(tmp_path: Path) -> None:
     report = verify(s.told(tmp_path, adoption("")))
     assert (report.kind, report.policy_index, [a.person for a in report.approvals]) == ("policy", 1, ["lead-2"])
+
+
+def test_refuses_an_adoption_whose_approvers_saw_a_difference_from_another_roster(tmp_path: Path) -> None:
+    in_force = sha256_hex(s.roster().encode())
+    (tmp_path / "true").mkdir()
+    assert verify(s.told(tmp_path / "true", adoption("", roster_sha256=in_force))).roster_index == 2
+    with pytest.raises(RosterNamedOtherwise):
+        verify(s.told(tmp_path, adoption("", roster_sha256="ab" * 32)))
 
 
 def test_refuses_the_adoption_of_another_text_than_was_approved(tmp_path: Path) -> None:

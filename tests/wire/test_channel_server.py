@@ -140,3 +140,31 @@ def test_calls_after_a_wrong_token_are_not_answered(before: bytes, tmp_path: Pat
         await server.close()
 
     asyncio.run(scenario())
+
+
+def test_a_call_that_nobody_answers_is_given_up_and_its_late_answer_dropped(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        hold = asyncio.Event()
+
+        async def handle(message: object) -> m.Done:
+            if isinstance(message, m.ListRequests):
+                await hold.wait()
+            return m.Done()
+
+        async with serving(tmp_path, handle) as server:
+            channel = FrontChannel(server.path)
+            assert not channel.is_ready
+            with pytest.raises(KeeperUnreachable):
+                channel.post(m.GetStatus(), print)
+            assert await channel.call(m.GetStatus()) == m.Done()
+            assert channel.is_ready
+            told: asyncio.Queue[object] = asyncio.Queue()
+            channel.post(m.ListRequests(), told.put_nowait, timeout=0)
+            assert isinstance(await told.get(), KeeperUnreachable)
+            hold.set()
+            channel.post(m.GetStatus(), told.put_nowait)
+            assert await told.get() == m.Done()
+            assert told.empty()
+            channel.close()
+
+    asyncio.run(scenario())

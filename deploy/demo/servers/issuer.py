@@ -115,9 +115,9 @@ class Issuer:
             kid, key = self._keys[0]
         return jwt.encode(payload, key, algorithm=self.algorithm, headers={"kid": kid})
 
-    def job(self, **claims: Any) -> Job:
-        """A job with these claims, which may ask for its own tokens only."""
-        request_token = secrets.token_urlsafe(24)
+    def job(self, *, request_token: str = "", **claims: Any) -> Job:
+        """A job with these claims, which may ask for its own tokens only. request_token: of a job that goes on."""
+        request_token = request_token or secrets.token_urlsafe(24)
         with self._changing:
             self._jobs[request_token] = dict(claims)
         return Job(f"{self.url}/job/token?api-version=1", request_token)

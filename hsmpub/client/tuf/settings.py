@@ -13,12 +13,13 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, ValidationError
 from pydantic import model_validator as validates
 
 from hsmpub.errors import Invalid
 from hsmpub.formats.tuf.metadata import LONGEST, ROLES, Role
 from hsmpub.model.toml_lines import InFile, load_toml
+from hsmpub.model.toml_words import NAME, first_problem, wrong_value
 
 FILE_NAME = "tuf.toml"
 
@@ -39,7 +40,7 @@ def _period(value: Any) -> Any:
 
 
 Seconds = Annotated[int, BeforeValidator(_period)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}\z")]
+Name = Annotated[str, NAME]
 
 
 class _Table(BaseModel):
@@ -109,7 +110,5 @@ def read_settings(folder: Path) -> TufSettings:
     try:
         return TufSettings.model_validate(found.data)
     except ValidationError as e:
-        first = e.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        line = found.line_of(first["loc"])
-        raise TufSettingsWrong(f"{where}: {first['msg']}.".lstrip(": "), line=line, file=FILE_NAME) from None
+        line, where, problem = first_problem(e.errors(include_url=False), found.line_of)
+        raise TufSettingsWrong(wrong_value(where, problem), line=line, file=FILE_NAME) from None
