@@ -50,6 +50,12 @@ class HsmpubError(Exception):
         return f"{self.detail} {self.next_step}".strip()
 
 
+def again(error: HsmpubError) -> HsmpubError:
+    """A copy of an error for one more caller, without the traceback of the last: what holds an error and is in that
+    traceback would be a circle, with all that the call brought, until somebody collects it."""
+    return type(error)(error.detail, next_step=error.next_step, retry=error.retry)
+
+
 def rule_name(rule: type[HsmpubError]) -> str:
     """`ShareOfAnotherEpoch` is the rule `share-of-another-epoch`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", rule.__name__).lower()

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from hsmpub.model.attested import Attestation, Build
-from hsmpub.model.predicate import Predicate, Profiles, SshProfile
+from hsmpub.model.predicate import Predicate, SshProfile
 from hsmpub.model.profiles import CertificateProfile, CrlProfile, JwtProfile
 from hsmpub.model.said import Revoked
 
@@ -64,5 +64,8 @@ def context_of(predicate: Predicate, service: str, at: int) -> Context:
         attest=predicate.attest,
         build=predicate.build,
         tuf_longest=predicate.tuf_longest,
-        **msgspec.structs.asdict(Profiles.of(predicate)),
+        ssh=predicate.ssh,
+        jwt=predicate.jwt,
+        certificate=predicate.certificate,
+        crl=predicate.crl,
     )

@@ -29,7 +29,12 @@ class Cursor:
 
     def sized(self, width: int) -> bytes:
         """Bytes that follow their own big-endian length of `width` bytes."""
-        return self.take(self.number(width))
+        data, begin = self._data, self._at + width
+        end = begin + int.from_bytes(data[self._at : begin], "big")
+        if end > len(data):  # also where the length itself is cut short: `begin` is beyond the end then
+            raise self._rule("The signature ends too early.")
+        self._at = end
+        return data[begin:end]
 
     def expect(self, wanted: bytes, what: str) -> None:
         if self.take(len(wanted)) != wanted:

@@ -17,6 +17,8 @@ from hsmpub.formats.sha256_block import IV, Words, finish
 _CONTEXT = struct.Struct("=8I2I64s2I")
 #: More than any libcrypto's context takes, should one be larger than the known 112 bytes.
 CONTEXT_BYTES = 256
+_Context = ctypes.c_char * CONTEXT_BYTES
+_Digest = ctypes.c_char * 32
 
 
 class Libcrypto:
@@ -24,7 +26,8 @@ class Libcrypto:
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._init = library.SHA256_Init
-        self._final = library.SHA256_Final
+        # A microsecond's work: to give the interpreter's lock away for it costs more, and may cost a wait for it.
+        self._final = ctypes.PyDLL(library._name, handle=library._handle).SHA256_Final
         self.update = library.SHA256_Update
         self.update.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
         self._init.argtypes = (ctypes.c_void_p,)
@@ -32,7 +35,7 @@ class Libcrypto:
 
     def begin(self) -> ctypes.Array[ctypes.c_char]:
         """A context for a new message. Feed it with `update(context, address or bytes, length)`."""
-        context = ctypes.create_string_buffer(CONTEXT_BYTES)
+        context = _Context()
         self._init(context)
         return context
 
@@ -51,13 +54,13 @@ class Libcrypto:
 
     def finish(self, state: Words, tail: bytes, size: int) -> bytes:
         """The 32-byte digest."""
-        out = ctypes.create_string_buffer(32)
+        out = _Digest()
         self._final(out, self._resume(state, tail, size))
         return out.raw
 
     def _resume(self, state: Words, tail: bytes, size: int) -> ctypes.Array[ctypes.c_char]:
         bits = 8 * size
-        context = ctypes.create_string_buffer(CONTEXT_BYTES)
+        context = _Context()
         _CONTEXT.pack_into(context, 0, *state, bits & 0xFFFFFFFF, bits >> 32, tail, len(tail), 32)
         return context
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.hsm.messages import Group
 from hsmpub.model.key import KeyKind
 
@@ -85,21 +85,21 @@ class Backlog:
         taken: list[Piece] = []
         while self._pieces and (budget > 0 or not taken):
             piece = self._pieces[0]
-            cost = piece.request.cost
+            cost, count = piece.request.cost, piece.stop - piece.start
             if taken and cost > budget:
                 break
             self._pieces.popleft()
-            self.cost -= len(piece) * cost
+            self.cost -= count * cost
             if piece.request.future.done():  # given up, or failed in another piece
                 continue
-            fits = max(1, budget // cost)
-            if fits < len(piece):
+            if count * cost > budget and (fits := max(1, budget // cost)) < count:
                 rest = Piece(piece.request, piece.start + fits, piece.stop, piece.failures, piece.wrong)
                 piece.stop = rest.start
                 self._pieces.append(rest)
-                self.cost += len(rest) * cost
+                self.cost += (count - fits) * cost
+                count = fits
             taken.append(piece)
-            budget -= len(piece) * cost
+            budget -= count * cost
         return taken
 
     def fail_all(self, error: HsmpubError) -> None:
@@ -111,16 +111,12 @@ class Backlog:
 def groups_of(pieces: Sequence[Piece]) -> list[tuple[Group, list[Piece]]]:
     """Neighbouring pieces for the same key and hash as one group."""
     groups: list[tuple[Group, list[Piece]]] = []
+    group = Group("", "", [])
     for piece in pieces:
         request = piece.request
-        if not groups or (groups[-1][0].key, groups[-1][0].hash) != (request.key, request.hash):
-            groups.append((Group(request.key, request.hash, []), []))
-        group, members = groups[-1]
+        if not groups or group.key != request.key or group.hash != request.hash:
+            group, members = Group(request.key, request.hash, []), list[Piece]()
+            groups.append((group, members))
         group.items.extend(request.items[piece.start : piece.stop])
         members.append(piece)
     return groups
-
-
-def again(error: HsmpubError) -> HsmpubError:
-    """A copy of an error for one more caller, without the traceback of the last."""
-    return type(error)(error.detail, next_step=error.next_step, retry=error.retry)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from hsmpub.errors import HsmpubError, Problem
-from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request, again
+from hsmpub.errors import HsmpubError, Problem, again
+from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.crew import Crew
 from hsmpub.hsm.lane import FRAMES_IN_FLIGHT, Groups, Lane
@@ -56,13 +56,13 @@ class Dispatch:
                 piece.request.fail(again(closed))
         self._backlog.fail_all(closed)
 
-    async def run(self, request: Request) -> list[bytes]:
-        """Gives a request to the signers and returns its signatures, or raises why there are none."""
+    def run(self, request: Request) -> asyncio.Future[list[bytes]]:
+        """Gives a request to the signers; its signatures, or why there are none."""
         if self.crew.trouble is not None and not self.crew.lanes:
             raise again(self.crew.trouble)
         self._backlog.add(request)
         self._dispatch_soon()
-        return await request.future
+        return request.future
 
     def _dispatch_soon(self) -> None:
         if not self._scheduled:
@@ -113,12 +113,12 @@ class Dispatch:
             problem = _OUT_OF_TURN  # blamed only if signatures are missing
         used = 0
         for piece in pieces:
-            got = signatures[used : used + len(piece)]
-            used += len(got)
+            got = signatures[used : used + piece.stop - piece.start]
             if got:
+                used += len(got)
                 piece.request.keep(piece.start, got)
                 piece.start += len(got)
-            if not len(piece):
+            if piece.start == piece.stop:
                 continue
             if problem is not None:
                 self._blame(piece, as_rule(problem))

@@ -208,9 +208,9 @@ class Signers:
         if self._closed:
             raise SignersClosed("The signers are closed.")
 
-    async def _run(self, request: Request) -> list[bytes]:
+    def _run(self, request: Request) -> asyncio.Future[list[bytes]]:
         self._check_open()
-        return await self._dispatch.run(request)
+        return self._dispatch.run(request)
 
     async def _vault(self, order: VaultOrder, private: bytes | bytearray | None = None) -> bytes:
         self._check_open()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from hsmpub.errors import Sealed
 from hsmpub.hsm.pool import Signers
 from hsmpub.keeper.live import Live
@@ -75,13 +72,29 @@ class Access:
         """
         self.live()[1].check_whole(what)
 
-    @contextmanager
-    def signing(self, project: str, count: int) -> Iterator[Signers]:
-        """So many signatures may be made, logged and let go inside.
+    def signing(self, project: str, count: int) -> Taken:
+        """So many signatures may be made, logged and let go inside: `with … as signers`.
 
         Raises:
             Sealed, UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft.
         """
         signers, opening = self.live()
-        with opening.signing(project, count):
-            yield signers
+        opening.take(project, count)
+        return Taken(signers, opening, count)
+
+
+class Taken:
+    """Signatures that were taken, given back at the end. Made by `Access.signing` for a `with` at once."""
+
+    __slots__ = ("_count", "_opening", "_signers")
+
+    def __init__(self, signers: Signers, opening: Opening, count: int) -> None:
+        self._signers = signers
+        self._opening = opening
+        self._count = count
+
+    def __enter__(self) -> Signers:
+        return self._signers
+
+    def __exit__(self, *_: object) -> None:
+        self._opening.give_back(self._count)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.formats.format import Format
 from hsmpub.formats.registry import get_format
+from hsmpub.formats.tuf.role import TufRole
 from hsmpub.keeper.book import Book, KeyRetired
 from hsmpub.model.attested import Build
 from hsmpub.model.key import KeyRecord
@@ -41,11 +43,16 @@ class Allowed:
     def of(self, formats: tuple[str, ...]) -> Allowed:
         """What of it is for a file that takes these formats. Raises FormatNotGranted, KeyRetired."""
         if not self.covers(formats):
-            raise next(error for name, error in self.refused.items() if not formats or name in formats)
+            raise again(next(error for name, error in self.refused.items() if not formats or name in formats))
         if not formats:
             return self
         makes = tuple((key, form) for key, form in self.makes if form.name in formats)
         return replace(self, makes=makes, signing=taken(self.signing, formats))
+
+    @functools.cached_property
+    def signs_tuf(self) -> bool:
+        """Whether a role of TUF is among the formats: their versions count upward."""
+        return any(isinstance(form, TufRole) for _, form in self.makes)
 
     def check_file(self, name: str) -> None:
         """Whether the formats are for a file of this name. Raises FormatNotForFile."""
@@ -63,7 +70,7 @@ def keys_for(
         try:
             key = book.signing_key(one.key)
         except KeyRetired as error:
-            refused.update(dict.fromkeys(one.formats, error))
+            refused.update(dict.fromkeys(one.formats, again(error)))
             continue
         makes += [(key, get_format(name)) for name in one.formats]
         able.append(one)

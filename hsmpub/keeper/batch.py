@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from hsmpub.keeper.making import Work
 from hsmpub.model.digest import sha256_hex
@@ -13,16 +12,18 @@ from hsmpub.model.statement import Subject
 from hsmpub.wire import messages as m
 
 
-@dataclass
 class Batch:
     """made: for its asker; the others: for its entry."""
 
-    made: list[m.MadeSignature] = field(default_factory=list)
-    subjects: list[Subject] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
-    work: list[Work] = field(default_factory=list)
-    tuf: list[TufFacts] = field(default_factory=list)
+    __slots__ = ("made", "outputs", "said", "subjects", "tuf", "work")
+
+    def __init__(self) -> None:
+        self.made: list[m.MadeSignature] = []
+        self.subjects: list[Subject] = []
+        self.outputs: list[str] = []
+        self.said: list[Said] = []
+        self.work: list[Work] = []
+        self.tuf: list[TufFacts] = []
 
     def take(self, outputs: Sequence[bytes]) -> None:
         """The outputs of all its work, in their order."""

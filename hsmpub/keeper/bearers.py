@@ -61,7 +61,7 @@ class Bearers:
         who = self._tokens.verify(message.token)
         policy, now = self._book.policy, self._book.now()
         policy.check_routine(who, message.project)
-        session = Session(secrets.token_hex(16), who, now + BEARER_SECONDS, b"", policy.issuers[who.issuer])
+        session = Session(secrets.token_hex(16), who, now + BEARER_SECONDS, issuer=policy.issuers[who.issuer])
         await self._tokens.use_up(who, session.id, bearer=True)
         self._open = {key: kept for key, kept in self._open.items() if kept[0].expires_at > now}
         while len(self._open) >= MAX_BEARERS:

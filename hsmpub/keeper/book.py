@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from hsmpub.approval.roster import Roster, load_roster
@@ -124,11 +125,11 @@ class Book:
 
     def policy_at(self, index: int) -> int:
         """Index of the policy that was in force at an entry."""
-        return max(i for i in self.state.policies if i < index)
+        return _last_before(index, self.state.policies)
 
     def roster_at(self, index: int) -> int:
         """Index of the roster that was in force at an entry."""
-        return max(i for i in self.state.rosters if i < index)
+        return _last_before(index, self.state.rosters)
 
     @property
     def policy_sha256(self) -> str:
@@ -155,3 +156,11 @@ class Book:
         if load_statement(data) != request.statement:
             raise StatementAltered(f"The statement of the request {request.id} is no longer what was logged.")
         return data
+
+
+def _last_before(index: int, adopted: Sequence[int]) -> int:
+    """adopted: indexes of entries, ascending."""
+    place = bisect_left(adopted, index)
+    if not place:
+        raise ValueError(f"nothing was adopted before entry {index}")
+    return adopted[place - 1]

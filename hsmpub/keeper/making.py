@@ -7,7 +7,6 @@ verifies each output once more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from hsmpub.errors import Broken
@@ -50,27 +49,35 @@ async def make(planned: Sequence[Work], signers: Signers, context: Context) -> l
     outputs: list[bytes] = [b""] * len(planned)
     todo = dict(enumerate(planned))
     while todo:
-        todo = await _round(todo, signers, context, outputs)
+        following: dict[int, Work] = {}
+        for (key, hash_name), works in _calls(todo).items():
+            raw = await signers.sign(key, _payloads(works), hash=hash_name)
+            used = 0
+            for position, work in works:
+                signature = b"".join(raw[used : used + work.prepared.count])
+                used += work.prepared.count
+                then = work.format.follow(work.prepared, signature)
+                if then is None:
+                    outputs[position] = assemble_and_read(work, signature, context)
+                else:
+                    following[position] = work._replace(prepared=then)
+        todo = following
     return outputs
 
 
-async def _round(todo: dict[int, Work], signers: Signers, context: Context, outputs: list[bytes]) -> dict[int, Work]:
-    """Fills in the outputs, by position. Returns: what is to be signed after that."""
-    calls: dict[tuple[str, HashName], list[int]] = {}
+def _calls(todo: dict[int, Work]) -> dict[tuple[str, HashName], list[tuple[int, Work]]]:
+    """What goes to the signers together: of one key and hash."""
+    calls: dict[tuple[str, HashName], list[tuple[int, Work]]] = {}
     for position, work in todo.items():
-        calls.setdefault((work.key.name, work.prepared.hash), []).append(position)
-    following = {}
-    for (key, hash_name), positions in calls.items():
-        payloads = [digest for p in positions for digest in digests_of(todo[p].prepared)]
-        raw = iter(await signers.sign(key, payloads, hash=hash_name))
-        for p in positions:
-            work = todo[p]
-            signature = b"".join(islice(raw, work.prepared.count))
-            if (then := work.format.follow(work.prepared, signature)) is not None:
-                following[p] = work._replace(prepared=then)
-            else:
-                outputs[p] = assemble_and_read(work, signature, context)
-    return following
+        calls.setdefault((work.key.name, work.prepared.hash), []).append((position, work))
+    return calls
+
+
+def _payloads(works: Iterable[tuple[int, Work]]) -> list[bytes]:
+    payloads: list[bytes] = []
+    for _, work in works:
+        payloads += digests_of(work.prepared)
+    return payloads
 
 
 def assemble_and_read(work: Work, signature: bytes, context: Context) -> bytes:

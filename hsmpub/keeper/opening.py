@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 
 from hsmpub.errors import Forbidden, Unavailable
@@ -112,12 +111,12 @@ class Opening:
         if self.opened.terms.projects is not None:
             raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self.opened.terms)}, and not for {what}.")
 
-    @contextmanager
-    def signing(self, project: str, count: int) -> Iterator[None]:
-        """So many signatures for this project may be made, logged and let go inside; the log counts what left.
+    def take(self, project: str, count: int) -> None:
+        """So many signatures for this project may be made, logged and let go; then `give_back`: the log counts what
+        left.
 
         Raises:
-            UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft.
+            UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft: nothing was taken.
         """
         self.check_time()
         self.check_project(project)
@@ -126,9 +125,9 @@ class Opening:
             raise TooFewSignaturesLeft(f"{count} signatures are asked for, and this unsealing has {left} left.")
         self._taken += count
         self._at_rest.clear()
-        try:
-            yield
-        finally:
-            self._taken -= count
-            if not self._taken:
-                self._at_rest.set()
+
+    def give_back(self, count: int) -> None:
+        """What `take` took has left, or will not."""
+        self._taken -= count
+        if not self._taken:
+            self._at_rest.set()

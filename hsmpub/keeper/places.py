@@ -57,11 +57,8 @@ class Portions:
         self._taken: Counter[Hashable] = Counter()
 
     @contextmanager
-    def taken(self, who: Hashable | None) -> Iterator[None]:
-        """who: None takes none. Raises ManyFilesWait."""
-        if who is None:
-            yield
-            return
+    def taken(self, who: Hashable) -> Iterator[None]:
+        """Raises ManyFilesWait."""
         if self._taken[who] >= self._most:
             raise ManyFilesWait(f"{self._most} requests of this identity wait for their files to be read.")
         self._taken[who] += 1

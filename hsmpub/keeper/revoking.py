@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 import msgspec
 
@@ -29,11 +28,10 @@ class Revoking:
         self._book = book
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    def turn(self, sign: Sequence[Signing]) -> AbstractAsyncContextManager[object]:
-        """Held until a list is in the log, so that the next one of this CA goes on from there; other CAs and other
-        formats need no turn. Nothing that its sender can draw out is done meanwhile."""
-        maker = next((one.key for one in sign if _FORMAT in one.formats), None)
-        return nullcontext() if maker is None else self._turns[maker]
+    def turn(self, sign: Sequence[Signing]) -> asyncio.Lock:
+        """Held until a list is in the log, so that the next one of this CA goes on from there; other CAs need no turn,
+        and other formats none at all. Nothing that its sender can draw out is done meanwhile."""
+        return self._turns[next(one.key for one in sign if _FORMAT in one.formats)]
 
     def with_log(self, context: Context, key: str) -> Context:
         """What the list of this CA's key begins with."""

@@ -11,16 +11,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from hsmpub.errors import HsmpubError, Problem
+from hsmpub.errors import HsmpubError, again
 from hsmpub.formats.context import Context, context_of
 from hsmpub.formats.format import Artifact
 from hsmpub.formats.output_names import OutputNames
-from hsmpub.formats.sha256state import Sha256State
 from hsmpub.keeper.allowed import Allowed, keys_for
 from hsmpub.keeper.answering import check_answerable, sealed_for
 from hsmpub.keeper.artifacts import Artifacts
 from hsmpub.keeper.batch import Batch
 from hsmpub.keeper.book import Book
+from hsmpub.keeper.given import GivenFiles, Read, not_made
 from hsmpub.keeper.making import make, plan
 from hsmpub.keeper.revoking import Revoking, check_one_list
 from hsmpub.keeper.sessions import Session
@@ -31,7 +31,7 @@ from hsmpub.model import entry as e
 from hsmpub.model import submission as s
 from hsmpub.model.predicate import Predicate
 from hsmpub.model.statement import Annotations, Subject, dump_statement
-from hsmpub.policy.attesting import check_images, check_predicate, decide_build
+from hsmpub.policy.attesting import check_predicate, decide_build
 from hsmpub.wire import messages as m
 
 #: A routine statement is carried out at once; it says so by this short life, in seconds.
@@ -39,17 +39,13 @@ ROUTINE_SECONDS = 60
 #: A job asks the same few things again and again; more are not remembered.
 MOST_DECISIONS = 32
 
-_Given = s.HashState | s.FileRef | Artifact
-#: A file with what is allowed of it, or why it is not signed.
-_Read = tuple[Artifact, Allowed] | m.MadeSignature
-
 
 class Routine:
     """Signs what needs nobody's approval."""
 
     def __init__(self, book: Book, artifacts: Artifacts, unsealing: Unsealing) -> None:
         self._book = book
-        self._artifacts = artifacts
+        self._given = GivenFiles(artifacts)
         self._unsealing = unsealing
         self._revoking = Revoking(book)
 
@@ -66,16 +62,18 @@ class Routine:
         allowed, policy = self._allowed(session, body), self._book.state.policies[-1]
         check_predicate(allowed.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
-        everything: list[_Given] = [*body.everything, *artifacts]
+        everything = (*body.everything, *artifacts)
         check_one_list(allowed.profiles.crl, len(everything))
-        read = [await self._read(given, body.project, allowed) for given in everything]
+        read = await self._given.read(everything, body.project, allowed)
+        if allowed.profiles.crl is None:
+            return await self._sign(session, body, policy, allowed, read)
         async with self._revoking.turn(allowed.signing):
-            check_policy_still(self._book, policy, self._book.state.size)
             return await self._sign(session, body, policy, allowed, read)
 
     async def _sign(
-        self, session: Session, body: s.AskSign, policy: int, allowed: Allowed, read: Sequence[_Read]
+        self, session: Session, body: s.AskSign, policy: int, allowed: Allowed, read: Sequence[Read]
     ) -> m.SignReply:
+        check_policy_still(self._book, policy, self._book.state.size)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = Predicate(
             request=names[:16],
@@ -131,21 +129,10 @@ class Routine:
                 session.decisions.clear()
             session.decisions[question] = allowed
         elif body.attest is not None or not any(allowed.covers(file.formats) for file in body.everything):
-            raise next(iter(refused.values()))  # a predicate is for all or for none
+            raise again(next(iter(refused.values())))  # a predicate is for all or for none
         return allowed
 
-    async def _read(self, given: _Given, project: str, allowed: Allowed) -> _Read:
-        """It can take minutes, so nobody else waits for it."""
-        try:
-            own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
-            own.check_file(given.name)
-            artifact = await self._artifact(given, own)
-            check_images(own.policy, project, own.signing, [artifact.image])
-        except HsmpubError as error:
-            return _not_made(given.name, error)
-        return artifact, own
-
-    def _prepare(self, read: Sequence[_Read], allowed: Allowed, context: Context) -> Batch:
+    def _prepare(self, read: Sequence[Read], allowed: Allowed, context: Context) -> Batch:
         batch, names = Batch(), OutputNames()
         for one in read:
             if isinstance(one, m.MadeSignature):
@@ -156,25 +143,14 @@ class Routine:
                 work = plan(artifact, own.makes, context)
                 if len(allowed.makes) > 1:  # of one format, different names make different ones
                     names.take(artifact.name, [form.name for _, form in own.makes])
-                tuf = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
+                if own.signs_tuf:
+                    reserved = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]
+                    batch.tuf += [facts for facts in reserved if facts is not None]
             except HsmpubError as error:
-                batch.made.append(_not_made(artifact.name, error))
+                batch.made.append(not_made(artifact.name, error))
                 continue
             digest = {"sha256": artifact.state.digest().hex()}
             only = None if len(work) == len(allowed.makes) else Annotations(tuple(one.format.name for one in work))
             batch.subjects.append(Subject(artifact.name, digest, uri_of(artifact.image), only))
             batch.work += work
-            batch.tuf += [facts for facts in tuf if facts is not None]
         return batch
-
-    async def _artifact(self, given: _Given, own: Allowed) -> Artifact:
-        if isinstance(given, Artifact):
-            return given
-        if isinstance(given, s.HashState):
-            return Artifact(given.name, Sha256State.of_state(given), given.details, given.image)
-        forms = [form for _, form in own.makes]
-        return msgspec.structs.replace(await self._artifacts.check(given, forms), image=given.image)
-
-
-def _not_made(name: str, error: HsmpubError) -> m.MadeSignature:
-    return m.MadeSignature(name, "", "", "", b"", Problem.of(error))

@@ -16,13 +16,14 @@ from hsmpub.keeper.book import Book
 from hsmpub.keeper.tokens import Tokens
 from hsmpub.policy.model import Issuer
 from hsmpub.wire import messages as m
-from hsmpub.wire.session import SESSION_CONTEXT, request_mac, session_mac_key
+from hsmpub.wire.session import SESSION_CONTEXT, RequestMac, session_mac_key
 
 #: A session ends after this many seconds. Its token, good for minutes, was used up when it opened; the session is long
 #: enough for the upload of large files, and dies with the job's key or a restart of the keeper.
 SESSION_SECONDS = 3600
 MAX_SESSIONS = 4096
 _WINDOW = 1024
+_WHOLE_WINDOW = (1 << _WINDOW) - 1
 
 
 class SessionUnknown(Unauthenticated):
@@ -46,14 +47,15 @@ class SessionKeyMalformed(Invalid):
 class Session:
     """One CI job's session. The counters seen form a sliding window, as in IPsec (RFC 4303, 3.4.3).
 
-    issuer: what the policy said of who vouched for the job; it ends with that. client_key: raw X25519, the job's own,
-    which its token named; empty in sessions of bearers.
+    mac: of its requests; None in sessions of bearers, which authenticate none. issuer: what the policy said of who
+    vouched for the job; it ends with that. client_key: raw X25519, the job's own, which its token named; empty in
+    sessions of bearers.
     """
 
     id: str
     who: CiIdentity
     expires_at: int
-    mac_key: bytes = field(repr=False)
+    mac: RequestMac | None = field(default=None, repr=False)
     issuer: Issuer | None = None
     client_key: bytes = b""
     newest: int = 0
@@ -64,7 +66,7 @@ class Session:
         """Raises RequestReplayed: seen before, or too far behind to know."""
         if counter > self.newest:
             shift = min(counter - self.newest, _WINDOW)
-            self.window = ((self.window << shift) | 1) & ((1 << _WINDOW) - 1)
+            self.window = ((self.window << shift) | 1) & _WHOLE_WINDOW
             self.newest = counter
             return
         behind = self.newest - counter
@@ -103,7 +105,7 @@ class Sessions:
         await self._tokens.use_up(who, session.hex())
         self._make_room()
         issuer, own_key = policy.issuers[who.issuer], message.client_key if who.bound else b""
-        self._open[session] = Session(session.hex(), who, expires_at, mac_key, issuer, client_key=own_key)
+        self._open[session] = Session(session.hex(), who, expires_at, RequestMac(mac_key), issuer, own_key)
         signature = self._identity.sign(SESSION_CONTEXT + session + message.client_key + keeper_key)
         return m.SessionReply(session, keeper_key, signature, expires_at)
 
@@ -116,14 +118,14 @@ class Sessions:
         session = self._open.get(message.session)
         if (
             session is None
+            or session.mac is None
             or session.expires_at <= self._book.now()
             or not self._tokens.vouches_for(session.who.issuer, session.issuer)
         ):
             raise SessionUnknown("There is no such session.")
         if not 0 < message.counter < 1 << 63:
             raise RequestReplayed("The request's counter is out of range.")
-        mac = request_mac(session.mac_key, message.counter, message.body)
-        if not hmac.compare_digest(mac, message.mac):
+        if not hmac.compare_digest(session.mac.of(message.counter, message.body), message.mac):
             raise RequestNotAuthentic("The request does not come from the job that opened the session.")
         session.check_counter(message.counter)
         return session

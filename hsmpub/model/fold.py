@@ -62,6 +62,9 @@ class ServiceState(Ceremonies, Unsealings):
         # only add to what was counted, stamped and issued.
         self.size = max(self.size, index + 1)
         self.at = max(self.at, entry.at)
+        if isinstance(entry, e.RoutineSigned):  # nearly all are
+            self._signed(index, entry)
+            return
         self.quorums.apply(entry)
         match entry:
             case e.Genesis():
@@ -94,12 +97,6 @@ class ServiceState(Ceremonies, Unsealings):
                 require(known_until < entry.at, index, "a token used twice")
                 self.used_tokens[entry.token_id] = entry.token_expires_at
                 self.session_entries[entry.session] = index
-            case e.RoutineSigned():
-                self.routine += 1
-                self.authorities.apply(entry.at, entry.said)
-                if '"tuf":' in entry.statement:  # nearly none has it, and there are many
-                    self.tuf.take(load_statement(entry.statement.encode()))
-                self._count(index, entry.at, len(entry.outputs))
             case e.Timestamped():
                 self._stamped(index, entry)
             case e.Restored():
@@ -129,6 +126,14 @@ class ServiceState(Ceremonies, Unsealings):
 
     def open_requests(self) -> list[Request]:
         return [r for r in self.requests.values() if r.is_open]
+
+    def _signed(self, index: int, entry: e.RoutineSigned) -> None:
+        self.routine += 1
+        if entry.said:
+            self.authorities.apply(entry.at, entry.said)
+        if '"tuf":' in entry.statement:  # nearly none has it
+            self.tuf.take(load_statement(entry.statement.encode()))
+        self._count(index, entry.at, len(entry.outputs))
 
     def _sealed(self, entry: e.SealedBy) -> None:
         self._close()

@@ -12,7 +12,7 @@ KeyKind = Literal["p256", "rsa3072", "rsa3072-decrypt", "ed25519", "aes256"]
 DECRYPTS: KeyKind = "rsa3072-decrypt"
 
 
-class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class KeyRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, cache_hash=True):
     """One key of the service.
 
     Attributes:

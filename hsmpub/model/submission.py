@@ -56,6 +56,11 @@ class AskRelease(Body, frozen=True, tag="release"):
     files: tuple[FileRef, ...]
     attest: Attestation | None = None
 
+    @property
+    def everything(self) -> tuple[FileRef, ...]:
+        """Every file."""
+        return self.files
+
 
 class HashState(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file that stays with the client: name, and its unfinished SHA-256 (see hsmpub.formats.sha256state).
@@ -86,9 +91,9 @@ class AskSign(Body, frozen=True, tag="sign"):
     attest: Attestation | None = None
 
     @property
-    def everything(self) -> list[HashState | FileRef]:
+    def everything(self) -> tuple[HashState | FileRef, ...]:
         """Every file, however it is asked for."""
-        return [*self.states, *self.files]
+        return (*self.states, *self.files)
 
 
 CiBody = AskRelease | AskSign
@@ -118,26 +123,21 @@ def check_file_name(name: str) -> None:
 
 def check_names(body: CiBody) -> None:
     """Names, digests, version and commit have plain shapes; no name comes twice."""
-    files = body.files
-    states = body.states if isinstance(body, AskSign) else ()
-    names = [f.name for f in files] + [s.name for s in states]
-    if not names:
+    everything = body.everything
+    if not everything:
         raise MalformedSubmission("The request names no file.")
-    if len(names) > MAX_FILES:
-        raise MalformedSubmission(f"The request names {len(names)} files; {MAX_FILES} is the most.")
-    for name in names:
-        check_file_name(name)
-    if len(set(names)) != len(names):
-        twice = next(name for at, name in enumerate(names) if name in names[:at])
-        raise MalformedSubmission(
-            f"The request names the file {twice!r} twice.",
-            next_step="Name each file once; files of one name in different folders go into requests of their own.",
-        )
-    if not all(is_sha256_hex(f.sha256) and f.size >= 0 for f in files):
-        raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
-    for image in filter(None, [f.image for f in files] + [s.image for s in states]):
-        check_image_name(image)
-    _check_formats(body, [f.formats for f in files] + [s.formats for s in states])
+    if len(everything) > MAX_FILES:
+        raise MalformedSubmission(f"The request names {len(everything)} files; {MAX_FILES} is the most.")
+    for file in everything:
+        check_file_name(file.name)
+        if file.image:
+            check_image_name(file.image)
+    if len(everything) > 1:
+        _check_named_once([file.name for file in everything])
+    for upload in body.files:
+        if not is_sha256_hex(upload.sha256) or upload.size < 0:
+            raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
+    _check_formats(body, [file.formats for file in everything])
     if body.attest is not None:
         check_attestation(body.attest)
     if isinstance(body, AskRelease):
@@ -148,6 +148,15 @@ def check_names(body: CiBody) -> None:
                 "The commit is not 40 or 64 lower-case hex characters.",
                 next_step="Name it in full, as 'git rev-parse HEAD' does.",
             )
+
+
+def _check_named_once(names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        twice = next(name for at, name in enumerate(names) if name in names[:at])
+        raise MalformedSubmission(
+            f"The request names the file {twice!r} twice.",
+            next_step="Name each file once; files of one name in different folders go into requests of their own.",
+        )
 
 
 def _check_formats(body: CiBody, taken: Sequence[tuple[str, ...]]) -> None:

@@ -17,6 +17,8 @@ from hsmpub.model.predicate import Signing
 from hsmpub.policy.decide import Policy
 from hsmpub.policy.lists import GIVEN_PREDICATE, IMAGE_FORMATS, PROVENANCE
 
+_ATTESTS, _SAYS_BUILD = frozenset({GIVEN_PREDICATE}), frozenset({PROVENANCE})
+
 
 class ImageNotGranted(Forbidden):
     advice = "Sign images of the repositories that the policy lists for the project."
@@ -44,9 +46,9 @@ def check_images(policy: Policy, project: str, sign: Sequence[Signing], images: 
     Raises:
         ImageNotGranted: one is not in the project's list. ImageUnnamed: a file without one, in a format for images.
     """
-    granted, wanted = policy.projects[project].images, _makes(sign, IMAGE_FORMATS)
+    wanted = _makes(sign, IMAGE_FORMATS)
     for image in images:
-        if image and not any(is_match(pattern, image) for pattern in granted):
+        if image and not any(is_match(pattern, image) for pattern in policy.projects[project].images):
             raise ImageNotGranted(f"Project {project!r} does not sign for {image!r}.")
         if not image and wanted:
             raise ImageUnnamed("A file does not come as the manifest of an image.")
@@ -54,7 +56,7 @@ def check_images(policy: Policy, project: str, sign: Sequence[Signing], images: 
 
 def check_predicate(policy: Policy, project: str, sign: Sequence[Signing], attest: Attestation | None) -> None:
     """Raises PredicateTypeNotGranted, PredicateUnused."""
-    if (attest is not None) != _makes(sign, {GIVEN_PREDICATE}):
+    if (attest is not None) != _makes(sign, _ATTESTS):
         raise PredicateUnused(f"The request {'brings a predicate for no format' if attest else 'lacks a predicate'}.")
     if attest is not None and attest.type not in policy.projects[project].predicates:
         raise PredicateTypeNotGranted(f"Project {project!r} attests nothing of the type {attest.type[:200]!r}.")
@@ -62,7 +64,7 @@ def check_predicate(policy: Policy, project: str, sign: Sequence[Signing], attes
 
 def decide_build(policy: Policy, who: CiIdentity, sign: Sequence[Signing]) -> Build | None:
     """From which build the files come, where provenance is asked for. Raises BuildUnstated."""
-    if not _makes(sign, {PROVENANCE}):
+    if not _makes(sign, _SAYS_BUILD):
         return None
     build = build_of(policy.issuers[who.issuer].url, who.claims)
     if build is None:
@@ -71,4 +73,7 @@ def decide_build(policy: Policy, who: CiIdentity, sign: Sequence[Signing]) -> Bu
 
 
 def _makes(sign: Sequence[Signing], formats: Set[str]) -> bool:
-    return any(not formats.isdisjoint(one.formats) for one in sign)
+    for one in sign:  # noqa: SIM110 - asked of every file, and any() would make a generator each time
+        if not formats.isdisjoint(one.formats):
+            return True
+    return False

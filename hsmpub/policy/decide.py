@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from itertools import chain
 
-from hsmpub.errors import HsmpubError
+from hsmpub.errors import HsmpubError, again
 from hsmpub.identity.ci import CiIdentity
 from hsmpub.model.predicate import Profiles, Quorum, Signing
 from hsmpub.policy.by_file import patterns_of, release_formats, release_targets, signings
@@ -125,7 +125,7 @@ class Policy(PolicyFile):
                 try:
                     self.decide_sign(who, project, key, (name,))
                 except FormatNotGranted as error:
-                    refused[name] = error
+                    refused[name] = again(error)
             granted = [name for name in formats if name not in refused]
             if not granted:
                 raise whole from None

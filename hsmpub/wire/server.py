@@ -81,11 +81,14 @@ class _Connection(Framed):
         self._waiting_bytes -= size
         self._pace()
 
+    @property
+    def is_drained(self) -> bool:
+        """The peer fetches its answers."""
+        return self._drained.is_set()
+
     def _pace(self) -> None:
-        if not self.is_open:
-            return
         full = self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES or not self._drained.is_set()
-        if full != self._paused:
+        if full != self._paused and self.is_open:
             self._paused = full
             if full:
                 self.transport.pause_reading()
@@ -135,7 +138,9 @@ class ChannelServer:
         self._encode = msgspec.msgpack.Encoder().encode
         self._wrap = answer
         self._handle = handle
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._calls = 0
+        #: those under way, by their number; each takes itself out (a callback would cost a turn of the loop)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -150,43 +155,46 @@ class ChannelServer:
             os.umask(mask)
 
     def answer(self, connection: _Connection, data: bytes) -> None:
-        task = asyncio.get_running_loop().create_task(self._answer(connection, data))
-        self._tasks.add(task)
+        self._calls += 1
         connection.begin(len(data))
+        task = asyncio.get_running_loop().create_task(self._answer(self._calls, connection, data))
+        self._tasks[self._calls] = task
 
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
+    async def _answer(self, number: int, connection: _Connection, data: bytes) -> None:
+        try:
+            try:
+                call = self._decode(data)
+            except msgspec.MsgspecError:
+                connection.close()  # no id to answer to: not one of ours
+                return
+            if not connection.is_drained:
+                await connection.drained()  # nothing is worked out for a peer that does not fetch what it asked before
+            if not connection.is_open:
+                return
+            try:
+                reply = await self._handle(call.message)
+            except HsmpubError as e:
+                reply = Problem.of(e)
+            except Exception:
+                log.exception("a %s failed", type(call.message).__name__)
+                reply = Problem.of(InternalFault("The keeper met an unexpected fault."))
+            if connection.is_open:
+                connection.send(self._answer_of(call.id, reply))
+        finally:
+            del self._tasks[number]
             connection.end(len(data))
 
-        task.add_done_callback(ended)
-
-    async def _answer(self, connection: _Connection, data: bytes) -> None:
-        try:
-            call = self._decode(data)
-        except msgspec.MsgspecError:
-            connection.close()  # no id to answer to: not one of ours
-            return
-        await connection.drained()  # nothing is worked out for a peer that does not fetch what it asked before
-        if not connection.is_open:
-            return
-        try:
-            reply = await self._handle(call.message)
-        except HsmpubError as e:
-            reply = Problem.of(e)
-        except Exception:
-            log.exception("a %s failed", type(call.message).__name__)
-            reply = Problem.of(InternalFault("The keeper met an unexpected fault."))
-        answer = self._encode(self._wrap(call.id, reply))
+    def _answer_of(self, call: int, reply: Any) -> bytes:
+        answer = self._encode(self._wrap(call, reply))
         if len(answer) > MAX_FRAME_BYTES:
-            answer = self._encode(self._wrap(call.id, Problem.of(AnswerTooLarge("The answer is too large to send."))))
-        if connection.is_open:
-            connection.send(answer)
+            answer = self._encode(self._wrap(call, Problem.of(AnswerTooLarge("The answer is too large to send."))))
+        return answer
 
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
         for connection in list(self.connections):
             connection.close()
-        for task in list(self._tasks):
+        for task in list(self._tasks.values()):
             task.cancel()
         self.path.unlink(missing_ok=True)

@@ -30,7 +30,7 @@ from tests.service.jobs import routine, store
 
 def test_a_counter_far_behind_costs_nothing() -> None:
     """2^40 behind, looked at bit by bit, would be a number of 128 GiB: the end of the keeper."""
-    session = Session("s", CiIdentity("ci", "job", {}), 0, b"")
+    session = Session("s", CiIdentity("ci", "job", {}), 0)
     session.check_counter(1 << 62)
     for behind in (1, 1 << 33, 1 << 40, 1 << 61):
         with pytest.raises(RequestReplayed):
