@@ -44,12 +44,12 @@ def write_made(
         if late:
             refused.add(one.path, late)
         try:
-            _write_one(client, one, output or one.path.parent, receipt, stamps)
+            write_one(client, one, output or one.path.parent, receipt, stamps)
         except HsmpubError as e:
             refused.add(one.path, problem_of(e))
 
 
-def _write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps: Timestamps | None) -> None:
+def write_one(client: Client, made: Made, folder: Path, receipt: bytes, stamps: Timestamps | None) -> None:
     inside = {one.name for one in made.embedded}
     forms = {form.output_name(made.path.name): form for form in FORMATS.values()}
     tokens = {name: token_for(output, forms[name], stamps) for name, output in made.outputs.items()}

@@ -22,7 +22,7 @@ from test_jar import verdict as jarsigner_says
 from test_pdf import poppler_says
 from timestamp_authority import REPLY, make_authority, reply, serving
 
-from hsmpub.cli.sign import _write_one
+from hsmpub.cli.sign_write import write_one
 from hsmpub.client.embedding import SignedFileDiffers, write_signed
 from hsmpub.client.signing import Made
 from hsmpub.client.timestamp import Authority, TimestampMissing, Timestamps, token_for
@@ -262,9 +262,9 @@ def test_without_a_timestamp_nothing_is_written_unless_none_is_asked_for(tmp_pat
     output = make(FORMATS["cms"], DATA, key_record("p256", "cms"), name="x")
     made = Made(tmp_path / "x", artifact_of(DATA).state, 1, {"x.p7s": output})
     with pytest.raises(TimestampMissing, match="--no-timestamp"):
-        _write_one(None, made, tmp_path, b"{}", Timestamps([]))
+        write_one(None, made, tmp_path, b"{}", Timestamps([]))
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
-    _write_one(None, made, tmp_path, b"", None)
+    write_one(None, made, tmp_path, b"", None)
     assert (tmp_path / "x.p7s").read_bytes() == output
 
 
