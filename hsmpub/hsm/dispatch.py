@@ -1,7 +1,7 @@
 """Between requests and signers: cuts, hands out, collects, and tries once more what a dying signer left.
 
-1. A request waits in the backlog until the current turn of the event loop ends, so that requests that came
-   together travel together.
+1. A request that fills no frame waits in the backlog until the current turn of the event loop ends, so that requests
+   that came together travel together.
 2. Each signer has at most two frames at once, and the second only if it is worth the trip: what comes while all are at
    work waits a little and travels together. Every signature in an answer was verified by the signer.
 3. What a dead signer had in hand goes once to another; what only waited in its channel is not blamed.
@@ -61,7 +61,10 @@ class Dispatch:
         if self.crew.trouble is not None and not self.crew.lanes:
             raise again(self.crew.trouble)
         self._backlog.add(request)
-        self._dispatch_soon()
+        if len(request.items) * request.cost >= FRAME_COST:  # company would not make its frames any fuller
+            self._dispatch()
+        else:
+            self._dispatch_soon()
         return request.future
 
     def _dispatch_soon(self) -> None:
