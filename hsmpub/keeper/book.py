@@ -125,11 +125,11 @@ class Book:
 
     def policy_at(self, index: int) -> int:
         """Index of the policy that was in force at an entry."""
-        return _last_before(index, self.state.policies)
+        return last_before(index, self.state.policies)
 
     def roster_at(self, index: int) -> int:
         """Index of the roster that was in force at an entry."""
-        return _last_before(index, self.state.rosters)
+        return last_before(index, self.state.rosters)
 
     @property
     def policy_sha256(self) -> str:
@@ -158,8 +158,8 @@ class Book:
         return data
 
 
-def _last_before(index: int, adopted: Sequence[int]) -> int:
-    """adopted: indexes of entries, ascending."""
+def last_before(index: int, adopted: Sequence[int]) -> int:
+    """The last of ascending indexes that is smaller. Raises ValueError: none is."""
     place = bisect_left(adopted, index)
     if not place:
         raise ValueError(f"nothing was adopted before entry {index}")

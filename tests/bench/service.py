@@ -24,8 +24,8 @@ from deploy.demo.world import World
 from tests.bench.processes import cpu_seconds
 from tests.box import genesis, make_world, running
 
-SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
-TURNS = 3
+SECONDS = float(os.environ.get("BENCH_SECONDS", "3"))
+TURNS = 5
 GIBIBYTE = 1 << 30
 POLICY = """\
 [issuer.ci]
