@@ -11,9 +11,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from running import Running, running
 from test_ci_session import STATE, Source, trust_of
 
@@ -94,6 +97,13 @@ def hold(front: Running) -> Iterator[Callable[[], None]]:
     front.keeper.script[m.Submit] = ordinary
 
 
+@pytest.fixture(scope="module")
+def front_for_all() -> Iterator[Running]:
+    """For a property: its examples share one front that asks nobody to wait."""
+    with running(costly_rate=10_000, costly_burst=10_000, address_rate=10_000, address_burst=10_000) as up:
+        yield up
+
+
 def ways(front: Running, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows by the way that each request takes."""
     taken: list[str] = []
@@ -145,6 +155,21 @@ def test_requests_in_one_piece_are_answered_in_their_order(front: Running, line:
     wrong = line.request().replace(b"sdk-1.0", b"sdk-2.0")
     line.send(line.request() + wrong + line.request() + b"GET /healthz HTTP/1.1\r\nHost: front\r\n\r\n")
     assert [line.answer()[0] for _ in range(4)] == [200, 401, 200, 200]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=5), st.lists(st.integers(0, 1500), max_size=6))
+def test_however_requests_are_cut_up_each_is_answered_once_in_its_turn(
+    front_for_all: Running, good: list[bool], cuts: list[int]
+) -> None:
+    line = Line(front_for_all)
+    asked = [line.request() if one else line.request().replace(b"sdk-1.0", b"sdk-2.0") for one in good]
+    data = b"".join(asked)
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
+    for begin, end in pairwise(places):
+        line.send(data[begin:end])
+    assert [line.answer()[0] for _ in good] == [200 if one else 401 for one in good]
+    line.close()
 
 
 def test_what_comes_before_the_answer_waits_for_it(front: Running, line: Line, hold: Callable[[], None]) -> None:
