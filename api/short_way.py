@@ -34,11 +34,12 @@ class ShortWay:
         self.is_open = True
         self._front = front
         self._records = records
+        self._url = route.path.encode()
         self._granted = STATUS_LINE[200] + header_lines((*route.headers, NO_SNIFF))
 
     def leads(self, url: bytes, method: bytes) -> bool:
         """Whether this request may take it now. Without a keeper that takes messages, it may not."""
-        return url == self.route.path.encode() and method == b"POST" and self.is_open and self._front.keeper.is_ready
+        return url == self._url and method == b"POST" and self.is_open and self._front.keeper.is_ready
 
     def take(self, headers: RawHeaders, client: tuple[str, int] | None, body: bytes, answer: Answer) -> None:
         """Passes a whole request on. `answer` is called once, now or later."""

@@ -41,9 +41,6 @@ from hsmpub.tlog.log import Log
 log = logging.getLogger("hsmpub.keeper")
 
 SWITCH_SECONDS = 0.0005
-#: Objects that are alive before collections look for circles among them: more than are in hand while 64 requests are
-#: under way, of which some forty each. Neither signing nor refusing makes circles.
-COLLECT_AFTER = 10_000
 
 
 class CeremonyNotEnded(Conflict):
@@ -132,7 +129,6 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
         await keeper.upgrading.resume(inherited.resume_fd)
     front, courier = open_channels(home, config.keeper, keeper, inherited.token)
     gc.freeze()  # modules and the state of the log stay; collections need not walk them
-    gc.set_threshold(COLLECT_AFTER)
     await front.start()
     await courier.start()
     loop = asyncio.get_running_loop()

@@ -81,13 +81,8 @@ class _Connection(Framed):
         self._waiting_bytes -= size
         self._pace()
 
-    @property
-    def is_drained(self) -> bool:
-        """The peer fetches its answers."""
-        return self._drained.is_set()
-
     def _pace(self) -> None:
-        full = self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES or not self._drained.is_set()
+        full = self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES or not self.is_drained
         if full != self._paused and self.is_open:
             self._paused = full
             if full:

@@ -243,6 +243,23 @@ def test_who_hangs_up_meanwhile_harms_nobody(front: Running, line: Line, hold: C
     assert line.answer()[0] == 200
 
 
+def test_a_session_that_asks_too_often_is_told_to_wait_and_the_keeper_hears_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with running(session_rate=0.001, session_burst=2) as front:
+        taken = ways(front, monkeypatch)
+        line = Line(front)
+        statuses = []
+        for _ in range(3):
+            line.send(line.request())
+            status, headers, _ = line.answer()
+            statuses.append(status)
+        assert (statuses, headers["retry-after"]) == ([200, 200, 429], "1")
+        assert taken == ["short"] * 3
+        assert sum(isinstance(one, m.Submit) for one in front.keeper.seen) == 2
+        line.close()
+
+
 def test_an_unexpected_fault_is_told_counted_and_over(
     front: Running, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
