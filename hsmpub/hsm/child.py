@@ -14,8 +14,8 @@ from typing import Self, TypeVar
 import msgspec
 
 from hsmpub.errors import Problem
+from hsmpub.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.messages import Answer, Finished, Opening, Order
 from hsmpub.hsm.rules import HsmFailed, SignerLost, as_rule
 from hsmpub.hsm.start import Process, Spawner, Starter, start_child

@@ -16,9 +16,9 @@ import msgspec
 import pkcs11
 
 from hsmpub.errors import HsmpubError, Problem
+from hsmpub.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.config import PINNED_HSM, HsmConfig
 from hsmpub.hsm.cryptoki import Cryptoki
-from hsmpub.hsm.frames import ChannelBroken, pack_frame, read_frame
 from hsmpub.hsm.messages import Opening
 from hsmpub.hsm.objects import Session
 from hsmpub.hsm.rules import HsmFailed, PinRefused, SessionsExhausted, TokenGone

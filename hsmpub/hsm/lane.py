@@ -10,10 +10,10 @@ from typing import Protocol, cast
 import msgspec
 
 from hsmpub.errors import Problem
+from hsmpub.frames import cut_frames, pack_frame
 from hsmpub.hsm.backlog import Piece, groups_of
 from hsmpub.hsm.child import Child
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.frames import HEADER_BYTES, pack_frame
 from hsmpub.hsm.messages import Group, Ready, Serve, Work, WorkDone
 from hsmpub.hsm.rules import SignerLost, as_rule
 from hsmpub.hsm.signer import SIGNING_PROCESS
@@ -116,12 +116,7 @@ class Lane(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        while len(self._buffer) >= HEADER_BYTES:
-            end = HEADER_BYTES + int.from_bytes(self._buffer[:HEADER_BYTES], "big")
-            if len(self._buffer) < end:
-                return
-            frame = bytes(self._buffer[HEADER_BYTES:end])
-            del self._buffer[:end]
+        for frame in cut_frames(self._buffer):
             self._on_frame(frame)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -6,9 +6,9 @@ import asyncio
 import socket
 from collections.abc import Mapping
 
+from hsmpub.frames import HEADER_BYTES, MAX_FRAME_BYTES
 from hsmpub.hsm.child import ANSWER, Child, finished
 from hsmpub.hsm.config import HsmConfig
-from hsmpub.hsm.frames import HEADER_BYTES, MAX_FRAME_BYTES
 from hsmpub.hsm.messages import InspectKeys, LeaseSecret, ResealHeader, SealSecret
 from hsmpub.hsm.rules import KeyMissing, SignerLost
 from hsmpub.model.key import KeyRecord

@@ -12,7 +12,7 @@ import msgspec
 import pkcs11
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.hsm.frames import pack_frame, read_frame
+from hsmpub.frames import pack_frame, read_frame
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.keybook import KeyBook
 from hsmpub.hsm.messages import Made, Ready, Serve, Work, WorkDone

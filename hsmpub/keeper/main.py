@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--try", dest="only_try", action="store_true", help="come up as far as needs no log, and end")
     options = parser.parse_args()
     log_to_stderr("keeper")
-    # The log's writer thread needs a short turn after each sync: the default of 5 ms would make every commit wait.
+    # Files are taken in by threads; by default one could hold up everybody's answers for 5 ms at a time.
     sys.setswitchinterval(SWITCH_SECONDS)
     token = read_token(options.courier_token_fd)
     try:
@@ -108,7 +108,8 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
         The command that this process is to turn into now; empty: it is to end.
     """
     trust = load_trust(home.trust.read_bytes())
-    opened = Log.open(home.log, home.log_head, log_key=trust.log_key)  # its lock keeps ceremonies away from here on
+    # its lock keeps ceremonies away from here on
+    opened = Log.open(home.log, home.log_head, log_key=trust.log_key, apart=True)
     if home.ceremony_journal.exists():
         raise CeremonyNotEnded("A ceremony was interrupted in this home.")
     keeper = Keeper(

@@ -57,8 +57,9 @@ class Status:
 
     @property
     def protections(self) -> dict[str, str]:
-        """The keeper's own, and those that are off in its children and in the courier."""
-        return {**self._own, **self._unsealing.protections, **self._issuers.protections}
+        """The keeper's own, its children's, and those that are off in the courier."""
+        writer = {f"log-writer: {name}": why for name, why in self._book.log.protections.items()}
+        return {**self._own, **writer, **self._unsealing.protections, **self._issuers.protections}
 
     def reply(self) -> m.StatusReply:
         book, state = self._book, self._book.state
@@ -157,6 +158,7 @@ class Status:
             **{name: float(value) for name, value in self.counters.items()},
             **self._quorums.counters(),
             **{name: float(value) for name, value in self._timestamps.counters.items()},
+            "hsmpub_log_writers_lost_total": float(self._book.log.writers_lost),
             "hsmpub_requests_open": float(len(state.open_requests())),
             "hsmpub_protections_off": float(sum(v != "on" for v in self.protections.values())),
             "hsmpub_sealed_by_itself_total": float(sum(self._unsealing.automatic.values())),

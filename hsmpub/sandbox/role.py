@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 RoleName = Literal[
-    "keeper", "signer", "vault", "unsealer", "ceremony", "spawner", "template", "extractor", "front", "courier", "job"
+    "keeper",
+    "log-writer",
+    "signer",
+    "vault",
+    "unsealer",
+    "ceremony",
+    "spawner",
+    "template",
+    "extractor",
+    "front",
+    "courier",
+    "job",
 ]
 Sockets = Literal["none", "unix", "any"]
 
@@ -30,6 +41,7 @@ class Role:
 
 ROLES: dict[str, Role] = {
     "keeper": Role(sockets="unix", spawn=True),
+    "log-writer": Role(sockets="none", spawn=False, bound=True),
     "signer": Role(sockets="none", spawn=False),
     "vault": Role(sockets="none", spawn=False),
     "unsealer": Role(sockets="none", spawn=False),

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.checkpoint import check_checkpoint, sign_checkpoint
+from hsmpub.tlog.committer import Held
 from hsmpub.tlog.note import NoteSigner, VerifierKey
 from hsmpub.tlog.rules import CheckpointPending
-from hsmpub.tlog.writer import Held
 
 #: Seconds between two signatures while the log grows: a lone entry is covered at once, a burst ten times a second.
 SPACING = 0.1
@@ -81,7 +81,7 @@ class Checkpointer:
         self._task = self._loop = None
 
     def notice_growth(self) -> None:
-        """Called by the writer's thread."""
+        """Called from whatever thread there was a commit in."""
         if (loop := self._loop) is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(self._grown.set)

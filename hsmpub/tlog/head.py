@@ -92,6 +92,15 @@ class HeadFile:
             raise
 
     @classmethod
+    def inherit(cls, fd: int) -> HeadFile:
+        """The head file that another process has open and locked, and gave this one. Raises HeadDamaged."""
+        return cls._load(fd, os.pread(fd, _FILE_BYTES + 1, 0))
+
+    @property
+    def fd(self) -> int:
+        return self._fd
+
+    @classmethod
     def _load(cls, fd: int, content: bytes) -> HeadFile:
         if len(content) != _FILE_BYTES or not content.startswith(_MAGIC):
             raise HeadDamaged("The head file has not the form of one.")

@@ -1,8 +1,9 @@
-"""The keeper's log: the only writer, holder of the root, and first judge of what is read back."""
+"""The keeper's log: holder of the root, who alone has it written, and first judge of what is read back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from hsmpub.model.entry import MAX_ENTRY_BYTES, EntryTooLarge
@@ -18,25 +19,33 @@ from hsmpub.tlog.sqlite import SqliteStore
 from hsmpub.tlog.store import Commit, Store, make_stamp
 from hsmpub.tlog.tile import Frontier
 from hsmpub.tlog.verified import VerifiedRows
-from hsmpub.tlog.writer import GroupWriter
+from hsmpub.tlog.writer import MakeWriter, Writer
+from hsmpub.tlog.writer_process import WriterProcess
+from hsmpub.tlog.writer_thread import WriterThread
 
 
 class Log:
-    """An open log. One process at a time; its event loop and one thread of its own.
+    """An open log. One keeper at a time; a thread or a process of its own commits.
 
     Appends are answered in the order of their indexes. Who is cancelled while it waits for `append` has logged all
     the same: shield what must not be lost sight of.
     """
 
-    def __init__(self, store: Store, head: HeadFile, log_key: VerifierKey) -> None:
-        """Checks what is there, see `hsmpub.tlog.recovery`; use `open` or `create`."""
+    def __init__(
+        self, store: Store, head: HeadFile, log_key: VerifierKey, make_writer: MakeWriter | None = None
+    ) -> None:
+        """Checks what is there, see `hsmpub.tlog.recovery`; use `open` or `create`.
+
+        make_writer: of the store's commits; a thread, if not said otherwise.
+        """
         self._store = store
         self._head = head
         self._rows = VerifiedRows(store)
         self.log_key = log_key
         held = recover(store, head, log_key)
         self.checkpoints = Checkpointer(log_key, lambda: self._writer.held, self._keep, store.checkpoint())
-        self._writer = GroupWriter(store, head, held, lambda _: self.checkpoints.notice_growth())
+        make_writer = make_writer or partial(WriterThread, store)
+        self._writer: Writer = make_writer(head, held, self.checkpoints.notice_growth)
 
     @classmethod
     def create(cls, db: Path, head: Path, *, log_key: str, entries: Sequence[bytes] = ()) -> Log:
@@ -67,16 +76,18 @@ class Log:
         return cls(store, file, key)
 
     @classmethod
-    def open(cls, db: Path, head: Path, *, log_key: str) -> Log:
+    def open(cls, db: Path, head: Path, *, log_key: str, apart: bool = False) -> Log:
         """An existing log; creates nothing.
 
-        log_key: C2SP verifier key, pinned: the stored checkpoint must be signed by it.
+        log_key: C2SP verifier key, pinned: the stored checkpoint must be signed by it. apart: a process of its own
+        commits, not a thread.
 
         Raises:
             LogAbsent, LogInUse: no log, or another keeper holds it.
             LogTruncated, LogRolledBack, LogAltered, LogForked, LogForeign, LogDamaged, HeadDamaged, CheckpointForged:
                 it is not the log that was acknowledged; nothing was changed.
             LogUnavailable: the disk refuses.
+            WriterBroken: the process that commits cannot be started.
         """
         key = load_verifier_key(log_key)
         file = HeadFile.open(head)
@@ -86,11 +97,26 @@ class Log:
             file.close()
             raise
         try:
-            return cls(store, file, key)
+            return cls(store, file, key, partial(WriterProcess, store) if apart else None)
         except BaseException:
             store.close()
             file.close()
             raise
+
+    @property
+    def protections(self) -> dict[str, str]:
+        """Of the process that commits: name → "on", or why not; empty before it has begun, and of a thread."""
+        return self._writer.protections
+
+    @property
+    def writer_pid(self) -> int:
+        """Of the process that commits; 0 while there is none, and for a thread."""
+        return self._writer.pid
+
+    @property
+    def writers_lost(self) -> int:
+        """Processes that committed, ended unasked and were replaced, since the log was opened."""
+        return self._writer.lost
 
     @property
     def size(self) -> int:
@@ -174,7 +200,7 @@ class Log:
         await self._writer.submit((), (size, note))
 
     def close(self) -> None:
-        """Commits what was queued, stops the thread, frees the files."""
+        """Commits what was queued, ends who commits, frees the files."""
         self.checkpoints.stop()
         self._writer.close()
         self._store.close()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import secrets
 
+from hsmpub.tlog.committer import Held
 from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.recovery import check_held
 from hsmpub.tlog.rules import LogForeign
 from hsmpub.tlog.store import Rows, is_own_stamp
 from hsmpub.tlog.verified import VerifiedRows
-from hsmpub.tlog.writer import Held
 
 #: Entries read back at random, beside the whole edge of the tree.
 SAMPLE = 32

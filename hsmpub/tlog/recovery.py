@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.checkpoint import check_checkpoint
+from hsmpub.tlog.committer import Held
 from hsmpub.tlog.head import Head, HeadFile
 from hsmpub.tlog.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash
 from hsmpub.tlog.note import VerifierKey
@@ -21,7 +22,6 @@ from hsmpub.tlog.rules import (
 )
 from hsmpub.tlog.store import Rows, is_own_stamp
 from hsmpub.tlog.tile import WIDTH, Frontier, tile_width
-from hsmpub.tlog.writer import Held
 
 
 def recover(rows: Rows, head: HeadFile, log_key: VerifierKey) -> Held:

@@ -13,7 +13,7 @@ Broken
 
 from __future__ import annotations
 
-from hsmpub.errors import Broken, Conflict, NotFound, Unavailable
+from hsmpub.errors import Broken, Conflict, HsmpubError, NotFound, Problem, Unavailable, rule_name
 
 _RESTORE = "Restore the newest copy of the log database beside the untouched head file."
 
@@ -100,3 +100,19 @@ class CheckpointPending(Unavailable):
 
 class NotInLog(NotFound):
     advice = "The log is shorter than that; ask again later, or check the number."
+
+
+class WriterBroken(Broken):
+    """Nothing was acknowledged; the next request has a new process."""
+
+    advice = "Send it again; if it stays so, look at the keeper's log and at the machine's memory, and report this."
+    retry_is_safe = True
+
+
+_OF_WRITING = {rule_name(rule): rule for rule in (LogUnavailable, LogDamaged, WriterBroken)}
+
+
+def as_rule(problem: Problem) -> HsmpubError:
+    """The error that the process which writes the log met, as its own class."""
+    rule = _OF_WRITING.get(problem.rule)
+    return problem.as_error() if rule is None else rule(problem.detail, next_step=problem.next_step)

@@ -50,7 +50,7 @@ class SqliteRows:
         """Raises LogAbsent, LogDamaged, LogUnavailable."""
         if not path.is_file():
             raise LogAbsent(f"There is no log at {path}.")
-        self._path = path
+        self.path = path
         self._reading = threading.Lock()
         self._rows = self.connect("ro")
         with told("reading its header"):
@@ -62,7 +62,7 @@ class SqliteRows:
 
     def connect(self, mode: str) -> sqlite3.Connection:
         with told("opening it"):
-            uri = f"file:{quote(str(self._path))}?mode={mode}"
+            uri = f"file:{quote(str(self.path))}?mode={mode}"
             return sqlite3.connect(uri, uri=True, timeout=2, isolation_level=None, check_same_thread=False)
 
     def _all(self, doing: str, query: str, *values: int | bytes) -> list[Any]:

@@ -8,7 +8,7 @@ Source: C2SP tlog-tiles.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hsmpub.errors import Invalid
@@ -127,6 +127,14 @@ class Frontier:
         twin.range = self.range.copy()
         twin.edges = [bytearray(edge) for edge in self.edges]
         return twin
+
+    @classmethod
+    def made_of(cls, size: int, nodes: Iterable[bytes], edges: Iterable[bytes]) -> Frontier:
+        """The frontier whose parts these are. Raises ValueError: size and nodes do not fit."""
+        self = cls.__new__(cls)
+        self.range = CompactRange(size, nodes)
+        self.edges = [bytearray(edge) for edge in edges]
+        return self
 
     @classmethod
     def load(cls, size: int, tile: TileReader) -> Frontier:

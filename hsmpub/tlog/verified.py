@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hsmpub.tlog.committer import Held
 from hsmpub.tlog.merkle import HASH_BYTES, leaf_hash
 from hsmpub.tlog.rules import LogAltered, LogTruncated
 from hsmpub.tlog.store import Rows
 from hsmpub.tlog.tile import FULL_BYTES, HEIGHT, WIDTH, Frontier, tile_root
-from hsmpub.tlog.writer import Held
 
 TILES_REMEMBERED = 1024  # of 8 KiB
 

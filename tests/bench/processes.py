@@ -6,7 +6,12 @@ import os
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_ROLES = {"hsmpub.keeper.main": "keeper", "api.main": "front", "hsmpub.hsm.worker": "signers"}
+_ROLES = {
+    "hsmpub.keeper.main": "keeper",
+    "hsmpub.tlog.writing": "log",
+    "api.main": "front",
+    "hsmpub.hsm.worker": "signers",
+}
 
 
 def cpu_seconds(supervisor: int) -> dict[str, float]:

@@ -14,7 +14,7 @@ from deploy.demo.servers.issuer import Issuer
 from deploy.demo.world import World
 from tests.box import genesis, make_world, running
 from tests.courier.gate import Gate
-from tests.service.hands import seal_credential
+from tests.service.hands import eventually, issuers_known, seal_credential
 
 #: A project that is published to the index alone, and one whose credential nobody has sealed.
 PUBLISHED = """
@@ -73,6 +73,7 @@ def service(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, gitlab_iss
     try:
         genesis(world, added=FROM_GITLAB.format(issuer=gitlab_issuer.url))
         with running(world):
+            eventually(lambda: issuers_known(world) >= {"ci", "gitlab"}, "no keys of the issuers came")
             yield world
     finally:
         world.stage.close()
@@ -116,6 +117,7 @@ def publishing(tmp_path_factory: pytest.TempPathFactory, issuer: Issuer, devpi: 
     try:
         genesis(world, added=PUBLISHED.format(url=gate.url("/nobody/later/")))
         with running(world):
+            eventually(lambda: "ci" in issuers_known(world), "no keys of the issuer came")
             seal_credential(world, "index", world.index_password)
             yield world
     finally:

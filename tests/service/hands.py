@@ -192,3 +192,8 @@ def folded(world: World) -> ServiceState:
     for index, entry in enumerate(log_entries(world)):
         state.apply(index, entry)
     return state
+
+
+def issuers_known(world: World) -> set[str]:
+    """The issuers whose signing keys have come: before, no job's token counts."""
+    return {entry.issuer for entry in log_entries(world) if isinstance(entry, e.IssuerKeys)}

@@ -11,8 +11,14 @@ from pathlib import Path
 
 from deploy.demo.world import World
 
-MODULES = {"keeper": b"hsmpub.keeper.main", "front": b"api.main", "courier": b"hsmpub.courier.main",
-           "worker": b"hsmpub.hsm.worker", "child": b"hsmpub.courier.child"}  # fmt: skip
+MODULES = {
+    "keeper": b"hsmpub.keeper.main",
+    "log-writer": b"hsmpub.tlog.writing",
+    "worker": b"hsmpub.hsm.worker",
+    "front": b"api.main",
+    "courier": b"hsmpub.courier.main",
+    "child": b"hsmpub.courier.child",
+}
 
 
 def supervisor(world: World) -> int:
@@ -30,7 +36,7 @@ def everything(world: World) -> list[int]:
 
 
 def of(world: World, role: str) -> list[int]:
-    """Process ids of this role: keeper, front, courier, worker, child."""
+    """Process ids of this role: keeper, front, courier, worker, log-writer, child."""
     return [pid for pid in everything(world)[1:] if MODULES[role] in read(pid, "cmdline")]
 
 

@@ -41,17 +41,19 @@ class Effect:
 
 
 @contextmanager
-def traced(pid: int, out: Path) -> Iterator[None]:
-    """What the process and its threads do meanwhile is in `out`, whole."""
+def traced(world: World, out: Path) -> Iterator[None]:
+    """What the keeper and the process that writes its log do meanwhile is in `out`, whole."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     calls = "trace=write,writev,sendto,sendmsg,pwrite64,fsync,fdatasync"
-    command = ["strace", "-f", "-y", "-xx", "-s", "70000", "-o", str(out), "-e", calls, "-p", str(pid)]
+    pids = [processes.one(world, role) for role in ("keeper", "log-writer")]
+    command = ["strace", "-f", "-y", "-xx", "-s", "70000", "-o", str(out), "-e", calls, "-p", ",".join(map(str, pids))]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
-        first = tracer.stderr.readline()
-        if "attached" not in first:
-            pytest.skip(f"strace may not attach here: {first.strip()[-80:]}")
+        for _ in pids:
+            said = tracer.stderr.readline()
+            if "attached" not in said:
+                pytest.skip(f"strace may not attach here: {said.strip()[-80:]}")
         try:
             yield
         finally:
@@ -109,7 +111,7 @@ def test_no_signature_leaves_the_keeper_before_rows_and_head_are_synced(service:
             replies.append(reply)
 
     out = tmp_path / "trace"
-    with traced(processes.one(service, "keeper"), out):
+    with traced(service, out):
         at_the_keeper(service, scenario)
     found = list(effects(out.read_text(errors="replace")))
     for reply in replies:
@@ -134,7 +136,7 @@ def test_no_release_is_said_to_be_signed_before_rows_and_head_are_synced(service
         raise AssertionError(f"it is {now.state}: {now.why}")
 
     out = tmp_path / "trace"
-    with traced(processes.one(service, "keeper"), out):
+    with traced(service, out):
         view = at_the_keeper(service, scenario)
     found = list(effects(out.read_text(errors="replace")))
     signed = [entry for entry in log_entries(service) if isinstance(entry, e.Signed) and entry.request == view.request]

@@ -3,8 +3,11 @@ once the token, or the room, is back."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import resource
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,13 +74,15 @@ async def approved_release(world: World, front: Front, version: str) -> m.Reques
 
 
 @contextmanager
-def no_room(pid: int, size: int) -> Iterator[None]:
-    """Files of this process grow no further than `size` bytes, as on a full disk (EFBIG instead of ENOSPC)."""
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+def no_room(world: World, *roles: str, size: int) -> Iterator[None]:
+    """Files of these processes grow no further than `size` bytes, as on a full disk (EFBIG instead of ENOSPC)."""
+    pids = [processes.one(world, role) for role in roles]
+    before = [resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)) for pid in pids]
     try:
         yield
     finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+        for pid, limits in zip(pids, before, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
 
 
 def test_a_full_disk_of_the_log_gives_a_clear_error_and_no_signature_and_nothing_is_lost(service: World) -> None:
@@ -85,7 +90,7 @@ def test_a_full_disk_of_the_log_gives_a_clear_error_and_no_signature_and_nothing
     view = at_the_keeper(service, lambda front: half_approved(service, front, "92.2"))
     before = at_the_keeper(service, lambda front: front.call(m.GetStatus()))
     assert isinstance(before, m.StatusReply)
-    with no_room(keeper, 4096):
+    with no_room(service, "keeper", "log-writer", size=4096):
         for attempt in (sign, second_approval(view)):
             with pytest.raises(Refused) as refused:
                 at_the_keeper(service, lambda front, attempt=attempt: attempt(service, front))  # type: ignore[misc]
@@ -114,11 +119,35 @@ def second_approval(view: m.RequestView):  # type: ignore[no-untyped-def]
     return give
 
 
+def test_a_killed_log_writer_is_replaced_and_no_request_fails(service: World) -> None:
+    keeper, writer = processes.one(service, "keeper"), processes.one(service, "log-writer")
+    before = at_the_keeper(service, lambda front: front.call(m.GetStatus()))
+
+    async def sign_meanwhile(front: Front) -> list[m.SignReply]:
+        job = await Job.open(front, service.issuer, **NIGHTLY)
+        os.kill(writer, signal.SIGSTOP)
+        asked = [asyncio.ensure_future(job.ask(routine("a.bin"))) for _ in range(20)]
+        await asyncio.sleep(0.3)
+        assert not any(one.done() for one in asked)  # nothing leaves before the log has it
+        os.kill(writer, signal.SIGKILL)
+        return [reply for reply in await asyncio.gather(*asked) if isinstance(reply, m.SignReply)]
+
+    replies = at_the_keeper(service, sign_meanwhile)
+    assert len(replies) == len({reply.request for reply in replies}) == 20
+    assert (processes.one(service, "keeper"), service.state()) == (keeper, "unsealed")
+    after = at_the_keeper(service, lambda front: front.call(m.GetStatus()))
+    assert isinstance(before, m.StatusReply)
+    assert isinstance(after, m.StatusReply)
+    lost = "hsmpub_log_writers_lost_total"
+    assert after.counters[lost] == before.counters[lost] + 1
+    assert after.protections["log-writer: system-calls"] == before.protections["log-writer: system-calls"]
+
+
 def test_a_full_disk_of_the_store_gives_a_clear_error_and_leaves_no_half_file(service: World, tmp_path: Path) -> None:
     large = tmp_path / "large.img"
     large.write_bytes(b"large" * 400_000)
     with client_of(service, **NIGHTLY) as client:
-        with no_room(processes.one(service, "front"), 1 << 20):
+        with no_room(service, "front", size=1 << 20):
             problem = refused_upload(client, large)
             assert problem.rule == "artifact-store-full"
             assert problem.next_step
@@ -137,7 +166,7 @@ def refused_upload(client: Client, path: Path) -> HsmpubError:
 
 def test_a_full_disk_while_sealing_seals_all_the_same(service: World) -> None:
     officer = service.people.officer
-    with no_room(processes.one(service, "keeper"), 4096):
+    with no_room(service, "keeper", "log-writer", size=4096):
         said = service.hsmpub_refused("seal", "--person", officer.name, "--key", officer.identity)
         assert "disk" in said.lower()
         assert service.state() == "sealed"

@@ -1,8 +1,9 @@
 """A process that appends to a log and says what was acknowledged, one `ack INDEX` a line: to be killed or traced.
 
-    python appender.py FOLDER CALLERS EACH [FILE-SIZE-LIMIT]
+    python appender.py FOLDER thread|process CALLERS EACH [FILE-SIZE-LIMIT]
 
-With a limit, it is set after the first append, lifted when the first refusal was printed, and one more entry follows.
+The second says who commits. With a limit of file sizes, it is set for who commits after the log was opened, lifted when
+the first refusal was printed, and one more entry follows.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def say(text: str) -> None:
     os.write(1, text.encode() + b"\n")
 
 
-async def main(folder: str, callers: int, each: int, limit: int) -> None:
-    place = Place(Path(folder))
+async def main(folder: str, apart: bool, callers: int, each: int, limit: int) -> None:
+    place = Place(Path(folder), apart)
     log = place.open() if place.db.exists() else place.create(1)
     say(f"size {log.size}")
 
@@ -32,8 +33,9 @@ async def main(folder: str, callers: int, each: int, limit: int) -> None:
             say(f"ack {await log.append([b'caller %d entry %d ' % (name, i) + b'.' * 500])}")
 
     async def until_refused() -> None:
+        writer = log.writer_pid or os.getpid()
         hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (limit, hard))
         try:
             while True:
                 say(f"ack {await log.append([b'.' * 60_000])}")
@@ -45,7 +47,7 @@ async def main(folder: str, callers: int, each: int, limit: int) -> None:
                 await log.append([b"." * 60_000])
             except Unavailable:
                 assert log.size == size
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (hard, hard))
         say(f"ack {await log.append([b'room again'])}")
         assert log.size == size + 1
         assert log.read(size) == b"room again"
@@ -59,4 +61,5 @@ async def main(folder: str, callers: int, each: int, limit: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int((sys.argv[4:] or ["0"])[0])))
+    where, who, *numbers = sys.argv[1:]
+    asyncio.run(main(where, who == "process", *map(int, [*numbers, "0"][:3])))

@@ -62,9 +62,10 @@ def bundled(bundle: bytes) -> Iterator[bytes]:
 
 @dataclass
 class Place:
-    """Where a log of a test lies."""
+    """Where a log of a test lies. apart: a process of its own commits."""
 
     folder: Path
+    apart: bool = False
 
     @property
     def db(self) -> Path:
@@ -74,11 +75,20 @@ class Place:
     def head(self) -> Path:
         return self.folder / "head"
 
+    @property
+    def who(self) -> str:
+        """Who commits, in the appender's words."""
+        return "process" if self.apart else "thread"
+
     def create(self, size: int = 0) -> Log:
-        return Log.create(self.db, self.head, log_key=str(KEY), entries=entries(0, size))
+        log = Log.create(self.db, self.head, log_key=str(KEY), entries=entries(0, size))
+        if not self.apart:
+            return log
+        log.close()
+        return self.open()
 
     def open(self) -> Log:
-        return Log.open(self.db, self.head, log_key=str(KEY))
+        return Log.open(self.db, self.head, log_key=str(KEY), apart=self.apart)
 
 
 def memory_log(folder: Path, store: MemoryStore | None = None) -> Log:

@@ -22,45 +22,45 @@ from hsmpub.tlog.store import Commit, Stamp
 HERE = Path(__file__).parent
 
 
-def appender(folder: Path, *arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+def appender(place: Place, *arguments: object, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parents[1]), str(HERE)])}
-    command = [*before, sys.executable, str(HERE / "appender.py"), str(folder), *map(str, arguments)]
+    command = [*before, sys.executable, str(HERE / "appender.py"), str(place.folder), place.who, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
-def test_a_crash_between_commit_and_head_is_accepted_and_the_head_moves_on(place: Place) -> None:
-    log = place.create(300)
-    before = place.head.read_bytes()
+def test_a_crash_between_commit_and_head_is_accepted_and_the_head_moves_on(either: Place) -> None:
+    log = either.create(300)
+    before = either.head.read_bytes()
     asyncio.run(log.append(entries(300, 310)))
     log.close()
-    place.head.write_bytes(before)  # as if the crash had come right before it was written
-    log = place.open()
+    either.head.write_bytes(before)  # as if the crash had come right before it was written
+    log = either.open()
     assert log.size == 310
     assert [data for _, data in log.iterate()] == entries(0, 310)
     log.close()
-    assert place.head.read_bytes() != before
-    place.open().close()
+    assert either.head.read_bytes() != before
+    either.open().close()
 
 
-def test_a_head_torn_by_a_crash_is_survived(place: Place) -> None:
-    log = place.create(3)
+def test_a_head_torn_by_a_crash_is_survived(either: Place) -> None:
+    log = either.create(3)
     for i in range(3, 6):
-        before = place.head.read_bytes()
+        before = either.head.read_bytes()
         asyncio.run(log.append([entry(i)]))
     log.close()
-    after = place.head.read_bytes()
+    after = either.head.read_bytes()
     changed = [at for at in range(len(after)) if before[at] != after[at]]
     middle = (changed[0] + changed[-1]) // 2
-    place.head.write_bytes(after[:middle] + before[middle:])
-    log = place.open()
+    either.head.write_bytes(after[:middle] + before[middle:])
+    log = either.open()
     assert [data for _, data in log.iterate()] == entries(0, 6)
     log.close()
 
 
-def test_whatever_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+def test_whatever_was_acknowledged_survives_kill_9(either: Place) -> None:
     acknowledged = 0
     for _ in range(4):
-        process = appender(tmp_path, 8, 100_000)
+        process = appender(either, 8, 100_000)
         assert process.stdout is not None
         for _ in range(random.randrange(20, 400)):
             line = process.stdout.readline()
@@ -71,17 +71,17 @@ def test_whatever_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         assert trouble == ""
         whole = [line for line in rest.split("\n")[:-1] if line.startswith("ack ")]
         acknowledged = max([acknowledged, *(int(line.split()[1]) for line in whole)])
-        reader = LogReader.open(Place(tmp_path).db)  # before any keeper has tidied up
+        reader = LogReader.open(either.db)  # before any keeper has tidied up
         assert reader.size > acknowledged
         reader.close()
-    log = Place(tmp_path).open()
+    log = either.open()
     assert log.size > acknowledged > 0
     assert sum(1 for _ in log.iterate()) == log.size
     log.close()
 
 
-def test_a_full_disk_refuses_loses_nothing_and_takes_more_when_there_is_room(tmp_path: Path) -> None:
-    process = appender(tmp_path, 0, 0, 1_000_000)
+def test_a_full_disk_refuses_loses_nothing_and_takes_more_when_there_is_room(either: Place) -> None:
+    process = appender(either, 0, 0, 1_000_000)
     said, trouble = process.communicate(timeout=60)
     assert trouble == ""
     lines = said.split("\n")[:-1]
@@ -89,7 +89,7 @@ def test_a_full_disk_refuses_loses_nothing_and_takes_more_when_there_is_room(tmp
     assert lines[-1] == "end"
     acknowledged = [int(line.split()[1]) for line in lines if line.startswith("ack ")]
     assert acknowledged == list(range(1, len(acknowledged) + 1))
-    log = Place(tmp_path).open()
+    log = either.open()
     assert log.size == len(acknowledged) + 1
     assert list(log.iterate())[-1][1] == b"room again"
     log.close()

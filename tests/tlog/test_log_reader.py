@@ -204,4 +204,4 @@ def test_what_somebody_put_in_the_place_of_a_row_s_bytes_is_no_crash(place: Plac
 
 
 def _confined(self: SqliteRows, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{self._path}?mode={mode}&readonly_shm=1", uri=True, isolation_level=None)
+    return sqlite3.connect(f"file:{self.path}?mode={mode}&readonly_shm=1", uri=True, isolation_level=None)

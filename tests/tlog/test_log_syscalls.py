@@ -45,10 +45,9 @@ def can_trace() -> str:
 needs_strace = pytest.mark.skipif(bool(can_trace()), reason=can_trace() or "strace works")
 
 
-def trace(folder: Path, out: Path, *extra: str, each: int = 30, callers: int = 4) -> tuple[list[str], list[str]]:
-    """What the appender said, and its system calls, on a new log of one entry."""
-    folder.mkdir()
-    Place(folder).create(1).close()
+def trace(place: Place, out: Path, *extra: str, each: int = 30, callers: int = 4) -> tuple[list[str], list[str]]:
+    """What the appender said, and the system calls of all its processes, on a new log of one entry."""
+    place.create(1).close()
     before = (
         "strace",
         "-f",
@@ -63,7 +62,7 @@ def trace(folder: Path, out: Path, *extra: str, each: int = 30, callers: int = 4
         "trace=write,pwrite64,fsync,fdatasync",
         *extra,
     )
-    process = appender(folder, callers, each, before=before)
+    process = appender(place, callers, each, before=before)
     said, trouble = process.communicate(timeout=100)
     assert "Traceback" not in trouble or extra
     return said.split("\n")[:-1], out.read_text(errors="replace").split("\n")
@@ -89,9 +88,9 @@ def effects(lines: list[str]) -> Iterator[Effect]:
 
 @needs_strace
 @pytest.mark.parametrize("callers", [1, 4])
-def test_nothing_is_acknowledged_before_rows_and_head_are_synced(tmp_path: Path, callers: int) -> None:
+def test_nothing_is_acknowledged_before_rows_and_head_are_synced(either: Place, callers: int) -> None:
     """Rows written, rows synced, head written, head synced; only then an acknowledgement of what that head covers."""
-    said, lines = trace(tmp_path / "log", tmp_path / "trace", callers=callers, each=60 // callers)
+    said, lines = trace(either, either.folder / "trace", callers=callers, each=60 // callers)
     assert said[-1] == "end"
     rows_dirty, written, covered, acknowledged = False, 0, 0, []
     for effect in effects(lines):
@@ -115,12 +114,11 @@ def test_nothing_is_acknowledged_before_rows_and_head_are_synced(tmp_path: Path,
     "pwrite64:error=EIO:when=75", "fdatasync:signal=SIGKILL:when=11", "pwrite64:signal=SIGKILL:when=66",
     "fdatasync:error=EIO:when=8+", "pwrite64:error=ENOSPC:when=50+",
 ])  # fmt: skip
-def test_a_fault_at_any_call_loses_nothing_that_was_acknowledged(tmp_path: Path, fault: str) -> None:
-    folder = tmp_path / "log"
-    said, _ = trace(folder, tmp_path / "trace", "-e", f"inject={fault}", callers=2, each=20)
+def test_a_fault_at_any_call_loses_nothing_that_was_acknowledged(place: Place, fault: str) -> None:
+    said, _ = trace(place, place.folder / "trace", "-e", f"inject={fault}", callers=2, each=20)
     acknowledged = [int(line.split()[1]) for line in said if line.startswith("ack ")]
     assert len(acknowledged) < 40
-    log = Place(folder).open()
+    log = place.open()
     assert log.size > max(acknowledged, default=0)
     assert sum(1 for _ in log.iterate()) == log.size
     log.close()

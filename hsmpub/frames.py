@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import TypeVar
 
 import msgspec
 
 _T = TypeVar("_T")
 HEADER_BYTES = 4
-#: No message of the package comes near; a larger length means that the channel is out of step.
+#: No message to or from a process of the HSM comes near; a larger length means that the channel is out of step.
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -24,7 +25,7 @@ def pack_frame(message: msgspec.Struct) -> bytes:
     return len(body).to_bytes(HEADER_BYTES, "big") + body
 
 
-def read_frame(channel: socket.socket, decoder: msgspec.msgpack.Decoder[_T]) -> _T:
+def read_frame(channel: socket.socket, decoder: msgspec.msgpack.Decoder[_T], max_bytes: int = MAX_FRAME_BYTES) -> _T:
     """Reads exactly one frame and nothing beyond it, so that raw secrets may follow.
 
     Raises:
@@ -32,11 +33,22 @@ def read_frame(channel: socket.socket, decoder: msgspec.msgpack.Decoder[_T]) -> 
     """
     try:
         length = int.from_bytes(_read_exactly(channel, HEADER_BYTES), "big")
-        if length > MAX_FRAME_BYTES:
+        if length > max_bytes:
             raise ChannelBroken("a frame is over the cap")
         return decoder.decode(_read_exactly(channel, length))
     except (OSError, msgspec.MsgspecError) as error:
         raise ChannelBroken(f"the channel failed: {type(error).__name__}") from error
+
+
+def cut_frames(buffer: bytearray) -> Iterator[bytes]:
+    """The contents of the frames that are whole, each taken out of the buffer before it is given."""
+    while len(buffer) >= HEADER_BYTES:
+        end = HEADER_BYTES + int.from_bytes(buffer[:HEADER_BYTES], "big")
+        if len(buffer) < end:
+            return
+        content = bytes(buffer[HEADER_BYTES:end])
+        del buffer[:end]
+        yield content
 
 
 def _read_exactly(channel: socket.socket, length: int) -> bytes:

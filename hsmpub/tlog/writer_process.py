@@ -1,0 +1,192 @@
+"""A process of its own that commits: for the keeper, whose event loop then shares no interpreter with the disk.
+
+One order is out at a time; what comes meanwhile waits, and leaves together. A process that ends is replaced, and the
+order that it had is given again: the next one first takes back what was not acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from hsmpub.errors import HsmpubError, Problem
+from hsmpub.frames import ChannelBroken, pack_frame
+from hsmpub.tlog.committer import Checkpoint, Held
+from hsmpub.tlog.head import HeadFile
+from hsmpub.tlog.orders import Begun, Committed, Order
+from hsmpub.tlog.rules import LogClosed, WriterBroken, as_rule
+from hsmpub.tlog.sqlite import SqliteStore
+from hsmpub.tlog.writer import Job, OnGrowth, cut_jobs, resolve, together
+from hsmpub.tlog.writing_child import WritingChild
+
+log = logging.getLogger("hsmpub.tlog")
+
+#: So many processes may end over one order; then it is refused, and the next one has a new process.
+MOST_LOST = 3
+
+
+class WriterProcess:
+    """Implements `Writer`, for one event loop at a time. The head file is the process' to write from here on."""
+
+    def __init__(self, store: SqliteStore, head: HeadFile, held: Held, on_growth: OnGrowth) -> None:
+        """Raises WriterBroken: the system starts no more processes."""
+        self.held = held
+        self.protections: dict[str, str] = {}
+        #: processes that ended unasked since the log was opened
+        self.lost = 0
+        self._db = str(store.path)
+        self._head = head
+        self._on_growth = on_growth
+        self._waiting: list[Job] = []
+        self._out: list[Job] = []
+        self._order = b""  # of what is out, as a frame
+        self._in_a_row = 0
+        self._loop: asyncio.AbstractEventLoop | None = None  # without one, everything here waits for the process
+        self._is_called = self._is_pushing = self._closing = False
+        try:
+            self._child: WritingChild | None = WritingChild(self._db, head.fd, held, unsettled=False)
+        except OSError as error:
+            raise WriterBroken(f"The process that writes the log cannot be started ({error.strerror}).") from error
+
+    @property
+    def pid(self) -> int:
+        """Of the process; 0 while there is none."""
+        return 0 if self._child is None else self._child.process.pid
+
+    def submit(self, entries: Sequence[bytes], checkpoint: Checkpoint | None = None) -> asyncio.Future[int]:
+        if self._closing:
+            raise LogClosed("The log is closed.")
+        job = Job.make(entries, checkpoint)
+        if self._loop is not job.loop:
+            self._move_to(job.loop)
+            self._push()
+        self._waiting.append(job)
+        self._call()
+        return job.waiter
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._move_to(None)
+        self._push()
+        self._next()
+        while self._out:
+            self._pull()
+        if self._child is not None:
+            self._child.end(at_once=False)
+            self._child = None
+
+    # --- orders ---
+
+    def _call(self) -> None:
+        """Has `_next` called when this turn of the event loop is over: what else it brings leaves together."""
+        if self._loop is None:
+            self._next()
+        elif not self._out and not self._is_called:
+            self._is_called = True
+            self._loop.call_soon(self._next)
+
+    def _next(self) -> None:
+        self._is_called = False
+        if self._out or not self._waiting:
+            return
+        self._out, self._waiting = cut_jobs(self._waiting)
+        self._order = pack_frame(Order(*together(self._out)))
+        if self._child is None:
+            self._replace()
+        else:
+            self._child.send(self._order)
+            self._push()
+
+    def _push(self) -> None:
+        """Sends on: all of it, or what the channel takes now, and the rest when it takes more."""
+        if self._child is None:
+            return
+        done = self._child.push(wait=self._loop is None)
+        if self._loop is not None and done is self._is_pushing:
+            self._is_pushing = not done
+            if done:
+                self._loop.remove_writer(self._child.channel)
+            else:
+                self._loop.add_writer(self._child.channel, self._push)
+
+    # --- answers ---
+
+    def _pull(self) -> None:
+        assert self._child is not None
+        try:
+            for answer in self._child.pull(wait=self._loop is None):
+                if isinstance(answer, Begun):
+                    self.protections = answer.protections
+                else:
+                    self._land(answer)
+        except (ChannelBroken, ValueError) as error:
+            self.lost += 1
+            log.warning("the process that writes the log ended, and is replaced: %s", error)
+            self._replace()
+
+    def _land(self, answer: Committed | Problem) -> None:
+        """The order is done, or refused. Raises ValueError: this is no answer to it."""
+        first, size = self.held.size, sum(len(job.entries) for job in self._out)
+        if isinstance(answer, Committed):
+            if not self._out or answer.edge.size != first + size:
+                raise ValueError("it answered something else")
+            if size:
+                self.held = Held.at(answer.edge.frontier())
+                self._on_growth()
+        self._in_a_row = 0
+        self._tell(first, as_rule(answer) if isinstance(answer, Problem) else None)
+        if self._waiting:
+            self._call()
+
+    def _tell(self, first: int, problem: HsmpubError | None) -> None:
+        """Those of the order hear how it went."""
+        waiters = []
+        for job in self._out:
+            if job.loop is self._loop or self._loop is None:
+                waiters.append((job.waiter, first))
+            first += len(job.entries)
+        self._out, self._order = [], b""
+        resolve(waiters, problem)
+
+    # --- processes and event loops ---
+
+    def _replace(self) -> None:
+        """A new process, which is given the order that is out; or none, when too many have ended over it."""
+        self._drop()
+        self._in_a_row += 1
+        if self._in_a_row <= MOST_LOST:
+            try:
+                self._child = WritingChild(self._db, self._head.fd, self.held, unsettled=True)
+            except OSError as error:
+                log.warning("a process that writes the log cannot be started: %s", error.strerror)
+        if self._child is None:
+            self._in_a_row = 0
+            self._out, self._waiting = self._out + self._waiting, []
+            self._tell(self.held.size, WriterBroken("Process after process that was to write the log has ended."))
+            return
+        if self._loop is not None:
+            self._loop.add_reader(self._child.channel, self._pull)
+        if self._out:
+            self._child.send(self._order)
+            self._push()
+
+    def _drop(self) -> None:
+        loop, child = self._loop, self._child
+        self._move_to(None)
+        self._loop, self._child = loop, None
+        if child is not None:
+            child.end(at_once=True)
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Answers come to this event loop from now on; the one before may be closed."""
+        if self._child is not None:
+            if self._loop is not None and not self._loop.is_closed():
+                self._loop.remove_reader(self._child.channel)
+                self._loop.remove_writer(self._child.channel)
+            if loop is not None:
+                loop.add_reader(self._child.channel, self._pull)
+        self._loop = loop
+        self._is_called = self._is_pushing = False
