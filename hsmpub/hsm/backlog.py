@@ -18,7 +18,7 @@ from hsmpub.model.key import KeyKind
 #: What an item costs, in P-256 signatures with their verification (about 0.1 ms).
 COSTS: dict[KeyKind, int] = {"p256": 1, "ed25519": 2, "rsa3072": 32, "rsa3072-decrypt": 32, "aes256": 1}
 #: What a frame may cost; one item goes whatever it costs.
-FRAME_COST = 16
+FRAME_COST = 32
 
 
 class Request:
@@ -70,6 +70,10 @@ class Backlog:
 
     def __bool__(self) -> bool:
         return bool(self._pieces)
+
+    def __len__(self) -> int:
+        """Pieces."""
+        return len(self._pieces)
 
     def add(self, request: Request) -> None:
         self._pieces.append(Piece(request, 0, len(request.items)))

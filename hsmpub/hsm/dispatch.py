@@ -2,8 +2,9 @@
 
 1. A request that fills no frame waits in the backlog until the current turn of the event loop ends, so that requests
    that came together travel together.
-2. Each signer has at most two frames at once, and the second only if it is worth the trip: what comes while all are at
-   work waits a little and travels together. Every signature in an answer was verified by the signer.
+2. Each signer has at most two frames at once. Whom less than a frame goes to, and when, is `hsmpub.hsm.choice`'s: what
+   comes while signers are at work waits a little and travels together. Every signature in an answer was verified by
+   the signer.
 3. What a dead signer had in hand goes once to another; what only waited in its channel is not blamed.
 4. While no signer can start, requests fail at once with the reason.
 """
@@ -15,16 +16,15 @@ from collections.abc import Callable, Sequence
 
 from hsmpub.errors import HsmpubError, Problem, again
 from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request
+from hsmpub.hsm.choice import FRAMES_IN_FLIGHT, PATIENCE, choose
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.crew import Crew
-from hsmpub.hsm.lane import FRAMES_IN_FLIGHT, Groups, Lane
+from hsmpub.hsm.lane import Groups
 from hsmpub.hsm.messages import Made, Serve, WorkDone
 from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, SignerLost, SignersClosed, TokenGone, as_rule
 from hsmpub.secret.page import SecretPage
 
 _ATTEMPTS = 2
-#: What has to wait before a signer that is at work gets a second frame.
-SECOND_FRAME_COST = FRAME_COST // 2
 #: A signer answers all of a group or says what is wrong; anything else is blamed, so that nothing goes round for ever.
 _OUT_OF_TURN = Problem.of(SignerLost("A signer answered out of turn."))
 
@@ -43,6 +43,7 @@ class Dispatch:
         self._alarm = alarm
         self._backlog = Backlog()
         self._scheduled = False
+        self._looking = False
         self._loop = asyncio.get_running_loop()
 
     def alarm(self, detail: str) -> None:
@@ -74,16 +75,30 @@ class Dispatch:
 
     def _dispatch(self) -> None:
         self._scheduled = False
-        lanes = self.crew.lanes
-        while self._backlog and lanes:
-            lane = max(lanes, key=_free)
-            idle = sum(one.free == FRAMES_IN_FLIGHT for one in lanes)
-            if lane.free <= 0 or (not idle and self._backlog.cost < SECOND_FRAME_COST):
+        backlog, lanes = self._backlog, self.crew.lanes
+        while backlog:
+            resting = sum(lane.free == FRAMES_IN_FLIGHT for lane in lanes)
+            lane = choose(lanes, backlog.cost, self._loop.time())
+            if lane is None:
+                if resting:
+                    self._look_again_soon()
                 return
-            share = -(-self._backlog.cost // (idle or 1))
-            pieces = self._backlog.take(min(share, FRAME_COST))
+            budget = FRAME_COST
+            if len(backlog) == 1:  # nobody else waits, so it is divided, and done sooner
+                budget = min(budget, -(-backlog.cost // (resting or 1)))
+            pieces = backlog.take(budget)
             if pieces:
                 lane.send(pieces)
+
+    def _look_again_soon(self) -> None:
+        """Who is awaited may not answer."""
+        if not self._looking:
+            self._looking = True
+            self._loop.call_later(PATIENCE, self._look_again)
+
+    def _look_again(self) -> None:
+        self._looking = False
+        self._dispatch()
 
     # --- what the crew reports ---
 
@@ -143,10 +158,6 @@ class Dispatch:
             error = piece.wrong
             self.alarm(f"{error.detail} Key: {piece.request.key}.")
         piece.request.fail(error)
-
-
-def _free(lane: Lane) -> int:
-    return lane.free
 
 
 def _pieces(groups: Groups) -> list[Piece]:

@@ -13,6 +13,7 @@ from hsmpub.errors import Problem
 from hsmpub.frames import cut_frames, pack_frame
 from hsmpub.hsm.backlog import Piece, groups_of
 from hsmpub.hsm.child import Child
+from hsmpub.hsm.choice import FRAMES_IN_FLIGHT
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.messages import Group, Ready, Serve, Work, WorkDone
 from hsmpub.hsm.rules import SignerLost, as_rule
@@ -21,9 +22,6 @@ from hsmpub.secret.page import SecretPage
 
 _READY: msgspec.msgpack.Decoder[Ready | Problem] = msgspec.msgpack.Decoder(Ready | Problem)
 _DONE: msgspec.msgpack.Decoder[WorkDone] = msgspec.msgpack.Decoder(WorkDone)
-
-#: Frames that a signer has at once: one in hand and one waiting, so that it never waits for the keeper.
-FRAMES_IN_FLIGHT = 2
 
 Groups = list[tuple[Group, list[Piece]]]
 

@@ -82,6 +82,24 @@ def test_a_silent_signer_is_replaced(token: Token, pools: Pools, monkeypatch: py
     pools.run(token, body, workers=1)
 
 
+def test_what_waits_for_a_signer_that_hangs_goes_to_another(token: Token, pools: Pools) -> None:
+    async def body(pool: Signers) -> None:
+        os.kill(pool.pids[0], signal.SIGSTOP)
+        stuck = asyncio.ensure_future(pool.sign("release", [DIGEST]))
+        await asyncio.sleep(0.01)
+        try:
+            async with asyncio.timeout(20):  # it is replaced after longer, and nobody is to wait so long
+                for _ in range(20):
+                    assert len(await pool.sign("release", [DIGEST])) == 1
+            assert not stuck.done()
+            assert pool.generation == 2
+        finally:
+            os.kill(pool.pids[0], signal.SIGCONT)
+        assert len(await stuck) == 1
+
+    pools.run(token, body)
+
+
 def test_a_vanished_token_is_named_at_once_and_its_return_heals(own_token: Token, pools: Pools) -> None:
     away = own_token.home / "away"
 
