@@ -111,6 +111,7 @@ async def serve(home: Home, config: Config, protections: dict[str, str], inherit
     # its lock keeps ceremonies away from here on
     opened = Log.open(home.log, home.log_head, log_key=trust.log_key, apart=True)
     if home.ceremony_journal.exists():
+        opened.close()
         raise CeremonyNotEnded("A ceremony was interrupted in this home.")
     keeper = Keeper(
         KeeperParts(

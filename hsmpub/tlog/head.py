@@ -12,6 +12,7 @@ import fcntl
 import hmac
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from hsmpub.tlog.rules import HeadDamaged, LogAbsent, LogExists, LogInUse, LogUn
 
 _MAGIC = b"hsmpub log head 1\n"
 _KEY_BYTES = 32
+#: The process that wrote for a keeper that was killed ends a little after it, and a sync may hold it up.
+LOCK_SECONDS = 3.0
 _SLOT_AT = (4096, 8192)  # a page apart, so that a torn write meets one slot only
 _FILE_BYTES = 12288
 _SLOT_BYTES = 8 + 8 + 32 + 32
@@ -82,7 +85,7 @@ class HeadFile:
         except OSError as e:
             raise LogUnavailable(f"The head file {path} cannot be opened: {e.strerror}.") from e
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(fd)
             return cls._load(fd, os.pread(fd, _FILE_BYTES + 1, 0))
         except BlockingIOError:
             os.close(fd)
@@ -133,6 +136,18 @@ class HeadFile:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _lock(fd: int) -> None:
+    """Raises BlockingIOError: somebody holds it, and goes on holding it."""
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.005)
 
 
 def _dump_slot(key: bytes, sequence: int, head: Head) -> bytes:

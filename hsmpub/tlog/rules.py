@@ -103,10 +103,10 @@ class NotInLog(NotFound):
 
 
 class WriterBroken(Broken):
-    """Nothing was acknowledged; the next request has a new process."""
+    """Nothing was acknowledged; the next request has a new process, which takes back what may be durable all the same.
+    If the keeper ends before there is one, that stays in the log: a retry may then be the second entry."""
 
-    advice = "Send it again; if it stays so, look at the keeper's log and at the machine's memory, and report this."
-    retry_is_safe = True
+    advice = "Look at the keeper's log and at the machine's memory, and whether the log has it; then send it again."
 
 
 _OF_WRITING = {rule_name(rule): rule for rule in (LogUnavailable, LogDamaged, WriterBroken)}

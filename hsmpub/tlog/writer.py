@@ -16,6 +16,8 @@ from hsmpub.tlog.rules import WriterBroken
 
 MAX_COMMIT_ENTRIES = 4096
 MAX_COMMIT_BYTES = 16 * 1024 * 1024
+#: An order to a process, as a frame: more than the keeper ever has for one.
+MAX_ORDER_BYTES = 1 << 30
 
 #: Called after each commit, from whatever thread; must be quick.
 OnGrowth = Callable[[], None]

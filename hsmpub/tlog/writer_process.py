@@ -12,18 +12,21 @@ from collections.abc import Sequence
 
 from hsmpub.errors import HsmpubError, Problem
 from hsmpub.frames import ChannelBroken, pack_frame
+from hsmpub.model.entry import EntryTooLarge
 from hsmpub.tlog.committer import Checkpoint, Held
 from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.orders import Begun, Committed, Order
 from hsmpub.tlog.rules import LogClosed, WriterBroken, as_rule
 from hsmpub.tlog.sqlite import SqliteStore
-from hsmpub.tlog.writer import Job, OnGrowth, cut_jobs, resolve, together
+from hsmpub.tlog.writer import MAX_ORDER_BYTES, Job, OnGrowth, cut_jobs, failed, resolve, together
 from hsmpub.tlog.writing_child import WritingChild
 
 log = logging.getLogger("hsmpub.tlog")
 
 #: So many processes may end over one order; then it is refused, and the next one has a new process.
 MOST_LOST = 3
+#: Of one append; an order holds one more than it may.
+MAX_JOB_BYTES = MAX_ORDER_BYTES // 2
 
 
 class WriterProcess:
@@ -58,6 +61,8 @@ class WriterProcess:
         if self._closing:
             raise LogClosed("The log is closed.")
         job = Job.make(entries, checkpoint)
+        if job.size > MAX_JOB_BYTES:
+            raise EntryTooLarge(f"The entries of one append take {job.size:,} bytes.")
         if self._loop is not job.loop:
             self._move_to(job.loop)
             self._push()
@@ -93,7 +98,12 @@ class WriterProcess:
         if self._out or not self._waiting:
             return
         self._out, self._waiting = cut_jobs(self._waiting)
-        self._order = pack_frame(Order(*together(self._out)))
+        try:
+            self._order = pack_frame(Order(*together(self._out)))
+        except Exception as error:  # whoever waits is told, and who comes next is served
+            self._tell(self.held.size, failed(error))
+            self._call()
+            return
         if self._child is None:
             self._replace()
         else:
@@ -145,7 +155,7 @@ class WriterProcess:
         """Those of the order hear how it went."""
         waiters = []
         for job in self._out:
-            if job.loop is self._loop or self._loop is None:
+            if job.loop is self._loop or (self._loop is None and not job.loop.is_closed()):
                 waiters.append((job.waiter, first))
             first += len(job.entries)
         self._out, self._order = [], b""
@@ -160,8 +170,8 @@ class WriterProcess:
         if self._in_a_row <= MOST_LOST:
             try:
                 self._child = WritingChild(self._db, self._head.fd, self.held, unsettled=True)
-            except OSError as error:
-                log.warning("a process that writes the log cannot be started: %s", error.strerror)
+            except Exception as error:  # of the system, for memory or processes
+                log.warning("a process that writes the log cannot be started: %s", type(error).__name__)
         if self._child is None:
             self._in_a_row = 0
             self._out, self._waiting = self._out + self._waiting, []

@@ -23,12 +23,9 @@ from hsmpub.tlog.committer import Committer, Held
 from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.orders import BEGIN, ORDER, Begun, Committed, Edge, Order
 from hsmpub.tlog.sqlite import SqliteStore
-from hsmpub.tlog.writer import failed
+from hsmpub.tlog.writer import MAX_ORDER_BYTES, failed
 
 log = logging.getLogger("hsmpub.tlog")
-
-#: Of one append's entries, and more than the keeper ever has of them; the keeper is not distrusted.
-MAX_ORDER_BYTES = 1 << 30
 
 
 def main() -> int:

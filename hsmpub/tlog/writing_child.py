@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -54,8 +55,10 @@ class WritingChild:
                 self._unsent = self._unsent[sent:]
         except BlockingIOError:
             return False
-        except OSError:  # it is gone, as `pull` will find
+        except OSError:  # it is gone, or was sent half a frame; `pull` finds the end of the channel in any case
             self._unsent = memoryview(b"")
+            with contextlib.suppress(OSError):
+                self.channel.shutdown(socket.SHUT_RDWR)
         return True
 
     def pull(self, *, wait: bool) -> list[Begun | Committed | Problem]:

@@ -17,7 +17,8 @@ from logs import Place, entries, entry, root_of
 from test_log_crash import appender
 from test_log_syscalls import needs_strace, trace
 
-from hsmpub.tlog import writing_child
+from hsmpub.model.entry import EntryTooLarge
+from hsmpub.tlog import writer_process, writing_child
 from hsmpub.tlog.committer import Committer, Held
 from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.log import Log
@@ -259,6 +260,54 @@ def test_processes_that_end_at_once_refuse_and_later_ones_work(place: Place, mon
     log.close()
 
 
+def test_an_order_that_cannot_be_packed_fails_alone(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = place.create(1)
+
+    def fails(_: object) -> bytes:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer_process, "pack_frame", fails)
+        with pytest.raises(WriterBroken):
+            asyncio.run(log.append([b"lost"]))
+    assert asyncio.run(log.append([entry(1)])) == 1
+    assert whole(log, 2)
+    log.close()
+
+
+def test_an_append_over_the_cap_of_an_order_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = place.create(1)
+    monkeypatch.setattr(writer_process, "MAX_JOB_BYTES", 1000)
+    with pytest.raises(EntryTooLarge):
+        asyncio.run(log.append([b"x" * 501] * 2))
+    assert asyncio.run(log.append([entry(1)])) == 1
+    log.close()
+
+
+def test_it_can_be_closed_when_the_event_loop_of_who_waited_is(place: Place) -> None:
+    log = place.create(1)
+    loop = asyncio.new_event_loop()
+
+    async def given_up() -> None:
+        os.kill(log.writer_pid, signal.SIGSTOP)
+        tasks.append(loop.create_task(log.append([entry(1)])))
+        await asyncio.sleep(0.01)
+
+    tasks: list[asyncio.Task[int]] = []
+    loop.run_until_complete(given_up())
+    loop.close()
+    os.kill(log.writer_pid, signal.SIGCONT)
+    log.close()
+    with closing(place.open()) as again:
+        assert whole(again, 2)
+
+
+@needs_strace
+def test_a_send_that_the_system_refuses_is_no_order_lost(place: Place) -> None:
+    said, _ = trace(place, place.folder / "trace", "-e", "inject=sendto:error=ENOBUFS:when=4", callers=2, each=20)
+    assert [int(line.split()[1]) for line in said if line.startswith("ack ")] == list(range(1, 41))
+
+
 def test_a_process_that_answers_something_else_is_not_believed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     log = place.create(1)
     log.close()
@@ -318,11 +367,11 @@ def test_it_ends_with_its_keeper_and_frees_the_log(place: Place) -> None:
     [writer] = map(int, Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split())
     watch = os.pidfd_open(writer)
     process.kill()
-    process.communicate()
+    with closing(place.open()) as log:  # at once: who starts waits a little for the lock
+        assert log.size > 1
     assert select.select([watch], [], [], 60)[0], "it outlived its keeper"
     os.close(watch)
-    with closing(place.open()) as log:
-        assert log.size > 1
+    process.communicate()
 
 
 @needs_strace
