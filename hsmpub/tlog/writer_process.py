@@ -23,8 +23,8 @@ from hsmpub.tlog.writing_child import WritingChild
 
 log = logging.getLogger("hsmpub.tlog")
 
-#: So many processes may end over one order; then it is refused, and the next one has a new process.
-MOST_LOST = 3
+#: So often an order is given to another process; then it is refused, and the next one has a new process.
+MOST_REPLACED = 3
 #: Of one append; an order holds one more than it may.
 MAX_JOB_BYTES = MAX_ORDER_BYTES // 2
 
@@ -167,7 +167,7 @@ class WriterProcess:
         """A new process, which is given the order that is out; or none, when too many have ended over it."""
         self._drop()
         self._in_a_row += 1
-        if self._in_a_row <= MOST_LOST:
+        if self._in_a_row <= MOST_REPLACED:
             try:
                 self._child = WritingChild(self._db, self._head.fd, self.held, unsettled=True)
             except Exception as error:  # of the system, for memory or processes
