@@ -19,6 +19,7 @@ from hsmpub.model.submission import HashState
 #: SHA-256 counts bits in 64 bits; three bytes of room for whatever is appended.
 MAX_SIZE = 2**61 - 2**24
 
+_WORDS, _WORDS_BYTES = struct.Struct(">8I"), 32
 _native = find_libcrypto()
 
 
@@ -55,18 +56,16 @@ class Sha256State:
         Raises:
             HashStateMalformed: it is not the state of any file.
         """
-        words, tail = _read_hex(state.h, "h"), _read_hex(state.tail, "tail")
-        if len(words) != 32:
-            raise HashStateMalformed(f"The hash state of {state.name!r} has {len(words)} bytes in h, not 32.")
+        data = _read_hex(state)
         if not 0 <= state.size <= MAX_SIZE:
             raise HashStateMalformed(f"The hash state of {state.name!r} names an impossible size.")
-        if len(tail) != state.size % 64:
+        if len(data) - _WORDS_BYTES != state.size % 64:
             raise HashStateMalformed(f"The hash state of {state.name!r} has a tail that does not fit its size.")
-        h = struct.unpack(">8I", words)
+        h = _WORDS.unpack_from(data)
         # No file reaches the initial value again; one that seems to was not hashed to its end.
         if (h == IV) != (state.size < 64):
             raise HashStateMalformed(f"The hash state of {state.name!r} has chaining words that do not fit its size.")
-        return cls(h, tail, state.size)
+        return cls(h, data[_WORDS_BYTES:], state.size)
 
     @classmethod
     def of(cls, data: bytes) -> Sha256State:
@@ -94,7 +93,7 @@ class Sha256State:
 
     def to_state(self, name: str) -> HashState:
         """As it travels."""
-        return HashState(name, struct.pack(">8I", *self._words).hex(), self._tail.hex(), self._size)
+        return HashState(name, _WORDS.pack(*self._words).hex(), self._tail.hex(), self._size)
 
 
 class HeldSha256:
@@ -119,12 +118,15 @@ class HeldSha256:
         return HeldSha256(copy, self._size + len(suffix))
 
 
-def _read_hex(text: str, field: str) -> bytes:
-    """Lower-case hex only: one state has one spelling."""
+def _read_hex(state: HashState) -> bytes:
+    """Chaining words and tail. Lower-case hex only: one state has one spelling."""
+    spelled = state.h + state.tail
     try:
-        data = bytes.fromhex(text)
+        data = bytes.fromhex(spelled)
     except ValueError:
-        raise HashStateMalformed(f"The member {field!r} of a hash state is not hex.") from None
-    if data.hex() != text:
-        raise HashStateMalformed(f"The member {field!r} of a hash state is not plain lower-case hex.")
+        raise HashStateMalformed(f"The hash state of {state.name!r} is not hex.") from None
+    if data.hex() != spelled:
+        raise HashStateMalformed(f"The hash state of {state.name!r} is not plain lower-case hex.")
+    if len(state.h) != 2 * _WORDS_BYTES:
+        raise HashStateMalformed(f"The hash state of {state.name!r} has {len(state.h)} digits in h, not 64.")
     return data

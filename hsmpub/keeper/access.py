@@ -46,10 +46,9 @@ class Access:
 
     def live(self) -> tuple[Signers, Opening]:
         """Raises Sealed, UnsealTimeOver."""
-        if self._live is None or self._live.opening is None:
-            raise Sealed("The service is sealed.")
-        self._live.opening.check_time()
-        return self._live.signers, self._live.opening
+        signers, opening = self._held()
+        opening.check_time()
+        return signers, opening
 
     def signers(self) -> Signers:
         """For what the terms do not count. Raises Sealed, UnsealTimeOver."""
@@ -78,9 +77,16 @@ class Access:
         Raises:
             Sealed, UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft.
         """
-        signers, opening = self.live()
+        signers, opening = self._held()
         opening.take(project, count)
         return Taken(signers, opening, count)
+
+    def _held(self) -> tuple[Signers, Opening]:
+        """Whether the terms allow anything, nobody has asked yet. Raises Sealed."""
+        live = self._live
+        if live is None or live.opening is None:
+            raise Sealed("The service is sealed.")
+        return live.signers, live.opening
 
 
 class Taken:

@@ -11,29 +11,27 @@ from hsmpub.formats.format import Format
 from hsmpub.formats.registry import get_format
 from hsmpub.formats.tuf.role import TufRole
 from hsmpub.keeper.book import Book, KeyRetired
-from hsmpub.model.attested import Build
 from hsmpub.model.key import KeyRecord
-from hsmpub.model.predicate import Profiles, Signing, taken
+from hsmpub.model.predicate import Predicate, Signing, taken
 from hsmpub.policy import Policy
 from hsmpub.policy.by_file import check_formats
+from hsmpub.policy.lists import IMAGE_FORMATS
 
 
 @dataclass(frozen=True)
 class Allowed:
     """What the policy lets this session do with one project and set of formats: which key makes which, for whom.
 
-    refused: of the formats that it does not grant, or whose key was retired, why. patterns: of those formats that are
-    not made of every file, the names.
+    refused: of the formats that it does not grant, or whose key was retired, why. predicate: of all its statements,
+    but for what each has of its own: request, nonce, times, and what its requester attests. patterns: of those formats
+    that are not made of every file, the names.
     """
 
     policy: Policy
     makes: tuple[tuple[KeyRecord, Format], ...]
     signing: tuple[Signing, ...]
     refused: dict[str, HsmpubError]
-    requester: dict[str, str]
-    profiles: Profiles
-    build: Build | None
-    tuf_longest: int
+    predicate: Predicate
     patterns: dict[str, tuple[str, ...]]
 
     def covers(self, formats: tuple[str, ...]) -> bool:
@@ -42,7 +40,7 @@ class Allowed:
 
     def of(self, formats: tuple[str, ...]) -> Allowed:
         """What of it is for a file that takes these formats. Raises FormatNotGranted, KeyRetired."""
-        if not self.covers(formats):
+        if self.refused and not self.covers(formats):
             raise again(next(error for name, error in self.refused.items() if not formats or name in formats))
         if not formats:
             return self
@@ -53,6 +51,11 @@ class Allowed:
     def signs_tuf(self) -> bool:
         """Whether a role of TUF is among the formats: their versions count upward."""
         return any(isinstance(form, TufRole) for _, form in self.makes)
+
+    @functools.cached_property
+    def signs_images(self) -> bool:
+        """Whether a format that speaks of images is among them: each file has to be the manifest of one."""
+        return any(not IMAGE_FORMATS.isdisjoint(one.formats) for one in self.signing)
 
     def check_file(self, name: str) -> None:
         """Whether the formats are for a file of this name. Raises FormatNotForFile."""

@@ -125,7 +125,8 @@ class Book:
 
     def policy_at(self, index: int) -> int:
         """Index of the policy that was in force at an entry."""
-        return last_before(index, self.state.policies)
+        newest = self.state.policies[-1]
+        return newest if newest < index else last_before(index, self.state.policies)
 
     def roster_at(self, index: int) -> int:
         """Index of the roster that was in force at an entry."""

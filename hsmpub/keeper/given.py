@@ -57,5 +57,6 @@ def _own(given: Given, project: str, allowed: Allowed) -> Allowed:
     ImageUnnamed."""
     own = allowed if isinstance(given, Artifact) else allowed.of(given.formats)
     own.check_file(given.name)
-    check_images(own.policy, project, own.signing, [given.image])
+    if given.image or own.signs_images:
+        check_images(own.policy, project, own.signing, [given.image])
     return own

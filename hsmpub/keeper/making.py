@@ -50,8 +50,8 @@ async def make(planned: Sequence[Work], signers: Signers, context: Context) -> l
     todo = dict(enumerate(planned))
     while todo:
         following: dict[int, Work] = {}
-        for (key, hash_name), works in _calls(todo).items():
-            raw = await signers.sign(key, _payloads(works), hash=hash_name)
+        for (key, hash_name), (payloads, works) in _calls(todo).items():
+            raw = await signers.sign(key, payloads, hash=hash_name)
             used = 0
             for position, work in works:
                 signature = b"".join(raw[used : used + work.prepared.count])
@@ -65,19 +65,14 @@ async def make(planned: Sequence[Work], signers: Signers, context: Context) -> l
     return outputs
 
 
-def _calls(todo: dict[int, Work]) -> dict[tuple[str, HashName], list[tuple[int, Work]]]:
-    """What goes to the signers together: of one key and hash."""
-    calls: dict[tuple[str, HashName], list[tuple[int, Work]]] = {}
+def _calls(todo: dict[int, Work]) -> dict[tuple[str, HashName], tuple[list[bytes], list[tuple[int, Work]]]]:
+    """What goes to the signers together, of one key and hash: what they sign, and for which of the works."""
+    calls: dict[tuple[str, HashName], tuple[list[bytes], list[tuple[int, Work]]]] = {}
     for position, work in todo.items():
-        calls.setdefault((work.key.name, work.prepared.hash), []).append((position, work))
-    return calls
-
-
-def _payloads(works: Iterable[tuple[int, Work]]) -> list[bytes]:
-    payloads: list[bytes] = []
-    for _, work in works:
+        payloads, works = calls.setdefault((work.key.name, work.prepared.hash), ([], []))
         payloads += digests_of(work.prepared)
-    return payloads
+        works.append((position, work))
+    return calls
 
 
 def assemble_and_read(work: Work, signature: bytes, context: Context) -> bytes:

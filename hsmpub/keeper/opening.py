@@ -41,6 +41,7 @@ class Opening:
 
     def __init__(self, opened: Opened, now: Callable[[], int], elapsed: Callable[[], float] = time.monotonic) -> None:
         self.opened = opened
+        self._terms = opened.terms
         self._now = now
         self._elapsed = elapsed
         self._began = elapsed() - max(now() - opened.at, 0)
@@ -52,13 +53,13 @@ class Opening:
     @property
     def until(self) -> int | None:
         """Seconds since 1970, or None."""
-        seconds = self.opened.terms.seconds
+        seconds = self._terms.seconds
         return None if seconds is None else self.opened.at + seconds
 
     @property
     def left(self) -> int | None:
         """Signatures that may still be taken, or None."""
-        limit = self.opened.terms.signatures
+        limit = self._terms.signatures
         return None if limit is None else max(limit - self.opened.signatures - self._taken, 0)
 
     @property
@@ -79,10 +80,10 @@ class Opening:
     @property
     def over(self) -> Over | None:
         """Which of the terms has ended it."""
-        seconds = self.opened.terms.seconds
+        seconds = self._terms.seconds
         if seconds is not None and self.age >= seconds:
             return "time-over"
-        limit = self.opened.terms.signatures
+        limit = self._terms.signatures
         if limit is not None and self.opened.signatures >= limit:
             return "signatures-used-up"
         return None
@@ -97,19 +98,20 @@ class Opening:
 
     def check_time(self) -> None:
         """Raises UnsealTimeOver."""
-        if self._ended or self.over == "time-over":
-            raise UnsealTimeOver(f"The service was unsealed {say_terms(self.opened.terms)}, and that is over.")
+        seconds = self._terms.seconds
+        if self._ended or (seconds is not None and self.age >= seconds):
+            raise UnsealTimeOver(f"The service was unsealed {say_terms(self._terms)}, and that is over.")
 
     def check_project(self, project: str) -> None:
         """Raises ProjectNotUnsealed."""
-        projects = self.opened.terms.projects
+        projects = self._terms.projects
         if projects is not None and project not in projects:
-            raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self.opened.terms)}, not for {project!r}.")
+            raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self._terms)}, not for {project!r}.")
 
     def check_whole(self, what: str) -> None:
         """For what belongs to no project. Raises ProjectNotUnsealed: the terms name projects."""
-        if self.opened.terms.projects is not None:
-            raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self.opened.terms)}, and not for {what}.")
+        if self._terms.projects is not None:
+            raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self._terms)}, and not for {what}.")
 
     def take(self, project: str, count: int) -> None:
         """So many signatures for this project may be made, logged and let go; then `give_back`: the log counts what
@@ -120,8 +122,7 @@ class Opening:
         """
         self.check_time()
         self.check_project(project)
-        left = self.left
-        if left is not None and count > left:
+        if self._terms.signatures is not None and count > (left := self.left or 0):
             raise TooFewSignaturesLeft(f"{count} signatures are asked for, and this unsealing has {left} left.")
         self._taken += count
         self._at_rest.clear()

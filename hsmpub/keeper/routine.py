@@ -63,9 +63,9 @@ class Routine:
         check_predicate(allowed.policy, body.project, allowed.signing, body.attest)
         self._unsealing.check_project(body.project)
         everything = (*body.everything, *artifacts)
-        check_one_list(allowed.profiles.crl, len(everything))
+        check_one_list(allowed.predicate.crl, len(everything))
         read = await self._given.read(everything, body.project, allowed)
-        if allowed.profiles.crl is None:
+        if allowed.predicate.crl is None:
             return await self._sign(session, body, policy, allowed, read)
         async with self._revoking.turn(allowed.signing):
             return await self._sign(session, body, policy, allowed, read)
@@ -75,20 +75,13 @@ class Routine:
     ) -> m.SignReply:
         check_policy_still(self._book, policy, self._book.state.size)
         now, names = self._book.now(), secrets.token_hex(24)
-        predicate = Predicate(
+        predicate = msgspec.structs.replace(
+            allowed.predicate,
             request=names[:16],
-            kind="sign",
-            requester=allowed.requester,
-            policy_sha256=self._book.policy_sha256,
             nonce=names[16:],
             requested_at=now,
             expires_at=now + ROUTINE_SECONDS,
-            project=body.project,
-            sign=allowed.signing,
             attest=body.attest,
-            build=allowed.build,
-            tuf_longest=allowed.tuf_longest,
-            **msgspec.structs.asdict(allowed.profiles),
         )
         context = context_of(predicate, self._book.genesis.service, now)
         context = self._revoking.with_log(context, allowed.signing[0].key)
@@ -120,10 +113,21 @@ class Routine:
         policy = self._book.policy
         granted, refused = policy.decide_granted(session.who, body.project, body.key, body.formats)
         makes, signing = keys_for(granted, self._book, refused)
-        profiles, longest = policy.profiles(body.project, signing), policy.tuf_longest(body.project, signing)
-        build = decide_build(policy, session.who, signing)
-        patterns = policy.patterns(body.project)
-        allowed = Allowed(policy, makes, signing, refused, requester_of(session), profiles, build, longest, patterns)
+        predicate = Predicate(
+            request="",
+            kind="sign",
+            requester=requester_of(session),
+            policy_sha256=self._book.policy_sha256,
+            nonce="",
+            requested_at=0,
+            expires_at=0,
+            project=body.project,
+            sign=signing,
+            build=decide_build(policy, session.who, signing),
+            tuf_longest=policy.tuf_longest(body.project, signing),
+            **msgspec.structs.asdict(policy.profiles(body.project, signing)),
+        )
+        allowed = Allowed(policy, makes, signing, refused, predicate, policy.patterns(body.project))
         if not refused:  # of formats that no policy knows, there is no end
             if len(session.decisions) >= MOST_DECISIONS:  # formats can be named in very many orders
                 session.decisions.clear()

@@ -74,12 +74,14 @@ class _Connection(Framed):
         """A call of so many bytes is under way."""
         self._waiting += 1
         self._waiting_bytes += size
-        self._pace()
+        if self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES:
+            self._pace()
 
     def end(self, size: int) -> None:
         self._waiting -= 1
         self._waiting_bytes -= size
-        self._pace()
+        if self._paused:
+            self._pace()
 
     def _pace(self) -> None:
         full = self._waiting >= MAX_CALLS or self._waiting_bytes >= MAX_CALL_BYTES or not self.is_drained

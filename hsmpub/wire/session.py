@@ -15,6 +15,7 @@ import hmac
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SESSION_CONTEXT = b"hsmpub session v1"
@@ -45,12 +46,13 @@ class RequestMac:
     __slots__ = ("_begun",)
 
     def __init__(self, key: bytes) -> None:
-        self._begun = hmac.new(key, SESSION_CONTEXT, "sha256")
+        self._begun = HMAC(key, SHA256())  # hmac's own takes half as long again for each copy
+        self._begun.update(SESSION_CONTEXT)
 
     def of(self, counter: int, body: bytes) -> bytes:
         mac = self._begun.copy()
         mac.update(counter.to_bytes(8, "big") + body)
-        return mac.digest()
+        return mac.finalize()
 
 
 def answer_info(session: bytes, request: str, name: str) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import functools
+import re
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -26,6 +27,7 @@ _ALGORITHM: dict[KeyKind, bytes] = {
     "rsa3072": b"rsa-sha2-256",
     "ed25519": b"ssh-ed25519",
 }
+_LINES = re.compile(rb".{1,70}")
 
 
 class SshSig(Detached):
@@ -56,8 +58,7 @@ def assemble_sshsig(prepared: Prepared, signature: bytes) -> bytes:
     check_raw(prepared, signature)
     blob = prepared.parts[0] + string(ssh_signature(prepared.kind, signature, prepared.hash))
     text = binascii.b2a_base64(blob, newline=False)
-    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
-    return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *lines, b"-----END SSH SIGNATURE-----", b""))
+    return b"\n".join((b"-----BEGIN SSH SIGNATURE-----", *_LINES.findall(text), b"-----END SSH SIGNATURE-----", b""))
 
 
 def ssh_signature(kind: KeyKind, signature: bytes, hash_name: HashName = "sha256") -> bytes:
@@ -76,7 +77,7 @@ def string(data: bytes) -> bytes:
 def _mpint_string(number: bytes) -> bytes:
     """SSH `mpint` of a positive number: shortest, with a zero before a set high bit."""
     number = number.lstrip(b"\0")
-    return string(b"\0" + number if number and number[0] & 0x80 else number)
+    return string(b"\0" + number if number[:1] >= b"\x80" else number)
 
 
 @functools.lru_cache(maxsize=16)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import functools
 import hashlib
+import re
 import struct
 from typing import NamedTuple
 
@@ -21,8 +22,7 @@ from hsmpub.formats.format import Claim, HashName, OutputForAnother, OutputMalfo
 from hsmpub.formats.public_key import load_public
 from hsmpub.model.key import KeyKind, KeyRecord
 
-_BEGIN, _END = b"-----BEGIN SSH SIGNATURE-----\n", b"-----END SSH SIGNATURE-----\n"
-_LINE = 70
+_ARMOUR = re.compile(rb"-----BEGIN SSH SIGNATURE-----\n((?:.{70}\n)*.{1,70}\n)-----END SSH SIGNATURE-----\n")
 
 
 class SshsigMalformed(OutputMalformed):
@@ -51,13 +51,8 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash
     expected = _expected(key, namespace, hash_name, rsa_hash)
     if not data.startswith(expected.head):
         raise _difference(Cursor(data, SshsigMalformed), expected, key, namespace)
-    cursor = Cursor(data[len(expected.head) :], SshsigMalformed)
-    inner = Cursor(cursor.sized(4), SshsigMalformed)
-    cursor.end()
-    if inner.sized(4) != expected.algorithm:
-        raise SshsigMalformed("The signature names an algorithm that its key does not use.")
-    raw = _read_raw(inner.sized(4), key.kind)
-    inner.end()
+    [signature] = _strings(data[len(expected.head) :], 1)
+    raw = _read_raw(signature, expected.algorithm, key.kind)
     message = expected.message + digest
     if key.kind == "ed25519":
         return Claim(message, "none", raw)
@@ -68,15 +63,10 @@ def read_sshsig(text: bytes, digest: bytes, key: KeyRecord, namespace: str, hash
 
 def read_signature(signature: bytes, key: KeyRecord, malformed: type[OutputMalformed]) -> bytes:
     """The raw form of an SSH signature: algorithm and blob. Raises `malformed`."""
-    inner = Cursor(signature, malformed)
-    if inner.sized(4) != _expected(key, "", "sha256").algorithm:
-        raise malformed("The signature names an algorithm that its key does not use.")
     try:
-        raw = _read_raw(inner.sized(4), key.kind)
+        return _read_raw(signature, _expected(key, "", "sha256").algorithm, key.kind)
     except SshsigMalformed as e:
         raise malformed(e.detail) from None
-    inner.end()
-    return raw
 
 
 class _Expected(NamedTuple):
@@ -121,35 +111,49 @@ def _difference(cursor: Cursor, expected: _Expected, key: KeyRecord, namespace: 
 
 
 def _dearmor(text: bytes) -> bytes:
-    """What the armour holds. There is one way to spell it, so it is spelled again and compared: of white space, line
-    lengths, padding and bits beyond the last byte no other is taken."""
-    if not (text.startswith(_BEGIN) and text.endswith(_END)):
-        raise SshsigMalformed("This is not one armoured SSH signature.")
+    """What the armour holds. There is one way to spell it: of white space, line lengths, padding and bits beyond the
+    last byte no other is taken."""
+    armour = _ARMOUR.fullmatch(text)
+    if armour is None:
+        raise SshsigMalformed("This is not one armoured SSH signature in full lines.")
+    base64_text = armour[1].replace(b"\n", b"")
     try:
-        data = binascii.a2b_base64(text[len(_BEGIN) : -len(_END)])
+        data = binascii.a2b_base64(base64_text)
     except binascii.Error:
         raise SshsigMalformed("The armour holds broken base64.") from None
-    spelled = binascii.b2a_base64(data, newline=False)
-    lines = [spelled[at : at + _LINE] for at in range(0, len(spelled), _LINE)]
-    if text != b"\n".join((_BEGIN[:-1], *lines, _END)):
+    if binascii.b2a_base64(data, newline=False) != base64_text:
         raise SshsigMalformed("The armour is spelled in an unusual way.")
     return data
 
 
-def _read_raw(signature: bytes, kind: KeyKind) -> bytes:
+def _read_raw(signature: bytes, algorithm: bytes, kind: KeyKind) -> bytes:
     """The raw form: two mpints of ECDSA side by side, RSA and Ed25519 as they are."""
-    if kind != "p256":
-        if len(signature) != (384 if kind == "rsa3072" else 64):
-            raise SshsigMalformed("The signature has not the length that its key gives.")
-        return signature
-    cursor = Cursor(signature, SshsigMalformed)
-    halves = [_read_mpint(cursor.sized(4)) for _ in range(2)]
-    cursor.end()
-    return b"".join(halves)
+    named, blob = _strings(signature, 2)
+    if named != algorithm:
+        raise SshsigMalformed("The signature names an algorithm that its key does not use.")
+    if kind == "p256":
+        r, s = _strings(blob, 2)
+        return _read_mpint(r) + _read_mpint(s)
+    if len(blob) != (384 if kind == "rsa3072" else 64):
+        raise SshsigMalformed("The signature has not the length that its key gives.")
+    return blob
+
+
+def _strings(data: bytes, count: int) -> list[bytes]:
+    """So many SSH strings, and nothing after them."""
+    found, end = [], 0
+    for _ in range(count):
+        begin = end + 4
+        end = begin + int.from_bytes(data[end:begin], "big")
+        found.append(data[begin:end])
+    if end != len(data):  # beyond it, where a string or its length is cut short: it never goes back
+        raise SshsigMalformed("The signature ends too early, or goes on after its end.")
+    return found
 
 
 def _read_mpint(digits: bytes) -> bytes:
     number = int.from_bytes(digits, "big", signed=True)
-    if number <= 0 or len(digits) != number.bit_length() // 8 + 1 or number.bit_length() > 256:
+    bits = number.bit_length()
+    if number <= 0 or len(digits) != bits // 8 + 1 or bits > 256:
         raise SshsigMalformed("A number of the signature is not spelled as it should be.")
     return number.to_bytes(32, "big")
