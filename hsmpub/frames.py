@@ -12,6 +12,7 @@ _T = TypeVar("_T")
 HEADER_BYTES = 4
 #: No message to or from a process of the HSM comes near; a larger length means that the channel is out of step.
 MAX_FRAME_BYTES = 16 * 1024 * 1024
+_AHEAD_BYTES = 64 * 1024
 
 _ENCODER = msgspec.msgpack.Encoder()
 
@@ -36,6 +37,29 @@ def read_frame(channel: socket.socket, decoder: msgspec.msgpack.Decoder[_T], max
         if length > max_bytes:
             raise ChannelBroken("a frame is over the cap")
         return decoder.decode(_read_exactly(channel, length))
+    except (OSError, msgspec.MsgspecError) as error:
+        raise ChannelBroken(f"the channel failed: {type(error).__name__}") from error
+
+
+def read_frames(
+    channel: socket.socket, decoder: msgspec.msgpack.Decoder[_T], max_bytes: int = MAX_FRAME_BYTES
+) -> Iterator[_T]:
+    """All frames from here on, mostly in one system call each, until the other side closes the channel. Reads ahead, so
+    nothing but frames may follow; waits without end, whatever the channel's timeout.
+
+    Raises:
+        ChannelBroken: it ended amid a frame; otherwise as above.
+    """
+    try:
+        with open(channel.fileno(), "rb", _AHEAD_BYTES, closefd=False) as stream:
+            while header := stream.read(HEADER_BYTES):
+                length = int.from_bytes(header, "big")
+                if length > max_bytes:
+                    raise ChannelBroken("a frame is over the cap")
+                body = stream.read(length)
+                if len(body) < length:
+                    raise ChannelBroken("the other side closed the channel")
+                yield decoder.decode(body)
     except (OSError, msgspec.MsgspecError) as error:
         raise ChannelBroken(f"the channel failed: {type(error).__name__}") from error
 

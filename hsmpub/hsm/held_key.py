@@ -50,10 +50,13 @@ class HeldKey:
         how, place, room = ctypes.byref(parameters), ctypes.byref(out), ctypes.byref(length)
 
         def sign_one(message: bytes) -> bytes:
-            if init(session, how, key) == 0:
-                length.value = size
-                if sign(session, message, len(message), place, room) == 0 and length.value == size:
-                    return out.raw
+            if (
+                init(session, how, key) == 0
+                and sign(session, message, len(message), place, room) == 0
+                and length.value == size
+            ):
+                return out.raw
+            length.value = size  # for the next: the module may have put another there
             signature: bytes = again(message, mechanism=mechanism)
             return signature
 

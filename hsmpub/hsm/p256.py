@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
+from functools import partial
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -60,66 +61,60 @@ class PinnedP256:
         for name, (result, *arguments) in _FUNCTIONS.items():
             call[name].restype, call[name].argtypes = result, arguments
         point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-        self._g, self._q = (call["EC_GROUP_new_by_curve_name"](_NID) for _ in range(2))
-        self._left, self._right = (call["EC_POINT_new"](self._g) for _ in range(2))
-        self._u1, self._u2, self._x, self._z = (call["BN_new"]() for _ in range(4))
-        self._room = call["BN_CTX_new"]()  # else each call makes one of its own
-        self._x_out, self._z_out = (ctypes.create_string_buffer(32) for _ in range(2))
-        self._number, self._bytes = call["BN_bin2bn"], call["BN_bn2binpad"]
-        self._mul, self._add, self._coordinates = (
-            call["EC_POINT_mul"], call["EC_POINT_add"], call["EC_POINT_get_Jprojective_coordinates_GFp"],
-        )  # fmt: skip
-        q, order, cofactor = self._right, call["EC_GROUP_get0_order"](self._g), call["EC_GROUP_get0_cofactor"](self._g)
+        g, q = (call["EC_GROUP_new_by_curve_name"](_NID) for _ in range(2))
+        left, right = (call["EC_POINT_new"](g) for _ in range(2))
+        self._u1, self._u2, x, z = (call["BN_new"]() for _ in range(4))
+        room = call["BN_CTX_new"]()  # else each call makes one of its own
+        self._x, self._z = (ctypes.create_string_buffer(32) for _ in range(2))
+        self._number = call["BN_bin2bn"]
+        # what is the same for every signature is bound here
+        self._times_g = partial(call["EC_POINT_mul"], g, left, self._u1, None, None, room)
+        self._times_q = partial(call["EC_POINT_mul"], q, right, self._u2, None, None, room)
+        self._add = partial(call["EC_POINT_add"], g, left, left, right, room)
+        self._coordinates = partial(call["EC_POINT_get_Jprojective_coordinates_GFp"], g, left, x, None, z, room)
+        self._put_x, self._put_z = (partial(call["BN_bn2binpad"], *one, 32) for one in ((x, self._x), (z, self._z)))
+        order, cofactor = call["EC_GROUP_get0_order"](g), call["EC_GROUP_get0_cofactor"](g)
         made = (
-            call["EC_POINT_oct2point"](self._g, q, point, len(point), None) == 1
-            and call["EC_GROUP_set_generator"](self._q, q, order, cofactor) == 1
-            and call["EC_GROUP_precompute_mult"](self._q, None) == 1
-            and call["EC_GROUP_have_precompute_mult"](self._q) == 1
+            call["EC_POINT_oct2point"](g, right, point, len(point), None) == 1
+            and call["EC_GROUP_set_generator"](q, right, order, cofactor) == 1
+            and call["EC_GROUP_precompute_mult"](q, None) == 1
+            and call["EC_GROUP_have_precompute_mult"](q) == 1
         )
         if not made:
             raise NoTables
 
     def is_good(self, signatures: Sequence[bytes], digests: Sequence[bytes]) -> bool:
         """Whether each signature (raw r||s) is one of the key over its digest (32 bytes or more)."""
-        if len(signatures) != len(digests) or any(len(raw) != 64 for raw in signatures):
+        if len(signatures) != len(digests) or set(map(len, signatures)) - {64}:
             return False
         number = int.from_bytes
         r = [number(raw[:32], "big") for raw in signatures]
         s = [number(raw[32:], "big") for raw in signatures]
-        if not all(0 < part < N for part in (*r, *s)):
+        if r and not 0 < min(r + s) <= max(r + s) < N:
             return False
-        return all(
-            self._is_at(one, number(digest[:32], "big") * w % N, one * w % N)
-            for one, w, digest in zip(r, inverses(s), digests, strict=True)
-        )
+        for one, w, digest in zip(r, inverses(s), digests, strict=True):
+            if not self._is_at(one, number(digest[:32], "big") * w % N, one * w % N):
+                return False
+        return True
 
     def _is_at(self, r: int, u1: int, u2: int) -> bool:
         """Whether u1·G + u2·Q is a point (not the one at infinity) with `x mod N` = r: that X = x·Z², for x = r or the
         one other x below the prime."""
         self._number(u1.to_bytes(32, "big"), 32, self._u1)
         self._number(u2.to_bytes(32, "big"), 32, self._u2)
-        done = (
-            self._mul(self._g, self._left, self._u1, None, None, self._room)
-            and self._mul(self._q, self._right, self._u2, None, None, self._room)
-            and self._add(self._g, self._left, self._left, self._right, self._room)
-            and self._coordinates(self._g, self._left, self._x, None, self._z, self._room)
-            and self._bytes(self._x, self._x_out, 32) == 32
-            and self._bytes(self._z, self._z_out, 32) == 32
-        )
-        x, z = (int.from_bytes(out.raw, "big") for out in (self._x_out, self._z_out))
-        if not done or not z:
+        done = self._times_g() and self._times_q() and self._add() and self._coordinates()
+        if not done or self._put_x() != 32 or self._put_z() != 32:
             return False
+        x, z = int.from_bytes(self._x.raw, "big"), int.from_bytes(self._z.raw, "big")
         square = z * z % PRIME
-        return x == r * square % PRIME or (r < PRIME - N and x == (r + N) * square % PRIME)
+        return z != 0 and (x == r * square % PRIME or (r < PRIME - N and x == (r + N) * square % PRIME))
 
 
 def inverses(numbers: Sequence[int]) -> list[int]:
     """Inverses mod N of numbers that have one, for the price of one inversion (Montgomery's trick)."""
-    product, before = 1, []
-    for number in numbers:
-        before.append(product)
-        product = product * number % N
-    inverse, found = pow(product, -1, N), []
+    product, before = 1, [1]
+    before += [product := product * number % N for number in numbers]
+    inverse, found = pow(before.pop(), -1, N), []
     for number, others in zip(reversed(numbers), reversed(before), strict=True):
         found.append(inverse * others % N)
         inverse = inverse * number % N

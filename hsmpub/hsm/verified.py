@@ -52,7 +52,7 @@ def _ecdsa(private: HeldKey, public: ec.EllipticCurvePublicKey, hashed: Prehashe
     sign, verify = private.signer(Mechanism.ECDSA, verifier.size), verifier.verify
 
     def sign_all(digests: Sequence[bytes]) -> list[bytes]:
-        signatures: list[bytes] = [sign(digest) for digest in digests]
+        signatures = list(map(sign, digests))
         try:
             verify(signatures, digests)
         except InvalidSignature as error:
@@ -122,7 +122,7 @@ def _eddsa(private: HeldKey, public: ed25519.Ed25519PublicKey) -> SignAll:
     sign = private.signer(Mechanism.EDDSA, _ED25519_BYTES)
 
     def sign_all(messages: Sequence[bytes]) -> list[bytes]:
-        signatures: list[bytes] = [sign(message) for message in messages]
+        signatures = list(map(sign, messages))
         try:
             for raw, message in zip(signatures, messages, strict=True):
                 public.verify(raw, message)

@@ -12,7 +12,7 @@ import msgspec
 import pkcs11
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.frames import pack_frame, read_frame
+from hsmpub.frames import pack_frame, read_frames
 from hsmpub.hsm.inside import Inside, run_inside
 from hsmpub.hsm.keybook import KeyBook
 from hsmpub.hsm.messages import Made, Ready, Serve, Work, WorkDone
@@ -42,10 +42,11 @@ def _serve(inside: Inside) -> None:
     channel = inside.channel
     channel.sendall(pack_frame(Ready(inside.protections, book.missing())))
     gc.freeze()  # what is there stays; a collection would only walk it again
-    leaving = False
-    while not leaving:
-        done, leaving = _work(book, read_frame(channel, _WORK))
+    for work in read_frames(channel, _WORK):
+        done, leaving = _work(book, work)
         channel.sendall(pack_frame(WorkDone(done, leaving)))
+        if leaving:
+            return
 
 
 def _work(book: KeyBook, work: Work) -> tuple[list[Made], bool]:

@@ -16,7 +16,7 @@ import socket
 from pathlib import Path
 
 from hsmpub.errors import HsmpubError, Problem
-from hsmpub.frames import ChannelBroken, pack_frame, read_frame
+from hsmpub.frames import ChannelBroken, pack_frame, read_frame, read_frames
 from hsmpub.logs import log_to_stderr
 from hsmpub.sandbox import end_with, harden
 from hsmpub.tlog.committer import Committer, Held
@@ -37,14 +37,14 @@ def main() -> int:
     try:
         committer = _begin(channel)
         gc.freeze()  # what is there stays; a collection would only walk it again
-        while True:
-            order = read_frame(channel, ORDER, MAX_ORDER_BYTES)
+        for order in read_frames(channel, ORDER, MAX_ORDER_BYTES):
             channel.sendall(pack_frame(_answer(committer, order)))
     except (ChannelBroken, BrokenPipeError, ConnectionResetError):
-        return 0  # nobody listens any more
+        pass  # nobody listens any more
     except HsmpubError as error:
         log.critical("%s", error, extra={"rule": error.rule})
         return 1
+    return 0
 
 
 def _begin(channel: socket.socket) -> Committer:
