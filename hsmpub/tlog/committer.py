@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.head import Head, HeadFile
-from hsmpub.tlog.merkle import leaf_hash
+from hsmpub.tlog.merkle import leaf_hashes
 from hsmpub.tlog.store import Commit, Store, make_stamp
 from hsmpub.tlog.tile import Frontier
 
@@ -20,8 +21,7 @@ from hsmpub.tlog.tile import Frontier
 Checkpoint = tuple[int, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(msgspec.Struct, frozen=True):
     """What the keeper holds of the log: nothing that is read counts unless it leads to this root."""
 
     size: int
@@ -53,7 +53,7 @@ class Committer:
         if self._unsettled:
             self._settle(held)
         frontier = held.frontier.copy()
-        tiles = frontier.extend([leaf_hash(entry) for entry in entries])
+        tiles = frontier.extend(leaf_hashes(entries))
         grown = Held.at(frontier)
         self._unsettled = True  # until both are durable, or both are as before
         try:

@@ -13,8 +13,9 @@ import hmac
 import os
 import secrets
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from hsmpub.tlog.rules import HeadDamaged, LogAbsent, LogExists, LogInUse, LogUnavailable
 
@@ -27,8 +28,7 @@ _FILE_BYTES = 12288
 _SLOT_BYTES = 8 + 8 + 32 + 32
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """size: entries; root: raw SHA-256, 32 bytes."""
 
     size: int

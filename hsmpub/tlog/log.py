@@ -9,7 +9,7 @@ from pathlib import Path
 from hsmpub.model.entry import MAX_ENTRY_BYTES, EntryTooLarge
 from hsmpub.tlog.checkpointer import Checkpointer
 from hsmpub.tlog.head import Head, HeadFile
-from hsmpub.tlog.merkle import leaf_hash
+from hsmpub.tlog.merkle import leaf_hashes
 from hsmpub.tlog.note import NoteSigner, VerifierKey, load_verifier_key
 from hsmpub.tlog.reader import LogReader
 from hsmpub.tlog.recheck import recheck
@@ -62,7 +62,7 @@ class Log:
         if head.exists():
             raise LogExists(f"There is a head file at {head} already.")
         frontier = Frontier()
-        tiles = frontier.extend([leaf_hash(entry) for entry in entries])
+        tiles = frontier.extend(leaf_hashes(entries))
         size, root = frontier.size, frontier.root()
         store = SqliteStore.create(db)
         try:
@@ -208,6 +208,6 @@ class Log:
 
 
 def _check_entries(entries: Sequence[bytes]) -> None:
-    for entry in entries:
-        if len(entry) > MAX_ENTRY_BYTES:
-            raise EntryTooLarge(f"The entry takes {len(entry):,} bytes.")
+    largest = max(map(len, entries), default=0)
+    if largest > MAX_ENTRY_BYTES:
+        raise EntryTooLarge(f"The entry takes {largest:,} bytes.")

@@ -26,6 +26,11 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
 
+def leaf_hashes(entries: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each, for whoever has many."""
+    return [sha256(b"\0" + entry).digest() for entry in entries]
+
+
 class CompactRange:
     """The roots of the complete subtrees, largest first, that cover `size` leaves: all that growing a tree takes."""
 
@@ -37,19 +42,19 @@ class CompactRange:
         if len(self.nodes) != size.bit_count():
             raise ValueError("a compact range holds one node for each set bit of its size")
 
-    def append(self, leaf: bytes) -> Sequence[bytes]:
-        """Adds a leaf hash. Returns the nodes that it completed, from level 1 upwards; amortised one hash."""
+    def extend(self, leaves: Iterable[bytes]) -> Sequence[bytes]:
+        """Adds leaf hashes, amortised one hash for each. Returns the nodes that the last completed, level 1 first."""
         size, nodes = self.size, self.nodes
-        self.size = size + 1
-        if not size & 1:
-            nodes.append(leaf)
-            return ()
-        node, completed = leaf, []
-        while size & 1:
-            node = sha256(b"\1" + nodes.pop() + node).digest()
-            completed.append(node)
-            size >>= 1
-        nodes.append(node)
+        completed: list[bytes] = []
+        for leaf in leaves:
+            node, rest, completed = leaf, size, []
+            while rest & 1:
+                node = sha256(b"\1" + nodes.pop() + node).digest()
+                completed.append(node)
+                rest >>= 1
+            nodes.append(node)
+            size += 1
+        self.size = size
         return completed
 
     def root(self) -> bytes:
@@ -66,7 +71,7 @@ def fold_right(nodes: Sequence[bytes]) -> bytes:
         return EMPTY_ROOT
     root = nodes[-1]
     for node in reversed(nodes[:-1]):
-        root = node_hash(node, root)
+        root = sha256(b"\1" + node + root).digest()
     return root
 
 

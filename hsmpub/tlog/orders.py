@@ -18,7 +18,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, frontier: Frontier) -> Edge:
-        return cls(frontier.size, frontier.range.nodes, [bytes(edge) for edge in frontier.edges])
+        return cls(frontier.size, frontier.range.nodes, list(map(bytes, frontier.edges)))
 
     def frontier(self) -> Frontier:
         """Raises ValueError: nodes and size do not fit."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hsmpub.tlog.rules import LogDamaged, LogExists, LogUnavailable
-from hsmpub.tlog.sqlite_rows import APPLICATION_ID, FORMAT, SqliteRows, tile_id, told
+from hsmpub.tlog.sqlite_rows import APPLICATION_ID, FORMAT, SqliteRows, rule_of, tile_id, told
 from hsmpub.tlog.store import Commit, Stamp
 
 _SCHEMA = """
@@ -78,16 +78,17 @@ class SqliteStore(SqliteRows):
     def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
         writer = self._writing()
         try:
-            with told(doing):
-                writer.execute("BEGIN IMMEDIATE")
-                yield writer
-                writer.execute("COMMIT")
-        except BaseException:
+            writer.execute("BEGIN IMMEDIATE")
+            yield writer
+            writer.execute("COMMIT")
+        except BaseException as error:
             self._writer = None
             with contextlib.suppress(sqlite3.Error):
                 writer.execute("ROLLBACK")
             with contextlib.suppress(sqlite3.Error):
                 writer.close()
+            if isinstance(error, sqlite3.Error):
+                raise rule_of(error, doing) from error
             raise
 
     def commit(self, commit: Commit) -> None:

@@ -27,16 +27,20 @@ _TORN = {sqlite3.SQLITE_READONLY_RECOVERY, sqlite3.SQLITE_READONLY_CANTINIT}
 _LOOKS, _BETWEEN = 20, 0.001  # seconds
 
 
+def rule_of(error: sqlite3.Error, doing: str) -> LogUnavailable | LogDamaged:
+    """An error of SQLite as a rule of the log: one that passes, or one that means a damaged file."""
+    code = getattr(error, "sqlite_errorcode", None)
+    passes = code is None or code & 0xFF in _PASSING
+    return (LogUnavailable if passes else LogDamaged)(f"The log database failed while {doing}: {error}.")
+
+
 @contextlib.contextmanager
 def told(doing: str) -> Iterator[None]:
-    """SQLite's errors as rules of the log: those that pass, and those that mean a damaged file."""
+    """SQLite's errors as rules of the log."""
     try:
         yield
     except sqlite3.Error as e:
-        code = getattr(e, "sqlite_errorcode", None)
-        if code is None or code & 0xFF in _PASSING:
-            raise LogUnavailable(f"The log database failed while {doing}: {e}.") from e
-        raise LogDamaged(f"The log database failed while {doing}: {e}.") from e
+        raise rule_of(e, doing) from e
 
 
 def tile_id(level: int, index: int) -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 _STAMP_CONTEXT = b"hsmpub log commit v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True):
     """The keeper's own mark on a commit: proves after a crash that the keeper wrote it. mac: HMAC-SHA256, raw."""
 
     size: int
@@ -31,8 +31,7 @@ def is_own_stamp(key: bytes, stamp: Stamp) -> bool:
     return hmac.compare_digest(make_stamp(key, stamp.size, stamp.root).mac, stamp.mac)
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """What becomes durable together.
 
     Attributes:

@@ -125,7 +125,7 @@ class Frontier:
     def copy(self) -> Frontier:
         twin = Frontier.__new__(Frontier)
         twin.range = self.range.copy()
-        twin.edges = [bytearray(edge) for edge in self.edges]
+        twin.edges = list(map(bytearray, self.edges))
         return twin
 
     @classmethod
@@ -133,7 +133,7 @@ class Frontier:
         """The frontier whose parts these are. Raises ValueError: size and nodes do not fit."""
         self = cls.__new__(cls)
         self.range = CompactRange(size, nodes)
-        self.edges = [bytearray(edge) for edge in edges]
+        self.edges = list(map(bytearray, edges))
         return self
 
     @classmethod
@@ -163,10 +163,13 @@ class Frontier:
             return changed
         grown, edges, bottom = self.range, self.edges, self.edges[0]
         touched = 1
-        for leaf in leaves:
-            completed = grown.append(leaf)
-            bottom += leaf
-            if len(completed) >= HEIGHT:
+        left = leaves
+        while left:
+            room = WIDTH - grown.size % WIDTH
+            some, left = left[:room], left[room:]
+            completed = grown.extend(some)
+            bottom += b"".join(some)
+            if len(some) == room:
                 touched = max(touched, self._carry(completed, changed))
         for level in range(min(touched, len(edges))):
             if edges[level]:

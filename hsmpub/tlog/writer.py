@@ -6,8 +6,10 @@ A thread commits for ceremonies and tests, a process of its own for the keeper.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import msgspec
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.committer import Checkpoint, Held
@@ -56,7 +58,7 @@ class Writer(Protocol):
 MakeWriter = Callable[[HeadFile, Held, OnGrowth], Writer]
 
 
-class Job(NamedTuple):  # one is made for every append: a frozen dataclass takes three times as long
+class Job(msgspec.Struct, frozen=True, eq=False):  # one is made for every append, and a Struct is made without Python
     """Entries to append, or a checkpoint to keep; who waits, and in which event loop. size: bytes."""
 
     entries: Sequence[bytes]
@@ -71,21 +73,46 @@ class Job(NamedTuple):  # one is made for every append: a frozen dataclass takes
         return cls(entries, checkpoint, loop, loop.create_future(), sum(map(len, entries)))
 
 
-def together(jobs: Sequence[Job]) -> tuple[list[bytes], Checkpoint | None]:
-    """What the jobs bring: all entries, in order, and the newest checkpoint."""
-    entries = [entry for job in jobs for entry in job.entries]
-    return entries, max((job.checkpoint for job in jobs if job.checkpoint is not None), default=None)
+class Bunch(msgspec.Struct, frozen=True, eq=False):
+    """Jobs that are committed together: all their entries, in order, and the newest checkpoint."""
 
+    jobs: list[Job]
+    entries: list[bytes]
+    checkpoint: Checkpoint | None
 
-def cut_jobs(jobs: list[Job]) -> tuple[list[Job], list[Job]]:
-    """Those that are committed next, up to the caps, and those that wait on. The entries of one job stay together."""
-    entries = size = 0
-    for at, job in enumerate(jobs):
-        if entries >= MAX_COMMIT_ENTRIES or size >= MAX_COMMIT_BYTES:
-            return jobs[:at], jobs[at:]
-        entries += len(job.entries)
-        size += job.size
-    return jobs, []
+    @classmethod
+    def of(cls, waiting: Iterable[Job]) -> Bunch:
+        """Of the first that wait, up to the caps; no more are asked for. The entries of one job stay together."""
+        jobs: list[Job] = []
+        entries: list[bytes] = []
+        size, checkpoint = 0, None
+        for job in waiting:
+            jobs.append(job)
+            entries += job.entries
+            size += job.size
+            if job.checkpoint is not None:
+                checkpoint = max(job.checkpoint, checkpoint or job.checkpoint)
+            if len(entries) >= MAX_COMMIT_ENTRIES or size >= MAX_COMMIT_BYTES:
+                break
+        return cls(jobs, entries, checkpoint)
+
+    def tell(self, loop: asyncio.AbstractEventLoop, first: int, problem: HsmpubError | None) -> None:
+        """Those who wait in this event loop hear their index, or what went wrong. To be called in it.
+
+        first: index of the first entry.
+        """
+        for job in self.jobs:
+            waiter = job.waiter
+            if job.loop is loop and not waiter.done():  # who waited was cancelled; the entries stay
+                if problem is None:
+                    waiter.set_result(first)
+                else:
+                    waiter.set_exception(problem)
+            first += len(job.entries)
+
+    @property
+    def loops(self) -> set[asyncio.AbstractEventLoop]:
+        return {job.loop for job in self.jobs}
 
 
 def failed(error: Exception) -> WriterBroken:
@@ -93,14 +120,3 @@ def failed(error: Exception) -> WriterBroken:
     broken = WriterBroken(f"The log writer failed: {type(error).__name__}.")
     broken.__cause__ = error
     return broken
-
-
-def resolve(waiters: Sequence[tuple[asyncio.Future[int], int]], problem: HsmpubError | None) -> None:
-    """Tells those who wait their index, or what went wrong. In their event loop."""
-    for waiter, first in waiters:
-        if waiter.done():  # who waited was cancelled; the entries stay
-            continue
-        if problem is None:
-            waiter.set_result(first)
-        else:
-            waiter.set_exception(problem)

@@ -18,7 +18,7 @@ from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.orders import Begun, Committed, Order
 from hsmpub.tlog.rules import LogClosed, WriterBroken, as_rule
 from hsmpub.tlog.sqlite import SqliteStore
-from hsmpub.tlog.writer import MAX_ORDER_BYTES, Job, OnGrowth, cut_jobs, failed, resolve, together
+from hsmpub.tlog.writer import MAX_ORDER_BYTES, Bunch, Job, OnGrowth, failed
 from hsmpub.tlog.writing_child import WritingChild
 
 log = logging.getLogger("hsmpub.tlog")
@@ -42,7 +42,7 @@ class WriterProcess:
         self._head = head
         self._on_growth = on_growth
         self._waiting: list[Job] = []
-        self._out: list[Job] = []
+        self._out: Bunch | None = None
         self._order = b""  # of what is out, as a frame
         self._in_a_row = 0
         self._loop: asyncio.AbstractEventLoop | None = None  # without one, everything here waits for the process
@@ -67,7 +67,8 @@ class WriterProcess:
             self._move_to(job.loop)
             self._push()
         self._waiting.append(job)
-        self._call()
+        if self._out is None and not self._is_called:
+            self._call()
         return job.waiter
 
     def close(self) -> None:
@@ -77,7 +78,7 @@ class WriterProcess:
         self._move_to(None)
         self._push()
         self._next()
-        while self._out:
+        while self._out is not None:
             self._pull()
         if self._child is not None:
             self._child.end(at_once=False)
@@ -89,17 +90,18 @@ class WriterProcess:
         """Has `_next` called when this turn of the event loop is over: what else it brings leaves together."""
         if self._loop is None:
             self._next()
-        elif not self._out and not self._is_called:
+        elif self._out is None and not self._is_called:
             self._is_called = True
             self._loop.call_soon(self._next)
 
     def _next(self) -> None:
         self._is_called = False
-        if self._out or not self._waiting:
+        if self._out is not None or not self._waiting:
             return
-        self._out, self._waiting = cut_jobs(self._waiting)
+        self._out = Bunch.of(self._waiting)
+        self._waiting = self._waiting[len(self._out.jobs) :]
         try:
-            self._order = pack_frame(Order(*together(self._out)))
+            self._order = pack_frame(Order(self._out.entries, self._out.checkpoint))
         except Exception as error:  # whoever waits is told, and who comes next is served
             self._tell(self.held.size, failed(error))
             self._call()
@@ -139,9 +141,9 @@ class WriterProcess:
 
     def _land(self, answer: Committed | Problem) -> None:
         """The order is done, or refused. Raises ValueError: this is no answer to it."""
-        first, size = self.held.size, sum(len(job.entries) for job in self._out)
+        first, size = self.held.size, 0 if self._out is None else len(self._out.entries)
         if isinstance(answer, Committed):
-            if not self._out or answer.edge.size != first + size:
+            if self._out is None or answer.edge.size != first + size:
                 raise ValueError("it answered something else")
             if size:
                 self.held = Held.at(answer.edge.frontier())
@@ -153,13 +155,12 @@ class WriterProcess:
 
     def _tell(self, first: int, problem: HsmpubError | None) -> None:
         """Those of the order hear how it went."""
-        waiters = []
-        for job in self._out:
-            if job.loop is self._loop or (self._loop is None and not job.loop.is_closed()):
-                waiters.append((job.waiter, first))
-            first += len(job.entries)
-        self._out, self._order = [], b""
-        resolve(waiters, problem)
+        bunch, self._out, self._order = self._out, None, b""
+        if bunch is None:
+            return
+        for loop in bunch.loops if self._loop is None else (self._loop,):
+            if not loop.is_closed():
+                bunch.tell(loop, first, problem)
 
     # --- processes and event loops ---
 
@@ -174,12 +175,14 @@ class WriterProcess:
                 log.warning("a process that writes the log cannot be started: %s", type(error).__name__)
         if self._child is None:
             self._in_a_row = 0
-            self._out, self._waiting = self._out + self._waiting, []
-            self._tell(self.held.size, WriterBroken("Process after process that was to write the log has ended."))
+            problem = WriterBroken("Process after process that was to write the log has ended.")
+            self._tell(self.held.size, problem)
+            self._out, self._waiting = Bunch(self._waiting, [], None), []
+            self._tell(self.held.size, problem)
             return
         if self._loop is not None:
             self._loop.add_reader(self._child.channel, self._pull)
-        if self._out:
+        if self._out is not None:
             self._child.send(self._order)
             self._push()
 

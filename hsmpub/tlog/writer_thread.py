@@ -6,22 +6,14 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hsmpub.errors import HsmpubError
 from hsmpub.tlog.committer import Checkpoint, Committer, Held
 from hsmpub.tlog.head import HeadFile
 from hsmpub.tlog.rules import LogClosed
 from hsmpub.tlog.store import Store
-from hsmpub.tlog.writer import (
-    MAX_COMMIT_BYTES,
-    MAX_COMMIT_ENTRIES,
-    Job,
-    OnGrowth,
-    failed,
-    resolve,
-    together,
-)
+from hsmpub.tlog.writer import Bunch, Job, OnGrowth, failed
 
 
 class WriterThread:
@@ -56,37 +48,26 @@ class WriterThread:
 
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
-            jobs, last = self._gather(job)
-            self._answer(jobs)
-            if last:
-                break
+            self._answer(Bunch.of(self._waiting(job)))
 
-    def _gather(self, first: Job) -> tuple[list[Job], bool]:
-        """What waits already, up to the caps; and whether the end was among it."""
-        jobs, entries, size = [first], len(first.entries), first.size
+    def _waiting(self, first: Job) -> Iterator[Job]:
+        """What waits already. The end is put back."""
+        job: Job | None = first
         with contextlib.suppress(queue.Empty):
-            while entries < MAX_COMMIT_ENTRIES and size < MAX_COMMIT_BYTES:
+            while job is not None:
+                yield job
                 job = self._jobs.get_nowait()
-                if job is None:
-                    return jobs, True
-                jobs.append(job)
-                entries += len(job.entries)
-                size += job.size
-        return jobs, False
+            self._jobs.put(None)
 
-    def _answer(self, jobs: list[Job]) -> None:
+    def _answer(self, bunch: Bunch) -> None:
         first, problem = self.held.size, None
         try:
-            if self._committer.commit(*together(jobs)).size > first:
+            if self._committer.commit(bunch.entries, bunch.checkpoint).size > first:
                 self._on_growth()
         except HsmpubError as e:
             problem = e
         except Exception as e:
             problem = failed(e)
-        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[int], int]]] = {}
-        for job in jobs:
-            by_loop.setdefault(job.loop, []).append((job.waiter, first))
-            first += len(job.entries)
-        for loop, waiters in by_loop.items():
+        for loop in bunch.loops:
             with contextlib.suppress(RuntimeError):  # the loop is gone, and who waited with it
-                loop.call_soon_threadsafe(resolve, waiters, problem)
+                loop.call_soon_threadsafe(bunch.tell, loop, first, problem)

@@ -38,8 +38,7 @@ def entries(start: int, stop: int) -> list[bytes]:
 def root_of(leaves: Iterable[bytes]) -> bytes:
     """Root over leaf hashes."""
     tree = CompactRange()
-    for leaf in leaves:
-        tree.append(leaf)
+    tree.extend(leaves)
     return tree.root()
 
 

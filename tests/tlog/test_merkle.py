@@ -125,10 +125,9 @@ def test_refuses_an_inclusion_proof_with_any_change(data: st.DataObject) -> None
 def test_a_compact_range_grows_alike_from_any_size(datas: list[bytes], cut: int) -> None:
     leaves = [leaf_hash(data) for data in datas]
     grown = CompactRange()
-    for leaf in leaves[:cut]:
-        grown.append(leaf)
+    grown.extend(leaves[:cut])
     twin = grown.copy()
     for leaf in leaves[cut:]:
-        twin.append(leaf)
+        twin.extend([leaf])
     assert twin.root() == defined_root(leaves)
     assert grown.root() == defined_root(leaves[:cut])
