@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from hsmpub.errors import HsmpubError, again
 from hsmpub.hsm.messages import Group
@@ -26,18 +27,21 @@ class Request:
 
     __slots__ = ("cost", "future", "hash", "items", "key", "left", "signatures")
 
-    def __init__(self, key: str, hash_name: str, items: Sequence[bytes], cost: int) -> None:
+    def __init__(
+        self, key: str, hash_name: str, items: Sequence[bytes], cost: int, future: asyncio.Future[list[bytes]]
+    ) -> None:
         self.key = key
         self.hash = hash_name
         self.items = items
         self.cost = cost
-        self.left = len(items)
-        self.signatures: list[bytes] = [b""] * len(items)
-        self.future: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
+        self.left = count = len(items)
+        self.signatures = [b""] * count
+        self.future = future
 
     def keep(self, place: int, signatures: Sequence[bytes]) -> None:
-        self.signatures[place : place + len(signatures)] = signatures
-        self.left -= len(signatures)
+        count = len(signatures)
+        self.signatures[place : place + count] = signatures
+        self.left -= count
         if not self.left and not self.future.done():
             self.future.set_result(self.signatures)
 
@@ -46,8 +50,7 @@ class Request:
             self.future.set_exception(error)
 
 
-@dataclass(slots=True)
-class Piece:
+class Piece(msgspec.Struct, eq=False):
     """Items `start` to `stop` of a request. failures: how often a signer failed with it in hand; wrong: what was said
     of a signature of it that did not verify."""
 
@@ -76,8 +79,8 @@ class Backlog:
         return len(self._pieces)
 
     def add(self, request: Request) -> None:
-        self._pieces.append(Piece(request, 0, len(request.items)))
-        self.cost += len(request.items) * request.cost
+        self._pieces.append(Piece(request, 0, request.left))
+        self.cost += request.left * request.cost
 
     def put_back(self, piece: Piece) -> None:
         """A piece that came back undone goes first."""
@@ -87,19 +90,21 @@ class Backlog:
     def take(self, budget: int) -> list[Piece]:
         """Pieces that cost `budget` together, at least one item; the rest of a long request goes to the end."""
         taken: list[Piece] = []
-        while self._pieces and (budget > 0 or not taken):
-            piece = self._pieces[0]
-            cost, count = piece.request.cost, piece.stop - piece.start
-            if taken and cost > budget:
+        pieces = self._pieces
+        while pieces:
+            piece = pieces[0]
+            request, count = piece.request, piece.stop - piece.start
+            cost = request.cost
+            if cost > budget and taken:
                 break
-            self._pieces.popleft()
+            pieces.popleft()
             self.cost -= count * cost
-            if piece.request.future.done():  # given up, or failed in another piece
+            if request.future.done():  # given up, or failed in another piece
                 continue
             if count * cost > budget and (fits := max(1, budget // cost)) < count:
-                rest = Piece(piece.request, piece.start + fits, piece.stop, piece.failures, piece.wrong)
+                rest = Piece(request, piece.start + fits, piece.stop, piece.failures, piece.wrong)
                 piece.stop = rest.start
-                self._pieces.append(rest)
+                pieces.append(rest)
                 self.cost += (count - fits) * cost
                 count = fits
             taken.append(piece)
@@ -115,12 +120,13 @@ class Backlog:
 def groups_of(pieces: Sequence[Piece]) -> list[tuple[Group, list[Piece]]]:
     """Neighbouring pieces for the same key and hash as one group."""
     groups: list[tuple[Group, list[Piece]]] = []
-    group = Group("", "", [])
+    of = None
     for piece in pieces:
         request = piece.request
-        if not groups or group.key != request.key or group.hash != request.hash:
-            group, members = Group(request.key, request.hash, []), list[Piece]()
-            groups.append((group, members))
-        group.items.extend(request.items[piece.start : piece.stop])
+        if (request.key, request.hash) != of:
+            of = request.key, request.hash
+            items, members = list[bytes](), list[Piece]()
+            groups.append((Group(*of, items), members))
+        items += request.items[piece.start : piece.stop]
         members.append(piece)
     return groups

@@ -19,7 +19,7 @@ from hsmpub.hsm.backlog import FRAME_COST, Backlog, Piece, Request
 from hsmpub.hsm.choice import FRAMES_IN_FLIGHT, PATIENCE, choose
 from hsmpub.hsm.config import HsmConfig
 from hsmpub.hsm.crew import Crew
-from hsmpub.hsm.lane import Groups
+from hsmpub.hsm.lane import Groups, Lane
 from hsmpub.hsm.messages import Made, Serve, WorkDone
 from hsmpub.hsm.rules import HsmFailed, SignatureNotVerified, SignerLost, SignersClosed, TokenGone, as_rule
 from hsmpub.secret.page import SecretPage
@@ -44,27 +44,33 @@ class Dispatch:
         self._backlog = Backlog()
         self._scheduled = False
         self._looking = False
+        self._closed = False
         self._loop = asyncio.get_running_loop()
 
     def alarm(self, detail: str) -> None:
         self._alarm(detail)
 
     def close(self) -> None:
-        """Kills the crew and fails everything that waits."""
+        """Kills the crew, fails everything that waits, and takes no more."""
+        self._closed = True
         closed = SignersClosed("The signers were closed.")
         for groups in self.crew.close():
             for piece in _pieces(groups):
                 piece.request.fail(again(closed))
         self._backlog.fail_all(closed)
 
-    def run(self, request: Request) -> asyncio.Future[list[bytes]]:
-        """Gives a request to the signers; its signatures, or why there are none."""
+    def run(self, key: str, hash_name: str, items: Sequence[bytes], cost: int) -> asyncio.Future[list[bytes]]:
+        """Gives items to the signers, of which each costs so much; their signatures, or why there are none."""
+        if self._closed:
+            raise SignersClosed("The signers are closed.")
         if self.crew.trouble is not None and not self.crew.lanes:
             raise again(self.crew.trouble)
+        # asking for the running loop would be a system call
+        request = Request(key, hash_name, items, cost, self._loop.create_future())
         self._backlog.add(request)
-        if len(request.items) * request.cost >= FRAME_COST:  # company would not make its frames any fuller
+        if request.left * request.cost >= FRAME_COST:  # company would not make its frames any fuller
             self._dispatch()
-        else:
+        elif not self._scheduled:
             self._dispatch_soon()
         return request.future
 
@@ -76,16 +82,15 @@ class Dispatch:
     def _dispatch(self) -> None:
         self._scheduled = False
         backlog, lanes = self._backlog, self.crew.lanes
-        while backlog:
-            resting = sum(lane.free == FRAMES_IN_FLIGHT for lane in lanes)
+        while backlog.cost:
             lane = choose(lanes, backlog.cost, self._loop.time())
             if lane is None:
-                if resting:
+                if _resting(lanes):
                     self._look_again_soon()
                 return
             budget = FRAME_COST
             if len(backlog) == 1:  # nobody else waits, so it is divided, and done sooner
-                budget = min(budget, -(-backlog.cost // (resting or 1)))
+                budget = min(budget, -(-backlog.cost // (_resting(lanes) or 1)))
             pieces = backlog.take(budget)
             if pieces:
                 lane.send(pieces)
@@ -131,13 +136,13 @@ class Dispatch:
             problem = _OUT_OF_TURN  # blamed only if signatures are missing
         used = 0
         for piece in pieces:
-            got = signatures[used : used + piece.stop - piece.start]
-            if got:
-                used += len(got)
-                piece.request.keep(piece.start, got)
-                piece.start += len(got)
-            if piece.start == piece.stop:
+            count = piece.stop - piece.start
+            got = signatures[used : used + count]
+            used += count
+            piece.request.keep(piece.start, got)
+            if len(got) == count:
                 continue
+            piece.start += len(got)
             if problem is not None:
                 self._blame(piece, as_rule(problem))
                 problem = None
@@ -158,6 +163,10 @@ class Dispatch:
             error = piece.wrong
             self.alarm(f"{error.detail} Key: {piece.request.key}.")
         piece.request.fail(error)
+
+
+def _resting(lanes: Sequence[Lane]) -> int:
+    return [lane.free for lane in lanes].count(FRAMES_IN_FLIGHT)
 
 
 def _pieces(groups: Groups) -> list[Piece]:

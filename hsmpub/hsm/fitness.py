@@ -10,10 +10,14 @@ from hsmpub.model.key import DECRYPTS, KeyRecord
 DIGEST_BYTES = {"sha256": 32, "sha512": 64}
 #: Messages are signed whole; artifacts are signed by digest, so nothing real comes near.
 MAX_MESSAGE_BYTES = 512 * 1024
+#: What signs by digest: kind and hash → how long each item is.
+_FITTING = {(kind, name): {length} for kind in ("p256", "rsa3072") for name, length in DIGEST_BYTES.items()}
 
 
 def check_fit(key: KeyRecord, hash_name: str, items: Sequence[bytes]) -> None:
     """Raises KeyUnfit or ItemTooLarge unless this key can sign these items."""
+    if set(map(len, items)) == _FITTING.get((key.kind, hash_name)):
+        return
     if key.kind == "aes256":
         raise KeyUnfit(f"The key {key.name!r} seals secrets and signs nothing.")
     if key.kind == DECRYPTS:

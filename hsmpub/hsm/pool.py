@@ -13,7 +13,7 @@ from typing import Self
 
 from hsmpub.envelope.header import Form
 from hsmpub.errors import HsmpubError
-from hsmpub.hsm.backlog import COSTS, Request
+from hsmpub.hsm.backlog import COSTS
 from hsmpub.hsm.config import HashName, HsmConfig
 from hsmpub.hsm.dispatch import Dispatch
 from hsmpub.hsm.fitness import check_fit
@@ -119,7 +119,9 @@ class Signers:
         if record is None:
             raise KeyUnknown(f"There is no key named {key!r}.")
         check_fit(record, hash, items)
-        return await self._run(Request(key, hash, items, COSTS[record.kind])) if items else []
+        if not items:
+            return []
+        return await self._dispatch.run(key, hash, items, COSTS[record.kind])
 
     async def self_test(self) -> dict[str, str]:
         """Makes and verifies a real signature with each key, and seals and opens with the sealing key.
@@ -130,7 +132,7 @@ class Signers:
 
         async def test(key: KeyRecord) -> str:
             try:
-                await self._run(Request(key.name, SELF_TEST, [b""], COSTS[key.kind]))
+                await self._dispatch.run(key.name, SELF_TEST, [b""], COSTS[key.kind])
             except HsmpubError as error:
                 return error.detail
             return "ok"
@@ -207,10 +209,6 @@ class Signers:
     def _check_open(self) -> None:
         if self._closed:
             raise SignersClosed("The signers are closed.")
-
-    def _run(self, request: Request) -> asyncio.Future[list[bytes]]:
-        self._check_open()
-        return self._dispatch.run(request)
 
     async def _vault(self, order: VaultOrder, private: bytes | bytearray | None = None) -> bytes:
         self._check_open()

@@ -16,12 +16,16 @@ from hsmpub.hsm.rules import SignatureNotVerified, SignerLost, TokenGone
 requests = st.lists(st.tuples(st.sampled_from(["a", "b"]), st.integers(1, 70), st.sampled_from([1, 2, 32])), max_size=8)
 
 
+def request(key: str, items: list[bytes], cost: int = 1) -> Request:
+    return Request(key, "sha256", items, cost, asyncio.get_running_loop().create_future())
+
+
 @given(requests, st.lists(st.integers(1, FRAME_COST), min_size=1, max_size=5))
 def test_every_item_is_taken_once(wanted: list[tuple[str, int, int]], budgets: list[int]) -> None:
     async def main() -> None:
         backlog, made = Backlog(), []
         for key, count, cost in wanted:
-            made.append(Request(key, "sha256", [b"%d" % number for number in range(count)], cost))
+            made.append(request(key, [b"%d" % number for number in range(count)], cost))
             backlog.add(made[-1])
         rounds = 0
         while backlog:
@@ -34,8 +38,8 @@ def test_every_item_is_taken_once(wanted: list[tuple[str, int, int]], budgets: l
             for piece in pieces:
                 piece.request.keep(piece.start, piece.request.items[piece.start : piece.stop])
         assert backlog.cost == 0
-        for request in made:
-            assert await request.future == request.items
+        for one in made:
+            assert await one.future == one.items
 
     asyncio.run(main())
 
@@ -43,10 +47,10 @@ def test_every_item_is_taken_once(wanted: list[tuple[str, int, int]], budgets: l
 def test_a_request_that_was_given_up_takes_no_signer() -> None:
     async def main() -> None:
         backlog = Backlog()
-        request = Request("a", "sha256", [b"x"] * 40, 1)
-        backlog.add(request)
+        long = request("a", [b"x"] * 40)
+        backlog.add(long)
         backlog.take(16)
-        request.future.cancel()
+        long.future.cancel()
         assert backlog.take(16) == []
         assert not backlog
         assert backlog.cost == 0
@@ -57,11 +61,11 @@ def test_a_request_that_was_given_up_takes_no_signer() -> None:
 def test_failing_all_tells_each_request_with_an_error_of_its_own() -> None:
     async def main() -> None:
         backlog = Backlog()
-        two = [Request("a", "sha256", [b"x"], 1) for _ in range(2)]
-        for request in two:
-            backlog.add(request)
+        two = [request("a", [b"x"]) for _ in range(2)]
+        for one in two:
+            backlog.add(one)
         backlog.fail_all(TokenGone("The token is away."))
-        errors = [request.future.exception() for request in two]
+        errors = [one.future.exception() for one in two]
         assert [type(error) for error in errors] == [TokenGone, TokenGone]
         assert errors[0] is not errors[1]
 
@@ -76,7 +80,7 @@ def test_a_wrong_signature_is_told_whatever_else_went_wrong(wrong_first: bool) -
     async def main() -> None:
         dispatch = Dispatch.__new__(Dispatch)
         dispatch._backlog, dispatch._alarm = Backlog(), alarms.append
-        piece = Piece(Request("release", "sha256", [b"x"], 1), 0, 1)
+        piece = Piece(request("release", [b"x"]), 0, 1)
         errors: list[HsmpubError] = [SignatureNotVerified("It does not verify."), SignerLost("It died.")]
         for error in errors if wrong_first else errors[::-1]:
             dispatch._blame(piece, error)
