@@ -67,11 +67,6 @@ class Job(msgspec.Struct, frozen=True, eq=False):  # one is made for every appen
     waiter: asyncio.Future[int]
     size: int
 
-    @classmethod
-    def make(cls, entries: Sequence[bytes], checkpoint: Checkpoint | None) -> Job:
-        loop = asyncio.get_running_loop()
-        return cls(entries, checkpoint, loop, loop.create_future(), sum(map(len, entries)))
-
 
 class Bunch(msgspec.Struct, frozen=True, eq=False):
     """Jobs that are committed together: all their entries, in order, and the newest checkpoint."""

@@ -60,16 +60,19 @@ class WriterProcess:
     def submit(self, entries: Sequence[bytes], checkpoint: Checkpoint | None = None) -> asyncio.Future[int]:
         if self._closing:
             raise LogClosed("The log is closed.")
-        job = Job.make(entries, checkpoint)
-        if job.size > MAX_JOB_BYTES:
-            raise EntryTooLarge(f"The entries of one append take {job.size:,} bytes.")
-        if self._loop is not job.loop:
-            self._move_to(job.loop)
+        size = sum(map(len, entries))
+        if size > MAX_JOB_BYTES:
+            raise EntryTooLarge(f"The entries of one append take {size:,} bytes.")
+        loop = self._loop
+        if loop is None or not loop.is_running():  # to ask which one runs is a system call
+            loop = asyncio.get_running_loop()
+            self._move_to(loop)
             self._push()
-        self._waiting.append(job)
+        waiter = loop.create_future()
+        self._waiting.append(Job(entries, checkpoint, loop, waiter, size))
         if self._out is None and not self._is_called:
             self._call()
-        return job.waiter
+        return waiter
 
     def close(self) -> None:
         if self._closing:

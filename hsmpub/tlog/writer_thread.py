@@ -36,7 +36,8 @@ class WriterThread:
     def submit(self, entries: Sequence[bytes], checkpoint: Checkpoint | None = None) -> asyncio.Future[int]:
         if self._closing:
             raise LogClosed("The log is closed.")
-        job = Job.make(entries, checkpoint)
+        loop = asyncio.get_running_loop()
+        job = Job(entries, checkpoint, loop, loop.create_future(), sum(map(len, entries)))
         self._jobs.put(job)
         return job.waiter
 

@@ -16,7 +16,7 @@ from hsmpub.tlog.committer import Held
 from hsmpub.tlog.orders import ANSWER, Begin, Begun, Committed, Edge
 
 PROGRAM = "hsmpub.tlog.writing"
-_PIECE = 256 * 1024
+_PIECE = 64 * 1024  # four answers; for more, the allocator asks the system for memory each time
 
 
 class WritingChild:
