@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class FrontChannel:
     @property
     def is_ready(self) -> bool:
         """Whether `post` can send: it is connected, and the keeper takes what it is sent."""
-        return self._wire is not None and self._wire.is_open and self._wire.is_drained
+        wire = self._wire
+        return wire is not None and wire.is_drained and wire.is_open
 
     def post(self, message: m.FrontMessage, answered: Answered, *, timeout: float = CALL_SECONDS) -> int:
         """Sends one message at once; `answered` is told what came of it, never before this returns.
@@ -52,18 +54,16 @@ class FrontChannel:
         Raises:
             KeeperUnreachable: there is no connection; nothing was sent.
         """
-        loop = asyncio.get_running_loop()
-        self._next += 1
-        number = self._next
+        number = self._next = self._next + 1
         try:
             if self._wire is None:
                 raise ConnectionError
             self._wire.send(self._encode(m.FrontCall(number, message)))
         except ConnectionError as e:
             raise KeeperUnreachable("The keeper did not answer.") from e
-        self._waiting[number] = loop.time() + timeout, answered
+        self._waiting[number] = time.monotonic() + timeout, answered
         if self._look is None:
-            self._look = loop.call_later(_LOOK_SECONDS, self._give_up_late_ones)
+            self._look_again()
         return number
 
     async def call(self, message: m.FrontMessage, *, timeout: float = CALL_SECONDS) -> m.FrontReply:
@@ -111,11 +111,14 @@ class FrontChannel:
             waiting[1](answer.reply.as_error() if isinstance(answer.reply, Problem) else answer.reply)
 
     def _give_up_late_ones(self) -> None:
-        loop = asyncio.get_running_loop()
-        now, self._look = loop.time(), None
+        now, self._look = time.monotonic(), None
         self._fail([number for number, (until, _) in self._waiting.items() if until <= now])
         if self._waiting:
-            self._look = loop.call_later(_LOOK_SECONDS, self._give_up_late_ones)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Asks for the loop only here: with Python 3.11 each such question is a system call."""
+        self._look = asyncio.get_running_loop().call_later(_LOOK_SECONDS, self._give_up_late_ones)
 
     def _lost(self, wire: Framed | None) -> None:
         if wire is self._wire:

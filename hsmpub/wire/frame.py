@@ -35,6 +35,7 @@ class Framed(asyncio.Protocol):
         self._outbox: Outbox | None = None
         self._drained = asyncio.Event()
         self._drained.set()
+        self.is_drained = True  # the other side reads as fast as it is written to
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -44,7 +45,7 @@ class Framed(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+        return self._outbox is not None and not self._outbox.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport) or hasattr(transport, "write"):
@@ -54,30 +55,26 @@ class Framed(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
         buffer += data
-        start = 0
-        while len(buffer) - start >= _HEADER:
-            length = int.from_bytes(buffer[start : start + _HEADER], "big")
-            if length > MAX_FRAME_BYTES:
+        start, there = 0, len(buffer)
+        while (body := start + _HEADER) <= there:
+            end = body + int.from_bytes(buffer[start:body], "big")
+            if end - body > MAX_FRAME_BYTES:
                 self.close()
                 return
-            end = start + _HEADER + length
-            if len(buffer) < end:
+            if end > there:
                 break
-            self._on_frame(bytes(buffer[start + _HEADER : end]))
+            self._on_frame(bytes(buffer[body:end]))
             start = end
         if start:
             del buffer[:start]
 
     def pause_writing(self) -> None:
+        self.is_drained = False
         self._drained.clear()
 
     def resume_writing(self) -> None:
+        self.is_drained = True
         self._drained.set()
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether the other side reads as fast as it is written to."""
-        return self._drained.is_set()
 
     async def drained(self) -> None:
         """Waits while the other side reads too slowly."""
@@ -94,6 +91,7 @@ class Framed(asyncio.Protocol):
         self._outbox.write(frame(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_drained = True
         self._drained.set()
         if self._on_lost is not None:
             self._on_lost()

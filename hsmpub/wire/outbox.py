@@ -15,10 +15,11 @@ MOST_BYTES = 64 * 1024
 class Outbox:
     """Stands before a transport; what a protocol asks of one beyond this goes to the transport itself."""
 
-    __slots__ = ("_loop", "_parts", "_size", "transport")
+    __slots__ = ("_loop", "_parts", "_size", "is_closing", "transport")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
+        self.is_closing = transport.is_closing  # its own: asked several times for each request
         self._loop = asyncio.get_running_loop()
         self._parts: list[bytes] = []
         self._size = 0
@@ -36,16 +37,13 @@ class Outbox:
         parts = self._parts
         if parts:
             self._parts, self._size = [], 0
-            if not self.transport.is_closing():
+            if not self.is_closing():
                 self.transport.writelines(parts)
 
     def close(self) -> None:
         """Closes after what was written so far."""
         self.flush()
         self.transport.close()
-
-    def is_closing(self) -> bool:
-        return self.transport.is_closing()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.transport, name)
