@@ -51,6 +51,7 @@ def read_frames(
         ChannelBroken: it ended amid a frame; otherwise as above.
     """
     try:
+        channel.setblocking(True)  # one with a timeout would seem closed when nothing is there yet
         with open(channel.fileno(), "rb", _AHEAD_BYTES, closefd=False) as stream:
             while header := stream.read(HEADER_BYTES):
                 length = int.from_bytes(header, "big")

@@ -139,23 +139,23 @@ class ChannelServer:
         #: those under way, by their number; each takes itself out (a callback would cost a turn of the loop)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None  # to ask for it each time is a system call
 
     async def start(self) -> None:
         self.path.unlink(missing_ok=True)
         own = self.uids <= {os.getuid()}
         mask = os.umask(0o177 if own else 0o117)
         try:
-            self._server = await asyncio.get_running_loop().create_unix_server(
-                lambda: _Connection(self), str(self.path), backlog=256
-            )
+            self._loop = asyncio.get_running_loop()
+            self._server = await self._loop.create_unix_server(lambda: _Connection(self), str(self.path), backlog=256)
         finally:
             os.umask(mask)
 
     def answer(self, connection: _Connection, data: bytes) -> None:
         self._calls += 1
         connection.begin(len(data))
-        task = asyncio.get_running_loop().create_task(self._answer(self._calls, connection, data))
-        self._tasks[self._calls] = task
+        assert self._loop is not None
+        self._tasks[self._calls] = self._loop.create_task(self._answer(self._calls, connection, data))
 
     async def _answer(self, number: int, connection: _Connection, data: bytes) -> None:
         try:

@@ -52,6 +52,16 @@ def test_what_is_over_the_cap_or_no_message_is_refused() -> None:
             received(nonsense)
 
 
+def test_a_channel_with_a_timeout_is_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(0.01)
+        sender = threading.Timer(0.1, lambda: (theirs.sendall(pack_frame(work(1))), theirs.close()))
+        sender.start()
+        assert list(read_frames(ours, WORK)) == [work(1)]
+        sender.join()
+
+
 def test_one_alone_is_read_and_nothing_beyond_it() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
