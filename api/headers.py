@@ -50,17 +50,12 @@ def ci_headers(headers: RawHeaders) -> CiHeaders:
     Raises:
         HeaderRefused: one of them is missing or malformed.
     """
-    session = counter = mac = b""
-    for key, value in headers:
-        if key == SESSION:
-            session = value
-        elif key == COUNTER:
-            counter = value
-        elif key == MAC:
-            mac = value
+    last = dict(headers)  # of each name
+    counter = last.get(COUNTER, b"")
     if not counter.isdigit() or len(counter) > 18:
         raise HeaderRefused("The header Hsmpub-Counter is not a number.")
-    return base64_value(session, SESSION, at_most=100), int(counter), base64_value(mac, MAC, exact=32)
+    session = base64_value(last.get(SESSION, b""), SESSION, at_most=100)
+    return session, int(counter), base64_value(last.get(MAC, b""), MAC, exact=32)
 
 
 def content_length(scope: Any) -> int | None:

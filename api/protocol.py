@@ -7,6 +7,7 @@ and whoever sends more of it than headers may have is hung up on.
 from __future__ import annotations
 
 import asyncio
+from itertools import chain
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -38,8 +39,12 @@ class FrontProtocol(HttpToolsProtocol):
         self._heading = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._heading:  # a trailer would join the headers of a request that is being answered already
-            super().on_header(name, value)
+        """As uvicorn's, but for trailers: they would join the headers of a request that is being answered already."""
+        if self._heading:
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
         self._beside_bytes = 0
@@ -48,7 +53,8 @@ class FrontProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._heading = False
         self._head_bytes = self._beside_bytes = 0
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self.max_header_bytes:
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers))) + 4 * len(self.headers)
+        if size > self.max_header_bytes:
             self._refusal = self._too_large()
             raise self._refusal  # the parser stops, and asks for send_400_response
         self._hand_over()
