@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode_lines
 
 
 class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,24 +33,23 @@ class JsonLog:
 
     def __init__(self, fd: int = 2) -> None:
         self.fd = fd
-        self._waiting = b""
+        self._waiting: list[msgspec.Struct | dict[str, Any]] = []
 
     def write(self, line: msgspec.Struct | dict[str, Any]) -> None:
-        data = _encode(line) + b"\n"
-        if len(self._waiting) + len(data) > PIPE_BUF:
-            self.flush()
-        if not self._waiting:
+        self._waiting.append(line)
+        if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
             except RuntimeError:  # no loop runs yet, or any more
-                self._emit(data)
-                return
-        self._waiting += data
+                self.flush()
 
     def flush(self) -> None:
-        data, self._waiting = self._waiting, b""
-        if data:
-            self._emit(data)
+        waiting, self._waiting = self._waiting, []
+        lines = _encode(waiting)
+        while lines:
+            end = lines.rfind(b"\n", 0, PIPE_BUF) + 1 or lines.find(b"\n") + 1
+            self._emit(lines[:end])
+            lines = lines[end:]
 
     def _emit(self, data: bytes) -> None:
         try:
