@@ -34,6 +34,8 @@ class Connection(FrontProtocol):
         self._slow_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._own: list[tuple[bytes, bytes]] = []  # headers of every answer
+        self._own_lines = b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._release()
@@ -59,10 +61,10 @@ class Connection(FrontProtocol):
             return
         if self.transport.is_closing():
             self._release()
+        elif self._is_whole and len(self._held) <= self.short_way.route.cap:
+            self._take_the_short_way()
         elif self._is_long():
             self._take_the_long_way()
-        elif self._is_whole:
-            self._take_the_short_way()
         elif self._slow_timer is None:
             self._slow_timer = self.loop.call_later(self.short_way.route.timeout, self._too_slow_a_body)
 
@@ -101,19 +103,18 @@ class Connection(FrontProtocol):
         )
 
     def _is_long(self) -> bool:
-        cap = self.short_way.route.cap
-        here = len(self._held or b"")
-        return here > cap or (not self._is_whole and (content_length({"headers": self.headers}) or 0) > cap)
+        announced = content_length({"headers": self.headers}) or 0
+        return max(announced, len(self._held or b"")) > self.short_way.route.cap
 
     # --- where it goes ---
 
     def _take_the_short_way(self) -> None:
-        body, _ = self._release()
+        body = self._release()
         self._asking = True
         self.short_way.take(self.headers, self.client, body, self._answer)
 
     def _take_the_long_way(self) -> None:
-        body, whole = self._release()
+        whole, body = self._is_whole, self._release()
         super()._hand_over()
         if body:
             super().on_body(body)
@@ -126,14 +127,14 @@ class Connection(FrontProtocol):
         seconds = self.short_way.route.timeout
         self.short_way.refuse(BodyTooSlow(f"The body did not arrive within {seconds:g} seconds."), self._answer)
 
-    def _release(self) -> tuple[bytes, bool]:
-        """The body that was held, and whether it is whole."""
-        held, whole = bytes(self._held or b""), self._is_whole
+    def _release(self) -> bytes:
+        """The body that was held."""
+        held = bytes(self._held or b"")
         self._held, self._is_whole = None, False
         if self._slow_timer is not None:
             self._slow_timer.cancel()
             self._slow_timer = None
-        return held, whole
+        return held
 
     # --- what comes back ---
 
@@ -141,12 +142,14 @@ class Connection(FrontProtocol):
         self._asking = False
         if self.transport.is_closing():
             return
-        own = header_lines(self.server_state.default_headers)
+        own = self.server_state.default_headers
+        if own is not self._own:  # uvicorn makes them anew each second
+            self._own, self._own_lines = own, header_lines(own)
         if self._is_last:
-            self.transport.write(b"%b%bconnection: close\r\n\r\n%b" % (head, own, content))
+            self.transport.write(b"%b%bconnection: close\r\n\r\n%b" % (head, self._own_lines, content))
             self.transport.close()
             return
-        self.transport.write(b"%b%b\r\n%b" % (head, own, content))
+        self.transport.write(b"%b%b\r\n%b" % (head, self._own_lines, content))
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self.keep_alive, self._look_whether_idle)

@@ -23,7 +23,7 @@ class Records:
         self._log = log
         self._prefix = os.urandom(6).hex()
         self._count = count(1)
-        self._second = (0, "")
+        self._second, self._now = 0, ""
 
     def name(self) -> str:
         """The next request's, which no other request of any front has."""
@@ -33,14 +33,10 @@ class Records:
         self, name: str, method: str, route: str, status: int, seconds: float, *, rule: str = "", fault: str = ""
     ) -> None:
         """Counts and logs one answer. route: the template. fault: where an unexpected error came from."""
+        second = int(time.time())
+        if second != self._second:
+            self._second, self._now = second, rfc3339(second)
         self._metrics.observe(route, status, rule, seconds)
         self._log.write(
-            RequestLine(self._now(), "request", name, method, route, status, round(seconds * 1000, 2), rule, fault)
+            RequestLine(self._now, "request", name, method, route, status, round(seconds * 1000, 2), rule, fault)
         )
-
-    def _now(self) -> str:
-        """The time, written out once a second."""
-        second = int(time.time())
-        if second != self._second[0]:
-            self._second = second, rfc3339(second)
-        return self._second[1]

@@ -43,7 +43,14 @@ class ShortWay:
 
     def take(self, headers: RawHeaders, client: tuple[str, int] | None, body: bytes, answer: Answer) -> None:
         """Passes a whole request on. `answer` is called once, now or later."""
-        _Request(self, answer).ask(headers, client, body)
+        request = _Request(self, answer)
+        try:
+            self._front.by_address.check(asker(client))
+            self._front.keeper.post(Submit(*self.route.admit(headers, client), body), request.done)
+        except HsmpubError as e:
+            request.done(e)
+        except Exception as e:
+            request.fail(e)
 
     def refuse(self, error: HsmpubError, answer: Answer) -> None:
         """Answers a request that came to nothing."""
@@ -61,16 +68,6 @@ class _Request:
         self._began = time.perf_counter()
         self._name = way._records.name()
 
-    def ask(self, headers: RawHeaders, client: tuple[str, int] | None, body: bytes) -> None:
-        front = self._way._front
-        try:
-            front.by_address.check(asker(client))
-            front.keeper.post(Submit(*self._way.route.admit(headers, client), body), self.done)
-        except HsmpubError as e:
-            self.done(e)
-        except Exception as e:
-            self._fail(e)
-
     def done(self, reply: FrontReply | HsmpubError) -> None:
         """Answers; whatever happens here harms no other request."""
         try:
@@ -80,9 +77,10 @@ class _Request:
                 self._give(self._way._granted, self._way.route.content(reply))
                 self._record(200)
         except Exception as e:
-            self._fail(e)
+            self.fail(e)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Answers a request that met what nobody expected."""
         self._refuse(InternalFault("The front met an unexpected fault."), where(error))
 
     def _refuse(self, error: HsmpubError, fault: str = "") -> None:
