@@ -61,7 +61,7 @@ class Access:
 
     def check_project(self, project: str) -> None:
         """Raises Sealed, UnsealTimeOver, ProjectNotUnsealed."""
-        self.live()[1].check_project(project)
+        self._held()[1].check_project(project)
 
     def check_whole(self, what: str) -> None:
         """What belongs to no project waits while the terms name some.

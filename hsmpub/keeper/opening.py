@@ -103,7 +103,8 @@ class Opening:
             raise UnsealTimeOver(f"The service was unsealed {say_terms(self._terms)}, and that is over.")
 
     def check_project(self, project: str) -> None:
-        """Raises ProjectNotUnsealed."""
+        """Raises UnsealTimeOver, ProjectNotUnsealed."""
+        self.check_time()
         projects = self._terms.projects
         if projects is not None and project not in projects:
             raise ProjectNotUnsealed(f"The service is unsealed {say_terms(self._terms)}, not for {project!r}.")
@@ -120,7 +121,6 @@ class Opening:
         Raises:
             UnsealTimeOver, ProjectNotUnsealed, TooFewSignaturesLeft: nothing was taken.
         """
-        self.check_time()
         self.check_project(project)
         if self._terms.signatures is not None and count > (left := self.left or 0):
             raise TooFewSignaturesLeft(f"{count} signatures are asked for, and this unsealing has {left} left.")

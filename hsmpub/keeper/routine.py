@@ -73,7 +73,7 @@ class Routine:
     async def _sign(
         self, session: Session, body: s.AskSign, policy: int, allowed: Allowed, read: Sequence[Read]
     ) -> m.SignReply:
-        check_policy_still(self._book, policy, self._book.state.size)
+        check_policy_still(self._book, policy)
         now, names = self._book.now(), secrets.token_hex(24)
         predicate = msgspec.structs.replace(
             allowed.predicate,
@@ -92,7 +92,7 @@ class Routine:
             batch.take(await make(batch.work, signers, context))
             if batch.tuf:
                 predicate = msgspec.structs.replace(predicate, tuf=tuple(batch.tuf))
-            check_policy_still(self._book, policy, self._book.state.size)
+            check_policy_still(self._book, policy)
             statement = dump_statement(tuple(batch.subjects), predicate).decode()
             index = await self._book.record_routine(
                 e.RoutineSigned(now, predicate.request, session.id, statement, tuple(batch.outputs), tuple(batch.said))
@@ -137,7 +137,7 @@ class Routine:
         return allowed
 
     def _prepare(self, read: Sequence[Read], allowed: Allowed, context: Context) -> Batch:
-        batch, names = Batch(), OutputNames()
+        batch, names = Batch(), OutputNames() if len(allowed.makes) > 1 else None
         for one in read:
             if isinstance(one, m.MadeSignature):
                 batch.made.append(one)
@@ -145,7 +145,7 @@ class Routine:
             artifact, own = one
             try:
                 work = plan(artifact, own.makes, context)
-                if len(allowed.makes) > 1:  # of one format, different names make different ones
+                if names is not None:  # of one format, different names make different ones
                     names.take(artifact.name, [form.name for _, form in own.makes])
                 if own.signs_tuf:
                     reserved = [reserve(self._book.state.tuf, artifact, key, form) for key, form in own.makes]

@@ -35,16 +35,16 @@ class PolicyChanged(Conflict):
     retry_is_safe = True
 
 
-def check_policy_still(book: Book, decided: int, index: int) -> None:
+def check_policy_still(book: Book, decided: int, index: int | None = None) -> None:
     """Reading, signing and logging take time; what was allowed before may be forbidden after.
 
     Args:
-        decided: index of the policy that allowed it; index: of the entry that says what was signed, or will.
+        decided: index of the policy that allowed it; index: of the entry that says what was signed; None: now.
 
     Raises:
         PolicyChanged.
     """
-    if book.policy_at(index) != decided:
+    if (book.state.policies[-1] if index is None else book.policy_at(index)) != decided:
         raise PolicyChanged("Another policy was adopted while it was read or signed.")
 
 

@@ -142,7 +142,7 @@ class TimestampAuthority:
                 raise TimestampDiffers("The timestamp says something else than was decided.")
             if not self._unsealing.is_unsealed:
                 raise Sealed("The service was sealed meanwhile.")
-            check_policy_still(self._book, policy, self._book.state.size)
+            check_policy_still(self._book, policy)
             index = await self._book.record_routine(
                 e.Timestamped(
                     self._book.now(), key.name, stamp.at, f"{stamp.serial:x}", sha256_hex(found.token), session

@@ -7,7 +7,7 @@ ask: hsmpub.model.personal.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 
 import msgspec
@@ -137,7 +137,7 @@ def check_names(body: CiBody) -> None:
     for upload in body.files:
         if not is_sha256_hex(upload.sha256) or upload.size < 0:
             raise MalformedSubmission("A file of the request lacks a SHA-256 digest or a size.")
-    _check_formats(body, [file.formats for file in everything])
+    _check_formats(body, everything)
     if body.attest is not None:
         check_attestation(body.attest)
     if isinstance(body, AskRelease):
@@ -159,11 +159,12 @@ def _check_named_once(names: Sequence[str]) -> None:
         )
 
 
-def _check_formats(body: CiBody, taken: Sequence[tuple[str, ...]]) -> None:
-    """What files take is what the request names, no more and no less. taken: by each file; empty: all."""
+def _check_formats(body: CiBody, files: Iterable[HashState | FileRef]) -> None:
+    """What files take is what the request names, no more and no less."""
     named = body.formats if isinstance(body, AskSign) else ()
     if len(named) > MAX_FORMATS:
         raise MalformedSubmission(f"The request names {len(named)} formats; {MAX_FORMATS} is the most.")
+    taken = [file.formats for file in files]  # by each; empty: all of them
     if not any(taken):
         return
     if isinstance(body, AskRelease):

@@ -36,6 +36,7 @@ class Framed(asyncio.Protocol):
         self._drained = asyncio.Event()
         self._drained.set()
         self.is_drained = True  # the other side reads as fast as it is written to
+        self.is_open = False
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -43,14 +44,11 @@ class Framed(asyncio.Protocol):
             raise ConnectionError("not connected")
         return self._transport
 
-    @property
-    def is_open(self) -> bool:
-        return self._outbox is not None and not self._outbox.is_closing()
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport) or hasattr(transport, "write"):
             self._transport = transport  # type: ignore[assignment]  # uvloop's is not a subclass
             self._outbox = Outbox(self.transport)
+            self.is_open = True
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer
@@ -91,11 +89,13 @@ class Framed(asyncio.Protocol):
         self._outbox.write(frame(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
         self.is_drained = True
         self._drained.set()
         if self._on_lost is not None:
             self._on_lost()
 
     def close(self) -> None:
+        self.is_open = False
         if self._outbox is not None:
             self._outbox.close()
