@@ -19,7 +19,7 @@ from rich.table import Table
 
 from ceremony.softhsm import find_softhsm
 from deploy.demo.servers.issuer import Issuer
-from deploy.demo.stage import PROJECT
+from deploy.demo.stage import PROJECT, Stage
 from deploy.demo.world import World
 from tests.bench.processes import cpu_seconds
 from tests.box import genesis, make_world, running
@@ -189,7 +189,7 @@ def timed(work: Callable[[], object]) -> float:
 def main(console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="hsmpub-bench-") as name, Issuer.start() as issuer:
         folder = Path(name)
-        world = make_world(folder / "world", issuer)
+        world = make_world(folder / "world", issuer, staged=Stage)
         genesis(world, policy=POLICY.format(issuer=issuer.url))
         with running(world):
             rows = signing(world, folder / "raw")
