@@ -8,7 +8,7 @@ from importlib import import_module
 import ceremony.cli  # noqa: F401
 import hsmpub.client
 import hsmpub.receipt
-from hsmpub.cli.main import COMMANDS
+from hsmpub.cli.app import COMMANDS
 
 for _module, _ in COMMANDS.values():
     import_module(f"hsmpub.cli.{_module}")

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from os.path import realpath
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hsmpub.cli.begun import finish_hash
 from hsmpub.cli.options import DEFAULT_URL, Audience, CaFile, Pins, TokenCommand, TokenFile, Url, connect_ci
 from hsmpub.cli.own_outputs import part_outputs
 from hsmpub.cli.predicate import PredicateFile, PredicateType, read_predicate
 from hsmpub.cli.progress import Started, bars
 from hsmpub.cli.refusals import Refusals, problem_of
 from hsmpub.cli.say import REFUSED, note
-from hsmpub.cli.sign_write import write_made
 from hsmpub.client.batches import batches
 from hsmpub.client.choosing import choose_formats
 from hsmpub.client.client import Client
 from hsmpub.client.outputs import check_folder
 from hsmpub.client.signing import Work, digest_work
-from hsmpub.client.timestamp_file import read_timestamp_file
 from hsmpub.errors import HsmpubError, Invalid
+from hsmpub.formats.intoto.given import GivenAttestation
 from hsmpub.formats.output_names import OutputNames
 from hsmpub.formats.registry import FORMATS, get_format
-from hsmpub.policy.lists import GIVEN_PREDICATE
+
+if TYPE_CHECKING:
+    from hsmpub.client.signing import Made
+    from hsmpub.client.timestamp import Timestamps
+
+    WriteMade = Callable[[Client, list[Made], Path | None, Timestamps | None, Refusals], None]
 
 
 class NothingSigned(Invalid):
@@ -74,14 +80,15 @@ def sign(
         check_folder(output)
     refused = Refusals()
     attest = read_predicate(predicate, predicate_type)
-    formats = formats or ([GIVEN_PREDICATE] if attest else None)
-    stamps = read_timestamp_file(timestamps) if timestamps and not no_timestamp else None
+    formats = formats or ([GivenAttestation.name] if attest else None)
+    stamps = _read_stamps(timestamps) if timestamps and not no_timestamp else None
     chosen = _chosen(files, tuple(formats or ()), tuple(otherwise or ()), output, refused)
     _check_all(refused, len(files), keep_going)
     with (
         connect_ci(url, trust, ca_file, command=token_command, file=token_file, audience=audience) as client,
         refused.told(),
     ):
+        write_made = _import_writing()
         works = list(_ready(client, chosen, send, refused))
         _check_all(refused, len(files), keep_going)
         for batch in batches(works, attest):
@@ -94,6 +101,21 @@ def sign(
     if refused:
         note(f"Not signed: {', '.join(refused.names)}.")
         raise typer.Exit(REFUSED)
+
+
+def _read_stamps(path: Path) -> Timestamps:
+    from hsmpub.client.timestamp_file import read_timestamp_file
+
+    return read_timestamp_file(path)
+
+
+def _import_writing() -> WriteMade:
+    """What is needed when the service has answered, imported no sooner: a large file's hash is made meanwhile, and a
+    receipt waits for a checkpoint that comes no sooner than a tenth of a second after that of the session."""
+    from hsmpub.cli.sign_write import write_made
+
+    import_module("hsmpub.receipt.verify")
+    return write_made
 
 
 def _chosen(
@@ -144,4 +166,4 @@ def _work(client: Client, path: Path, formats: tuple[str, ...], send: bool, star
     progress = start(path.name, path.stat().st_size if path.is_file() else 0)
     if send:
         return client.upload_work(path, formats, progress=progress)
-    return digest_work(path, formats, progress=progress)
+    return digest_work(path, formats, progress=progress, begun=finish_hash)

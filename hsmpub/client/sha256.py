@@ -22,12 +22,15 @@ from hsmpub.client.seen import Seen, marks
 from hsmpub.errors import Conflict, Unavailable
 from hsmpub.formats.format import Format
 from hsmpub.formats.noted import NotedSource
+from hsmpub.formats.sha256_block import Words
 from hsmpub.formats.sha256_libcrypto import find_libcrypto
 from hsmpub.formats.sha256state import HeldSha256, Sha256State
 from hsmpub.formats.source import Source
 from hsmpub.formats.spliced import Spliced
 from hsmpub.model.submission import HashState
 
+#: Of the file with this status: chaining words, tail and size, where somebody began to hash it; else None.
+FinishBegun = Callable[[os.stat_result, Callable[[int], None] | None], tuple[Words, bytes, int] | None]
 _BUFFER_BYTES = 1 << 20
 #: From this size on, details are made while the file is hashed.
 _WORTH_A_THREAD = 16 << 20
@@ -40,6 +43,10 @@ class LibcryptoMissing(Unavailable):
 
 class FileChanged(Conflict):
     advice = "Let whatever writes to the file finish, then start again."
+
+
+def nothing_begun(_: os.stat_result, __: Callable[[int], None] | None) -> None:
+    """Where each file is hashed when it is asked for."""
 
 
 def can_hash() -> bool:
@@ -55,13 +62,15 @@ def hash_file(
 
 
 def hash_and_look(
-    path: Path, *, formats: Sequence[Format] = (), progress: Callable[[int], None] | None = None
-) -> tuple[HashState, Seen]:
+    path: Path, *, formats: Sequence[Format] = (), progress: Callable[[int], None] | None = None,
+    begun: FinishBegun = nothing_begun,
+) -> tuple[HashState, Seen]:  # fmt: skip
     """The hash state of a file, under the file's base name, with what these formats need beside it; and what they noted
     for later.
 
     Args:
-        progress: called with the number of bytes after each piece of at most 1 MiB.
+        progress: called with the number of bytes after each piece of at most some MiB.
+        begun: gives the hash where it was begun before; it is told `progress`.
 
     Raises:
         The rules of a format's `extract`.
@@ -78,7 +87,8 @@ def hash_and_look(
             large = before.st_size >= _WORTH_A_THREAD
             later = beside.submit(_details, formats, source) if large else None
             ahead = [beside.submit(form.ahead, source) for form in formats if large and isinstance(form, Spliced)]
-            state = _hash_open_file(fd, before.st_size, progress)
+            done = begun(before, progress)
+            state = Sha256State(*done) if done else _hash_open_file(fd, before.st_size, progress)
             details = later.result() if later else _details(formats, source)
             for one in ahead:
                 one.result()

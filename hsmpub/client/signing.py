@@ -15,7 +15,7 @@ import msgspec
 from hsmpub.artifact.source import PathSource
 from hsmpub.client.seen import Seen
 from hsmpub.client.session import CiSession
-from hsmpub.client.sha256 import hash_and_look
+from hsmpub.client.sha256 import FinishBegun, hash_and_look, nothing_begun
 from hsmpub.client.trust import pinned_key
 from hsmpub.client.upload import FileUnreadable, Progress
 from hsmpub.errors import Broken, HsmpubError, Problem
@@ -87,12 +87,14 @@ class Signed(msgspec.Struct, frozen=True):
     receipt: bytes
 
 
-def digest_work(path: Path, formats: Sequence[str], *, progress: Progress | None = None) -> Work:
-    """Hashes; the file stays here. Raises HostileName, FileUnreadable, FileChanged, LibcryptoMissing, and the rules of
-    a format's `extract`."""
+def digest_work(
+    path: Path, formats: Sequence[str], *, progress: Progress | None = None, begun: FinishBegun = nothing_begun
+) -> Work:
+    """Hashes, as `hash_and_look` does; the file stays here. Raises HostileName, FileUnreadable, FileChanged,
+    LibcryptoMissing, and the rules of a format's `extract`."""
     check_file_name(path.name)
     try:
-        state, seen = hash_and_look(path, formats=[get_format(name) for name in formats], progress=progress)
+        state, seen = hash_and_look(path, formats=list(map(get_format, formats)), progress=progress, begun=begun)
     except OSError as e:
         raise FileUnreadable(f"{path} cannot be read: {e.strerror}.") from None
     kept = seen if state.size >= NOTED_FROM else None

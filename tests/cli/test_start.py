@@ -19,8 +19,17 @@ def test_both_commands_say_their_version(module: str, name: str) -> None:
     assert said.stdout == f"{name} {hsmpub.__version__}\n"
 
 
-def test_what_a_command_needs_no_policy_or_receipts_for_imports_neither() -> None:
-    code = SEEN.format(code="from hsmpub.cli import status")
+def test_before_a_large_file_s_hash_is_begun_almost_nothing_is_imported() -> None:
+    code = "import sys; import hsmpub.cli.main; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    ours = {name for name in said if name.startswith("hsmpub")}
+    assert ours == {"hsmpub", "hsmpub.cli", "hsmpub.cli.begun", "hsmpub.cli.main"}
+    assert not {"typer", "msgspec", "threading"}.intersection(said)
+
+
+@pytest.mark.parametrize("command", ["status", "sign"])
+def test_what_a_command_needs_no_policy_or_receipts_for_at_once_it_imports_later_or_never(command: str) -> None:
+    code = SEEN.format(code=f"from hsmpub.cli import {command}")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "hsmpub.client.client" in said
     assert not [name for name in said if name.startswith(("hsmpub.policy", "hsmpub.receipt.verify"))]

@@ -13,8 +13,8 @@ import typer
 from documents import PAGES, name_of, shell_lines, spans
 
 from ceremony.cli import app as ceremony_app
+from hsmpub.cli.app import make_app
 from hsmpub.cli.examples import EXAMPLES
-from hsmpub.cli.main import make_app
 
 _PROGRAMS = {"hsmpub": typer.main.get_command(make_app()), "hsmpub-ceremony": typer.main.get_command(ceremony_app)}
 _ENDS = {"|", "||", "&&", ";", ">", "2>", "<", "&"}
