@@ -73,6 +73,10 @@ class Answer:
             return self._response.read(_WORDS)
         return b""
 
+    def close(self) -> None:
+        """Before the connection: a response that is left to itself complains when it is cleared away."""
+        self._response.close()
+
 
 class PinnedHost:
     """Requests to one vetted host.
@@ -134,6 +138,8 @@ class PinnedHost:
                 yield answer
             except OSError:
                 raise OutcomeUnknown(f"The answer of {self.place.host!r} broke off.") from None
+            finally:
+                answer.close()
 
     def _head(self, method: str, path: str, headers: Mapping[str, str], length: int | None) -> bytes:
         name = f"[{self.place.host}]" if ":" in self.place.host else self.place.host
@@ -163,15 +169,20 @@ class PinnedHost:
             with contextlib.suppress(ConnectionError):
                 for chunk in body:
                     send(chunk)
-            response = http.client.HTTPResponse(
-                BoundedReader(sock, deadline, cap + _HEAD_BYTES),  # type: ignore[arg-type]  # only makefile is used
-                method=method,
-            )
-            response.begin()
+            return self._answer(BoundedReader(sock, deadline, cap + _HEAD_BYTES), method)
         except OSError:
             raise OutcomeUnknown(f"No answer from {self.place.host!r}.") from None
         except (http.client.HTTPException, ValueError):
             raise AnswerMalformed(f"What {self.place.host!r} answers is no HTTP.") from None
-        if 300 <= response.status < 400:
-            raise TargetRedirects(f"The host {self.place.host!r} redirects (status {response.status}).")
-        return Answer(response)
+
+    def _answer(self, reader: BoundedReader, method: str) -> Answer:
+        """Status and headers read. Raises TargetRedirects, and what http.client raises."""
+        response = http.client.HTTPResponse(reader, method=method)  # type: ignore[arg-type]  # only makefile is used
+        try:
+            response.begin()
+            if 300 <= response.status < 400:
+                raise TargetRedirects(f"The host {self.place.host!r} redirects (status {response.status}).")
+            return Answer(response)
+        except BaseException:
+            response.close()
+            raise

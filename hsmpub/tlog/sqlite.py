@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hsmpub.tlog.rules import LogDamaged, LogExists, LogUnavailable
-from hsmpub.tlog.sqlite_rows import APPLICATION_ID, FORMAT, SqliteRows, rule_of, tile_id, told
+from hsmpub.tlog.sqlite_rows import APPLICATION_ID, FORMAT, SqliteRows, closed_if_refused, rule_of, tile_id, told
 from hsmpub.tlog.store import Commit, Stamp
 
 _SCHEMA = """
@@ -63,14 +63,13 @@ class SqliteStore(SqliteRows):
         """The writing connection; made anew after a failure, so that nothing half-done stays behind."""
         if self._writer is None:
             writer = self.connect("rw")
-            with told("preparing it"):
+            with closed_if_refused(writer), told("preparing it"):
                 mode = writer.execute("PRAGMA journal_mode = WAL").fetchone()[0]
                 writer.execute("PRAGMA synchronous = FULL")
                 writer.execute("PRAGMA journal_size_limit = 67108864")
                 level = writer.execute("PRAGMA synchronous").fetchone()[0]
-            if mode != "wal" or level != 2:
-                writer.close()
-                raise LogDamaged(f"SQLite does not keep the log durable (journal {mode}, synchronous {level}).")
+                if mode != "wal" or level != 2:
+                    raise LogDamaged(f"SQLite does not keep the log durable (journal {mode}, synchronous {level}).")
             self._writer = writer
         return self._writer
 

@@ -43,6 +43,16 @@ def told(doing: str) -> Iterator[None]:
         raise rule_of(e, doing) from e
 
 
+@contextlib.contextmanager
+def closed_if_refused(connection: sqlite3.Connection) -> Iterator[None]:
+    """A connection that turns out to be of no use does not stay open until it is cleared away."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
 def tile_id(level: int, index: int) -> int:
     return level << 56 | index
 
@@ -57,12 +67,11 @@ class SqliteRows:
         self.path = path
         self._reading = threading.Lock()
         self._rows = self.connect("ro")
-        with told("reading its header"):
+        with closed_if_refused(self._rows), told("reading its header"):
             found = self._rows_of("PRAGMA application_id")[0][0]
             version = self._rows_of("PRAGMA user_version")[0][0]
-        if (found, version) != (APPLICATION_ID, FORMAT):
-            self._rows.close()
-            raise LogDamaged(f"{path} is not a log of format {FORMAT}.")
+            if (found, version) != (APPLICATION_ID, FORMAT):
+                raise LogDamaged(f"{path} is not a log of format {FORMAT}.")
 
     def connect(self, mode: str) -> sqlite3.Connection:
         with told("opening it"):

@@ -229,8 +229,9 @@ def test_the_next_one_takes_back_what_was_not_acknowledged(place: Place, left: s
         store.commit(Commit(300, entries(300, 305), tiles, stamp))
     elif left == "rows and head":
         lost.commit(entries(300, 305), None)
-    replaced = Committer(SqliteStore(place.db), HeadFile.inherit(head.fd), held, unsettled=True)
-    assert replaced.commit(entries(300, 302), None).size == 302
+    with closing(SqliteStore(place.db)) as other:
+        replaced = Committer(other, HeadFile.inherit(head.fd), held, unsettled=True)
+        assert replaced.commit(entries(300, 302), None).size == 302
     store.close()
     head.close()
     with closing(place.open()) as log:
