@@ -120,7 +120,7 @@ def test_apt_believes_a_repository_signed_here_and_no_altered_one(repository, tm
     publish(served, {form: other})
     believed, said = Apt(tmp_path / "other", url, kind).update()
     assert not believed, said
-    assert "NO_PUBKEY" in said
+    assert "NO_PUBKEY" in said or "Missing key" in said  # as gpgv says it, and as sqv does, which newer apt asks
     try:
         changed = release.replace(b"SHA256:\n ", b"SHA256:\n 0", 1)
         if form == "InRelease":
@@ -131,7 +131,7 @@ def test_apt_believes_a_repository_signed_here_and_no_altered_one(repository, tm
         taken, said = Apt(tmp_path / "altered", url, kind).update()
     finally:
         (served / "Release").write_bytes(release)
-    assert "BADSIG" in said
+    assert "BADSIG" in said or "Message has been manipulated" in said
     name = {"InRelease": "apt-inrelease", "Release.gpg": "apt-release-gpg"}[form]
     proof(name, kind, "apt-get update", good=good, tampered=taken, on="apt-ftparchive's repository")
 

@@ -53,6 +53,7 @@ class Signed:
 
     def keyring(self, key: str) -> tuple[str, ...]:
         """gpg with this key alone."""
+        needs("gpgv")
         self.accepts("gpg", "--batch", "--yes", "--dearmor", "-o", f"{key}.gpg", self.public(key, "openpgp"))
         return ("gpgv", "--keyring", str(self.folder / f"{key}.gpg"))
 
