@@ -36,7 +36,7 @@ class Framed(asyncio.Protocol):
         self._drained = asyncio.Event()
         self._drained.set()
         self.is_drained = True  # the other side reads as fast as it is written to
-        self.is_open = False
+        self.is_open = False  # a write that failed shows here when the turn of the event loop is over
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -87,6 +87,10 @@ class Framed(asyncio.Protocol):
         if self._outbox is None or self._outbox.is_closing():
             raise ConnectionError("the connection is closed")
         self._outbox.write(frame(data))
+
+    def eof_received(self) -> None:
+        """The transport closes itself after this, however long the rest that it still has to send may take."""
+        self.is_open = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_open = False

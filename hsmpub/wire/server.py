@@ -177,6 +177,8 @@ class ChannelServer:
                 reply = Problem.of(InternalFault("The keeper met an unexpected fault."))
             if connection.is_open:
                 connection.send(self._answer_of(call.id, reply))
+        except ConnectionError:
+            return  # it was lost in this turn of the event loop
         finally:
             del self._tasks[number]
             connection.end(len(data))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -138,6 +140,96 @@ def test_calls_after_a_wrong_token_are_not_answered(before: bytes, tmp_path: Pat
         assert await reader.read() == b""
         writer.close()
         await server.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_peer_that_has_hung_up_is_answered_no_more_while_something_waits_for_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        hold, errors, handled = asyncio.Event(), list[object](), 0
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+
+        async def handle(message: object) -> m.Done:
+            nonlocal handled
+            if isinstance(message, m.GetStatus):
+                await hold.wait()
+            handled += 1
+            return m.Done("x" * 30_000)
+
+        async with serving(tmp_path, handle) as server:
+            with socket.socket(socket.AF_UNIX) as peer:
+                peer.connect(str(server.path))
+                peer.sendall(frame(msgspec.msgpack.encode(m.FrontCall(1, m.GetStatus()))))
+                await asyncio.sleep(0.05)
+                [connection] = server.connections
+                while not connection.transport.get_write_buffer_size():
+                    peer.sendall(CALL)
+                    await asyncio.sleep(0.01)
+                assert connection.is_drained
+                peer.shutdown(socket.SHUT_WR)
+                await asyncio.sleep(0.05)
+                assert server.connections == {connection}  # the rest is still to be sent
+                assert not connection.is_open
+                before = handled
+                hold.set()
+                await asyncio.sleep(0.05)
+                assert handled == before + 1
+        gc.collect()
+        assert errors == []
+
+    asyncio.run(scenario())
+
+
+def test_an_answer_for_a_peer_that_was_lost_in_the_same_turn_is_dropped(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        errors = list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+
+        async def handle(_: object) -> m.Done:
+            for connection in server.connections:
+                connection.transport.abort()
+            return m.Done()
+
+        async with serving(tmp_path, handle) as server:
+            reader, writer = await asyncio.open_unix_connection(str(server.path))
+            writer.write(CALL)
+            assert await reader.read() == b""
+            writer.close()
+        gc.collect()
+        assert errors == []
+
+    asyncio.run(scenario())
+
+
+def test_a_keeper_that_has_hung_up_is_connected_to_anew_while_something_waits_for_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        accepted: list[asyncio.StreamWriter] = []
+
+        async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted.append(writer)
+
+        server = await asyncio.start_unix_server(accept, str(tmp_path / "s"), limit=1)
+        channel = FrontChannel(tmp_path / "s")
+        first = asyncio.ensure_future(channel.call(m.GetStatus()))
+        await asyncio.sleep(0.05)
+        assert channel._wire is not None
+        channel._wire.transport.set_write_buffer_limits(MAX_FRAME_BYTES)
+        channel._wire.send(b"x" * (MAX_FRAME_BYTES // 2))
+        await asyncio.sleep(0.05)
+        assert channel._wire.transport.get_write_buffer_size()
+        accepted[0].write_eof()
+        await asyncio.sleep(0.05)
+        assert not channel.is_ready
+        second = asyncio.ensure_future(channel.call(m.GetStatus()))
+        with pytest.raises(KeeperUnreachable):
+            await asyncio.wait_for(first, 5)
+        await asyncio.sleep(0.05)
+        assert len(accepted) == 2
+        second.cancel()
+        for writer in accepted:
+            writer.transport.abort()
+        channel.close()
+        server.close()
 
     asyncio.run(scenario())
 
