@@ -21,6 +21,7 @@ class Module:
     def __init__(self, init: int, sign: int, size: int) -> None:
         self._init, self._sign, self._size = init, sign, size
         self.calls: list[int] = []
+        self.rooms: list[int] = []
 
     def function(self, place: int) -> Callable[..., int]:
         def call(session: int, how: Any, *rest: Any) -> int:
@@ -28,6 +29,7 @@ class Module:
             if place == f.SIGN_INIT:
                 return self._init
             _, out, room = rest
+            self.rooms.append(room._obj.value)
             out._obj.raw = b"\x5a" * len(out._obj)
             room._obj.value = self._size
             return self._sign
@@ -56,6 +58,17 @@ def test_whatever_else_happens_is_asked_again_through_the_library(init: int, sig
     assert _sign(Module(init, sign, size), lambda message, mechanism: message + mechanism.name.encode()) == (
         b"x" * 32 + b"ECDSA"
     )
+
+
+@pytest.mark.parametrize("size", [63, 72])
+def test_the_module_is_told_the_size_of_the_buffer_whatever_it_put_there_before(size: int) -> None:
+    module = Module(OK, OK, size)
+    held = HeldKey(module, SimpleNamespace(handle=1), SimpleNamespace(handle=7, sign=lambda *_, **__: b"again"))  # type: ignore[arg-type]
+    sign = held.signer(pkcs11.Mechanism.ECDSA, 64)
+    assert [sign(b"x" * 32) for _ in range(3)] == [b"again"] * 3
+    module._size = 64
+    assert sign(b"x" * 32) == b"\x5a" * 64
+    assert module.rooms == [64] * 4
 
 
 def test_the_library_tells_what_is_wrong() -> None:
