@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import traceback
 from select import PIPE_BUF
@@ -45,7 +46,16 @@ class JsonLog:
 
     def flush(self) -> None:
         waiting, self._waiting = self._waiting, []
-        lines = _encode(waiting)
+        try:
+            self._put(_encode(waiting))
+        except (TypeError, ValueError):
+            if len(waiting) == 1:
+                raise
+            for line in waiting:  # one cannot be written out, the others can
+                with contextlib.suppress(TypeError, ValueError):
+                    self._put(_encode([line]))
+
+    def _put(self, lines: bytes) -> None:
         while lines:
             end = lines.rfind(b"\n", 0, PIPE_BUF) + 1 or lines.find(b"\n") + 1
             self._emit(lines[:end])

@@ -163,10 +163,11 @@ class Frontier:
             return changed
         grown, edges, bottom = self.range, self.edges, self.edges[0]
         touched = 1
-        left = leaves
-        while left:
+        at = 0
+        while at < len(leaves):
             room = WIDTH - grown.size % WIDTH
-            some, left = left[:room], left[room:]
+            some = leaves[at : at + room]
+            at += room
             completed = grown.extend(some)
             bottom += b"".join(some)
             if len(some) == room:

@@ -30,7 +30,8 @@ MAX_JOB_BYTES = MAX_ORDER_BYTES // 2
 
 
 class WriterProcess:
-    """Implements `Writer`, for one event loop at a time. The head file is the process' to write from here on."""
+    """Implements `Writer`, for one event loop at a time: while that runs, no other is looked for. The head file is the
+    process' to write from here on."""
 
     def __init__(self, store: SqliteStore, head: HeadFile, held: Held, on_growth: OnGrowth) -> None:
         """Raises WriterBroken: the system starts no more processes."""

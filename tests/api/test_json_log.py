@@ -53,9 +53,18 @@ def test_without_a_loop_a_line_is_written_at_once(tmp_path_factory: pytest.TempP
     assert path.read_text() == '{"event":"front"}\n{"event":"end"}\n'
 
 
-def test_what_cannot_be_written_out_takes_no_later_line_with_it() -> None:
+def test_what_cannot_be_written_out_takes_no_other_line_with_it() -> None:
     log = JsonLog()
     calls = emitted(log)
+
+    async def turn() -> None:
+        for event in ("front", "\ud800", object(), "end"):
+            log.write({"event": event})
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert calls == [b'{"event":"front"}\n', b'{"event":"end"}\n']
+    calls.clear()
     with pytest.raises(TypeError):
         log.write({"event": object()})
     log.write({"event": "front"})
