@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import httpx
+import uvloop
 from fake_keeper import FakeKeeper
 
 from api.main import bind, server
@@ -38,7 +39,7 @@ class Running:
         self.server = server(Settings(home, caps), protections)
         self._log = home.root / "front.log"
         self._app().state.front.log.fd = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()  # as the front's own process has it
         self._up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front")
 
