@@ -34,7 +34,9 @@ class Begun:
 
     def is_of(self, status: os.stat_result) -> bool:
         """Whether this is the file, and nobody wrote to it since."""
-        return _marks(status) == _marks(self._status)
+        from hsmpub.client.seen import marks  # not before the imports of the command
+
+        return marks(status) == marks(self._status)
 
     def finish(self, progress: Callable[[int], None] | None) -> Unfinished | None:
         """Waits for chaining words, tail and size. None: the process came to no end."""
@@ -80,6 +82,8 @@ def _start(file: int) -> None:
     try:
         process = os.fork()
     except OSError:  # there are too many
+        os.close(ours)
+        os.close(theirs)
         return
     if process == 0:
         try:
@@ -131,8 +135,3 @@ def _open_large(word: str) -> int | None:
 
 def _is_large(status: os.stat_result) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size >= _WORTH_A_PROCESS
-
-
-def _marks(status: os.stat_result) -> tuple[int, ...]:
-    """What changes where a file does."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

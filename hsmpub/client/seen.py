@@ -16,8 +16,8 @@ class Seen(NamedTuple):
 
 
 def marks(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file is written to: size, times of content and of inode."""
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    """Which file it is, and what changes when it is written to: size, times of content and of inode."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def notes_of(seen: Seen | None, status: os.stat_result) -> Notes:

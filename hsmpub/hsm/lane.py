@@ -39,13 +39,11 @@ class Lane(asyncio.Protocol):
 
     Attributes:
         generation: which start of a signer this is; handles never outlive it.
-        free: how many more frames it takes now.
         since: loop time at which the oldest unanswered frame was sent, or 0.
     """
 
     def __init__(self, owner: LaneOwner, hsm: HsmConfig, order: Serve, pin: SecretPage, generation: int) -> None:
         self.generation = generation
-        self.free = FRAMES_IN_FLIGHT
         self.since = 0.0
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -82,12 +80,16 @@ class Lane(asyncio.Protocol):
             raise as_rule(answer)
         return answer
 
+    @property
+    def free(self) -> int:
+        """How many more frames it takes now."""
+        return FRAMES_IN_FLIGHT - len(self._unanswered)
+
     def send(self, pieces: Sequence[Piece]) -> None:
         groups = groups_of(pieces)
         if not self._unanswered:
             self.since = self._loop.time()
         self._unanswered.append(groups)
-        self.free -= 1
         if self._transport is not None:
             self._transport.write(pack_frame(Work([group for group, _ in groups])))
 
@@ -129,6 +131,5 @@ class Lane(asyncio.Protocol):
     def _next(self, frame: bytes) -> None:
         done = _DONE.decode(frame)
         groups = self._unanswered.popleft()
-        self.free += 1
         self.since = self._loop.time() if self._unanswered else 0.0
         self._owner.lane_answered(self, groups, done)
